@@ -330,9 +330,10 @@ def describe(error: TallyError, language: str = "en") -> tuple[str, str]:
     """Return (what happened, what to do next) in `language`, "en" or "zh"."""
     if error.code not in TABLE:
         return error.code, ""
-    row = TABLE[error.code]
-    offset = 1 if language == "zh" else 0
-    return _fill(row[1 + offset], error.fields), row[3 + offset]
+    _, en, zh, next_en, next_zh = TABLE[error.code]
+    if language == "zh":
+        return _fill(zh, error.fields), next_zh
+    return _fill(en, error.fields), next_en
 
 
 def _fill(text: str, fields: dict[str, object]) -> str:

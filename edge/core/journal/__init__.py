@@ -1,0 +1,1 @@
+"""The append-only journal: records, their hash chain, their time."""

@@ -1,0 +1,1 @@
+"""Integers in every disguise: scaled decimals, register words, MessagePack."""

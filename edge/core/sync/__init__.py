@@ -1,0 +1,1 @@
+"""Gateway to cloud: batches, acknowledgements, MQTT, and what to send next."""

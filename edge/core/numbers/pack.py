@@ -1,0 +1,169 @@
+"""MessagePack for what a record may hold: None, bool, int, bytes, str and arrays, shortest form.
+
+Source: the MessagePack specification (formats nil, bool, fixint to int 64, bin, str, array).
+Maps, floats and extension types do not exist here: decoding one is an error. On CPython the
+`msgpack` package does the same work faster; a test keeps the bytes identical.
+"""
+
+from edge.core.errors import DataError
+
+#: Nesting a record or batch may have; deeper input is refused before it is read.
+DEPTH_MAX = 8
+
+
+def _head(out: bytearray, length: int, fix: int, fix_limit: int, codes: tuple[int, int, int]) -> None:
+    if length < fix_limit:
+        out.append(fix | length)
+    elif length < 1 << 8 and codes[0]:
+        out.append(codes[0])
+        out.append(length)
+    elif length < 1 << 16:
+        out.append(codes[1])
+        out.extend(length.to_bytes(2, "big"))
+    else:
+        out.append(codes[2])
+        out.extend(length.to_bytes(4, "big"))
+
+
+def _put_int(out: bytearray, value: int) -> None:
+    if value >= 0:
+        if value < 1 << 7:
+            out.append(value)
+        elif value < 1 << 8:
+            out.append(0xCC)
+            out.append(value)
+        elif value < 1 << 16:
+            out.append(0xCD)
+            out.extend(value.to_bytes(2, "big"))
+        elif value < 1 << 32:
+            out.append(0xCE)
+            out.extend(value.to_bytes(4, "big"))
+        elif value < 1 << 64:
+            out.append(0xCF)
+            out.extend(value.to_bytes(8, "big"))
+        else:
+            raise DataError("data.range", what="integer", value=value)
+    elif value >= -32:
+        out.append(value & 0xFF)
+    elif value >= -(1 << 7):
+        out.append(0xD0)
+        out.append(value & 0xFF)
+    elif value >= -(1 << 15):
+        out.append(0xD1)
+        out.extend((value & 0xFFFF).to_bytes(2, "big"))
+    elif value >= -(1 << 31):
+        out.append(0xD2)
+        out.extend((value & 0xFFFFFFFF).to_bytes(4, "big"))
+    elif value >= -(1 << 63):
+        out.append(0xD3)
+        out.extend((value & ((1 << 64) - 1)).to_bytes(8, "big"))
+    else:
+        raise DataError("data.range", what="integer", value=value)
+
+
+def _put(out: bytearray, value: object, depth: int) -> None:
+    if value is None:
+        out.append(0xC0)
+    elif value is True or value is False:
+        out.append(0xC3 if value else 0xC2)
+    elif isinstance(value, int):
+        _put_int(out, value)
+    elif isinstance(value, (bytes, bytearray)):
+        _head(out, len(value), 0, 0, (0xC4, 0xC5, 0xC6))
+        out.extend(value)
+    elif isinstance(value, str):
+        text = value.encode("utf-8")
+        _head(out, len(text), 0xA0, 32, (0xD9, 0xDA, 0xDB))
+        out.extend(text)
+    elif isinstance(value, (list, tuple)):
+        if depth >= DEPTH_MAX:
+            raise DataError("data.pack", reason="nested too deep")
+        _head(out, len(value), 0x90, 16, (0, 0xDC, 0xDD))
+        for item in value:
+            _put(out, item, depth + 1)
+    else:
+        raise DataError("data.pack", reason="a type that records do not have")
+
+
+def encode(value: object) -> bytes:
+    """Pack `value`; raises DataError "data.pack" or "data.range" (integers beyond 64 bits)."""
+    out = bytearray()
+    _put(out, value, 0)
+    return bytes(out)
+
+
+class _Reader:
+    def __init__(self, data: bytes, items_max: int) -> None:
+        self.data = data
+        self.at = 0
+        self.items_left = items_max
+
+    def take(self, count: int) -> bytes:
+        end = self.at + count
+        if end > len(self.data):
+            raise DataError("data.pack", reason="ends too early")
+        part = self.data[self.at : end]
+        self.at = end
+        return part
+
+    def number(self, width: int) -> int:
+        return int.from_bytes(self.take(width), "big")
+
+    def array(self, count: int, depth: int) -> list[object]:
+        # Each item takes a byte at least, so a longer count is a lie told to make us allocate.
+        if depth >= DEPTH_MAX:
+            raise DataError("data.pack", reason="nested too deep")
+        self.items_left -= count
+        if self.items_left < 0 or count > len(self.data) - self.at:
+            raise DataError("data.pack", reason="too many items")
+        return [self.value(depth + 1) for _ in range(count)]
+
+    def value(self, depth: int) -> object:
+        code = self.take(1)[0]
+        if code < 0x80:
+            return code
+        if code >= 0xE0:
+            return code - 0x100
+        if 0x90 <= code < 0xA0:
+            return self.array(code & 0x0F, depth)
+        if 0xA0 <= code < 0xC0:
+            return self.text(code & 0x1F)
+        return self.wide(code, depth)
+
+    def wide(self, code: int, depth: int) -> object:
+        if code == 0xC0:
+            return None
+        if code in (0xC2, 0xC3):
+            return code == 0xC3
+        if 0xC4 <= code <= 0xC6:
+            return self.take(self.number(1 << (code - 0xC4)))
+        if 0xCC <= code <= 0xCF:
+            return self.number(1 << (code - 0xCC))
+        if 0xD0 <= code <= 0xD3:
+            width = 1 << (code - 0xD0)
+            number = self.number(width)
+            return number - (1 << (8 * width)) if number >> (8 * width - 1) else number
+        if 0xD9 <= code <= 0xDB:
+            return self.text(self.number(1 << (code - 0xD9)))
+        if code in (0xDC, 0xDD):
+            return self.array(self.number(2 if code == 0xDC else 4), depth)
+        raise DataError("data.pack", reason="a format that records do not have")
+
+    def text(self, length: int) -> str:
+        try:
+            return self.take(length).decode("utf-8")
+        except (UnicodeError, ValueError):
+            raise DataError("data.pack", reason="text is not UTF-8")
+
+
+def decode(data: bytes, items_max: int = 1 << 20) -> object:
+    """Unpack exactly one value that fills `data`.
+
+    items_max: most array items in total, checked before any is read.
+    Raises DataError "data.pack".
+    """
+    reader = _Reader(data, items_max)
+    value = reader.value(0)
+    if reader.at != len(data):
+        raise DataError("data.pack", reason="bytes after the end")
+    return value

@@ -1,0 +1,99 @@
+"""What to send next, and what an acknowledgement allows.
+
+Pure bookkeeping over seq numbers: batches may be cut anew at any time, because identity is the
+record, never the batch. Time is an argument (`now_ms`, monotonic).
+"""
+
+from edge.core.errors import SyncError
+
+#: Batches on their way at once.
+WINDOW = 4
+
+#: Without progress for this long, what was sent is sent again.
+RETRY_MS = 10_000
+
+
+class Uplink:
+    """The sender's window over the journal."""
+
+    def __init__(self, acked_seq: int, linger_ms: int, records_max: int) -> None:
+        """acked_seq: from the journal, -1 when nothing is acked.
+
+        linger_ms: a batch waits this long to fill; records_max: most records in one.
+        """
+        self.acked_seq = acked_seq
+        self.linger_ms = linger_ms
+        self.records_max = records_max
+        self.next_seq = acked_seq + 1
+        self.in_flight: list[tuple[int, int]] = []
+        self.online = False
+        self.progress_ms = 0
+        self.last_sent_ms = 0
+
+    def connected(self, now_ms: int) -> None:
+        """A session stands: what was in flight before is sent again."""
+        self.online = True
+        self.progress_ms = now_ms
+        self._rewind(self.acked_seq)
+
+    def disconnected(self) -> None:
+        """The session is gone; nothing may be sent until the next one."""
+        self.online = False
+        self._rewind(self.acked_seq)
+
+    def _rewind(self, seq: int) -> None:
+        self.in_flight = []
+        self.next_seq = seq + 1
+
+    def want(self, head_seq: int, now_ms: int, flush: bool = False) -> tuple[int, int] | None:
+        """The (first, last) seq to send now, or None.
+
+        head_seq: last seq in the journal. flush: do not wait for a batch to fill.
+        """
+        if not self.online:
+            return None
+        if self.in_flight and now_ms - self.progress_ms >= RETRY_MS:
+            self._rewind(self.acked_seq)
+            self.progress_ms = now_ms
+        pending = head_seq + 1 - self.next_seq
+        if pending <= 0 or len(self.in_flight) >= WINDOW:
+            return None
+        full = pending >= self.records_max
+        if not (full or flush or now_ms - self.last_sent_ms >= self.linger_ms):
+            return None
+        return self.next_seq, min(head_seq, self.next_seq + self.records_max - 1)
+
+    def sent(self, first: int, last: int, now_ms: int) -> None:
+        """A batch of records first..last left."""
+        if not self.in_flight:
+            self.progress_ms = now_ms
+        self.in_flight.append((first, last))
+        self.next_seq = last + 1
+        self.last_sent_ms = now_ms
+
+    def acknowledged(self, seq: int, head_seq: int, now_ms: int) -> bool:
+        """Take in a verified ack; return True when it releases more than before.
+
+        A seq beyond the journal's head is refused: SyncError "sync.ack". A seq below what was
+        acked before means a receiver restored from an older copy: sending resumes from there.
+        """
+        if seq > head_seq:
+            raise SyncError("sync.ack", reason="seq %d is beyond the head %d" % (seq, head_seq))
+        self.progress_ms = now_ms
+        if seq < self.acked_seq:
+            self.acked_seq = seq
+            self._rewind(seq)
+            return False
+        released = seq > self.acked_seq
+        self.acked_seq = seq
+        self.in_flight = [pair for pair in self.in_flight if pair[1] > seq]
+        self.next_seq = max(self.next_seq, seq + 1)
+        return released
+
+    def next_ms(self, head_seq: int, now_ms: int) -> int | None:
+        """When `want` may next answer without anything else happening; None for never."""
+        if not self.online or head_seq < self.next_seq:
+            return self.progress_ms + RETRY_MS if self.online and self.in_flight else None
+        if len(self.in_flight) >= WINDOW:
+            return self.progress_ms + RETRY_MS
+        return max(now_ms, self.last_sent_ms + self.linger_ms)
