@@ -1,0 +1,120 @@
+"""What the gateway asks of the world: one documented class per port, subclassed by each platform.
+
+No method blocks except where its docstring says so. All times are milliseconds.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Stream:
+    """A byte stream to one server, over TCP or over TLS on TCP; one connection at a time.
+
+    The uplink owns it, drives it with `poll` and bounds every wait with its own deadline, so an
+    implementation needs no timeouts of its own. A failure is raised once, as SyncError
+    "sync.offline" with `server` and `reason`, and leaves the stream "closed".
+
+    TLS always verifies the chain, the dates and the host name, from TLS 1.2 on; no implementation
+    offers a way around that.
+    """
+
+    def open(self, host: str, port: int, tls: bool) -> None:
+        """Close what was open and start to connect; return at once.
+
+        host: name or numeric address. What goes wrong, even at once, comes out of `poll`.
+        """
+        raise NotImplementedError
+
+    def poll(self) -> str:
+        """Advance name look-up, connection and handshake; return "connecting", "open" or "closed".
+
+        "closed" is the state before `open` and after `close`. Raises SyncError "sync.offline".
+        """
+        raise NotImplementedError
+
+    def send(self, data: "bytes | memoryview") -> int:
+        """Hand over as much of `data` as is taken without waiting; return that count, maybe 0.
+
+        After a count below the length, send the rest, unchanged, next. Only while "open".
+        Raises SyncError "sync.offline".
+        """
+        raise NotImplementedError
+
+    def recv(self, limit: int) -> bytes:
+        """Return 1..limit bytes that have arrived, or b"" when there are none yet.
+
+        Only while "open". Raises SyncError "sync.offline", also when the server closed.
+        """
+        raise NotImplementedError
+
+    def wait(self, timeout_ms: int, writing: bool = False) -> None:
+        """Block until `poll`, `recv` or, if `writing`, `send` may do more, at most `timeout_ms`.
+
+        The only method that blocks. It may return early; `step()` never calls it.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the connection, what is unsent included; never raises, may be repeated."""
+        raise NotImplementedError
+
+
+class Uplink:
+    """The gateway's MQTT connection, advanced step by step from `Gateway.step()`.
+
+    Who calls what: while `state` is "offline" the gateway decides when to `start`; from then on it
+    calls `check_msg` in every step, at least every 50 ms while "connecting" and every second
+    while "online". Any SyncError leaves the state "offline" and what was in flight
+    unacknowledged: the journal, not this class, remembers what is to be sent again.
+
+    state: "offline", "connecting" or "online".
+    on_connect: called with session_present (bool) after each CONNACK, from `check_msg`; the
+        place to `send_subscribe`.
+    on_published: called with the packet id at each PUBACK.
+    Hooks and the message callback may call `send`, `send_subscribe` and `close`, nothing else.
+    """
+
+    state = "offline"
+    on_connect: "Callable[[bool], None] | None" = None
+    on_published: "Callable[[int], None] | None" = None
+
+    def set_callback(self, callback: "Callable[[bytes, bytes], None]") -> None:
+        """Have `callback(topic: bytes, payload: bytes)` called for each message.
+
+        A message of qos 1 is acknowledged after the callback returned; one it raises for is not,
+        and the exception passes through the call that was reading.
+        """
+        raise NotImplementedError
+
+    def start(self, clean_session: bool = True) -> None:
+        """Begin to connect and return at once; the outcome comes out of `check_msg`."""
+        raise NotImplementedError
+
+    def check_msg(self) -> int:
+        """Advance everything without blocking; return how many messages were delivered.
+
+        Raises SyncError: "sync.offline" the connection failed, was lost or was never started;
+        "sync.refused" the broker said no to the client or to a subscription; "sync.timeout" the
+        connect deadline, the keepalive or an acknowledgement ran out; "sync.protocol" the peer
+        does not speak MQTT 3.1.1.
+        """
+        raise NotImplementedError
+
+    def send(
+        self, topic: "str | bytes", payload: "str | bytes", retain: bool = False, qos: int = 0
+    ) -> "int | None":
+        """Queue one message; return its packet id (0 for qos 0), or None when there is no room.
+
+        After None try again later: the queue is bounded in bytes, messages of qos 1 in number.
+        Raises SyncError "sync.offline" unless "online"; DataError for a bad topic or qos.
+        """
+        raise NotImplementedError
+
+    def send_subscribe(self, topic: "str | bytes", qos: int = 0) -> "int | None":
+        """Queue a subscription; return its packet id, or None when there is no room."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Say DISCONNECT if that needs no waiting, and be "offline"; never raises."""
+        raise NotImplementedError
