@@ -1,0 +1,1 @@
+"""Activity to carbon: streams, flue gas, accounting by interval."""
