@@ -103,15 +103,18 @@ def _third_party(module: Module, item: Import) -> str:
         return f"{top} lives in {', '.join(HOMES[top])}"
     if within(module.name, ("edge.core",)):
         guarded = top in HOMES and item.guarded
-        return "" if guarded or top in CORE_STDLIB else "not on the core's list"
+        typing_only = item.typing_only and top in sys.stdlib_module_names
+        listed = top in CORE_STDLIB or guarded or typing_only
+        return "" if listed else "not on the core's list"
     if module.name == "edge.__main__" and not item.inner and top not in sys.stdlib_module_names:
         return "the dispatcher imports the standard library only at module level"
     return ""
 
 
 def import_graph(modules: dict[str, Module]) -> dict[str, set[str]]:
+    """Module -> what it imports when it runs."""
     return {
-        name: {item.target for item in imports_of(module, modules)}
+        name: {item.target for item in imports_of(module, modules) if not item.typing_only}
         for name, module in modules.items()
     }
 

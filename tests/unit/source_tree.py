@@ -19,12 +19,17 @@ class Module(NamedTuple):
 
 
 class Import(NamedTuple):
-    """One imported name. inner: inside a function; guarded: under try / except ImportError."""
+    """One imported name and where the statement stands.
+
+    inner: inside a function. guarded: under try / except ImportError. typing_only: under
+    `if TYPE_CHECKING`, so it never runs.
+    """
 
     target: str
     line: int
-    inner: bool
-    guarded: bool
+    inner: bool = False
+    guarded: bool = False
+    typing_only: bool = False
 
 
 def files_under(folder: Path, pattern: str) -> list[Path]:
@@ -56,31 +61,32 @@ def python_files(root: Path, package: str) -> list[Path]:
 def imports_of(module: Module, known: dict[str, Module]) -> list[Import]:
     """What `module` imports anywhere; `from package import module` names the module."""
     found: list[Import] = []
-    _collect(module.tree, module, known, found, inner=False, guarded=False)
-    return found
+    todo: list[tuple[ast.AST, Import]] = [(module.tree, Import("", 0))]
+    while todo:
+        node, place = todo.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for target in _targets(node, module, known):
+                found.append(place._replace(target=target, line=node.lineno))
+        for field, value in ast.iter_fields(node):
+            inside = _place_within(node, field, place)
+            children = value if isinstance(value, list) else [value]
+            todo.extend((child, inside) for child in children if isinstance(child, ast.AST))
+    return sorted(found)
 
 
-def _collect(
-    node: ast.AST,
-    module: Module,
-    known: dict[str, Module],
-    found: list[Import],
-    inner: bool,
-    guarded: bool,
-) -> None:
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        for target in _targets(node, module, known):
-            found.append(Import(target, node.lineno, inner, guarded))
-        return
+def _place_within(node: ast.AST, field: str, place: Import) -> Import:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-        inner = True
-    for name, value in ast.iter_fields(node):
-        shelter = guarded or (
-            isinstance(node, ast.Try) and name == "body" and _catches_import_error(node)
-        )
-        for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
-                _collect(child, module, known, found, inner, shelter)
+        return place._replace(inner=True)
+    if isinstance(node, ast.Try) and field == "body" and _catches_import_error(node):
+        return place._replace(guarded=True)
+    if isinstance(node, ast.If) and field == "body" and _asks_type_checking(node.test):
+        return place._replace(typing_only=True)
+    return place
+
+
+def _asks_type_checking(test: ast.expr) -> bool:
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    return name == "TYPE_CHECKING"
 
 
 def _catches_import_error(node: ast.Try) -> bool:

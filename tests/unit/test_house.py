@@ -67,6 +67,8 @@ def test_every_name_says_something():
         ("edge/core/bus/x.py", "from ...app import gateway"),
         ("edge/core/bus/x.py", "import time"),
         ("edge/core/bus/x.py", "def f():\n    import json"),
+        ("edge/core/bus/x.py", "if TYPE_CHECKING:\n    pass\nelse:\n    import typing"),
+        ("edge/core/bus/x.py", "if TYPE_CHECKING:\n    from edge.ports import contracts"),
         ("edge/core/bus/x.py", "import msgpack"),
         ("edge/core/numbers/pack.py", "import msgpack"),
         ("edge/core/numbers/pack.py", "try:\n    import msgpack\nexcept ValueError:\n    pass"),
@@ -94,6 +96,7 @@ def test_a_wrong_import_is_seen(tmp_path: Path, path: str, text: str):
     ("path", "text"),
     [
         ("edge/core/bus/x.py", "import struct\nfrom collections import namedtuple"),
+        ("edge/core/bus/x.py", "if TYPE_CHECKING:\n    from typing import Protocol"),
         ("edge/core/bus/x.py", "from ..errors import BusError\nfrom edge import VERSION"),
         ("edge/core/numbers/pack.py", "try:\n    import msgpack\nexcept ImportError:\n    pass"),
         ("edge/ports/esp32/uart.py", "import machine\nfrom edge.ports import contracts"),
@@ -129,7 +132,7 @@ def test_a_cycle_is_found(tmp_path: Path):
         "edge/core/a.py": "from edge.core import b",
         "edge/core/b.py": "from .c import thing",
         "edge/core/c.py": "def f():\n    import edge.core.a",
-        "edge/core/d.py": "import edge.core.a",
+        "edge/core/d.py": "import edge.core.a\nif TYPE_CHECKING:\n    import edge.core.d",
     }
     cycle = "edge.core.a -> edge.core.b -> edge.core.c -> edge.core.a"
     assert import_cycles(plant(tmp_path, tree)) == [cycle]
