@@ -1,0 +1,129 @@
+"""The emulator: a scenario's buses, running, until stopped."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from edge.core.errors import BusError
+from hil_tests.emulator.faults import FaultPlan
+from hil_tests.emulator.ledger import Ledger
+from hil_tests.emulator.line import Line
+from hil_tests.emulator.port import PtyPort, SerialPort
+from hil_tests.emulator.responder import BusResponder, FactoryView
+from hil_tests.emulator.scenario import BusSpec, Scenario
+from hil_tests.emulator.station import Station
+from hil_tests.emulator.timing import plan_timing
+
+#: 10:30, when the sun and both shifts are at work.
+DEFAULT_START_S = 37_800
+
+
+class Emulator:
+    """Serve `scenario` from start() to stop(); also a context manager.
+
+    ledger_path: SQLite file that records every reply; None for none.
+    link_dir: directory that gets one link per pty bus, named as the bus.
+    speed: factory seconds per real second; start_s: factory second to begin at.
+    strict: stations drop a request that breaks the silence before it.
+    ports: bus name -> what a master opens; usable before start().
+    Raises BusError bus.port for a port that can't be opened, StoreError for the ledger.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        ledger_path: Path | None = None,
+        link_dir: Path | None = None,
+        speed: int = 1,
+        start_s: int = DEFAULT_START_S,
+        strict: bool = False,
+    ) -> None:
+        self._view = FactoryView(scenario.seed, start_s, speed)
+        self._strict = strict
+        self._ledger: Ledger | None = None
+        self._responders: dict[str, BusResponder] = {}
+        self._lines: dict[str, Line] = {}
+        self.ports: dict[str, str] = {}
+        opened = []
+        try:
+            for bus in scenario.buses:
+                opened.append((bus, _open_port(bus, link_dir)))
+            if ledger_path is not None:
+                self._ledger = Ledger(ledger_path, _facts(scenario, start_s, speed))
+        except Exception:
+            for _, port in opened:
+                port.close()
+            raise
+        for bus, port in opened:
+            self._add_line(scenario.seed, bus, port)
+
+    def _add_line(self, seed: int, bus: BusSpec, port: PtyPort | SerialPort) -> None:
+        stations = [
+            (
+                Station(spec.station, spec.profile, spec.sources, spec.raw, spec.functions),
+                spec.turnaround_ms / 1000,
+            )
+            for spec in bus.stations
+        ]
+        faults = FaultPlan(bus.faults, seed)
+        responder = BusResponder(bus.name, stations, self._view, faults, seed, self._ledger)
+        timing = plan_timing(bus.baud, bus.format)
+        self._responders[bus.name] = responder
+        self._lines[bus.name] = Line(port, timing, responder, self._strict)
+        self.ports[bus.name] = port.name
+
+    def start(self) -> None:
+        """Begin the factory's time and answer."""
+        self._view.begin()
+        for line in self._lines.values():
+            line.start()
+
+    def stop(self) -> None:
+        """Stop answering, join every thread, commit the ledger."""
+        for line in self._lines.values():
+            line.stop()
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def __enter__(self) -> "Emulator":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def check(self) -> None:
+        """Raise BusError bus.port if a line has ended by itself."""
+        for name, line in self._lines.items():
+            if line.failure is not None:
+                raise BusError("bus.port", port=self.ports[name], reason=str(line.failure))
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """What each bus did: replies and spoilt replies by station, silences by reason."""
+        result: dict[str, dict[str, Any]] = {}
+        for name, responder in self._responders.items():
+            bus: dict[str, Any] = {"stations": {}, "unanswered": {}}
+            for key, number in sorted(responder.counts.items(), key=str):
+                if key[0] == "unanswered":
+                    bus["unanswered"][key[1]] = number
+                else:
+                    station = bus["stations"].setdefault(str(key[1]), {})
+                    station[key[2] or "clean"] = number
+            result[name] = bus
+        return result
+
+
+def _open_port(bus: BusSpec, link_dir: Path | None) -> PtyPort | SerialPort:
+    if bus.port is not None:
+        return SerialPort(bus.port, bus.baud, bus.format)
+    return PtyPort(None if link_dir is None else link_dir / bus.name)
+
+
+def _facts(scenario: Scenario, start_s: int, speed: int) -> dict[str, str]:
+    return {
+        "scenario": scenario.file,
+        "seed": str(scenario.seed),
+        "start_s": str(start_s),
+        "speed": str(speed),
+        "started_ms": str(time.time_ns() // 1_000_000),
+    }
