@@ -118,3 +118,102 @@ class Uplink:
     def close(self) -> None:
         """Say DISCONNECT if that needs no waiting, and be "offline"; never raises."""
         raise NotImplementedError
+
+
+class Link:
+    """One serial line: one Modbus transaction at a time, never two stations talking at once.
+
+    An implementation keeps the silence of 3.5 characters between frames, drops whatever arrived
+    before a request, and after a failed transaction keeps the line quiet until it has been silent
+    for as long as a late reply could take, so that a late reply never answers another request.
+    """
+
+    def start(self, request: bytes, timeout_ms: int, gap_ms: int = 0) -> None:
+        """Begin a transaction and return at once; one must not be running.
+
+        request: a whole frame, CRC included. timeout_ms: from the end of the request to the first
+        byte of the reply. gap_ms: rest since the last frame that the station needs.
+        """
+        raise NotImplementedError
+
+    def poll(self) -> "bytes | None":
+        """The reply frame once it is complete, None while the transaction runs.
+
+        The frame has the length of a reply to the request; its content is not checked. Raises
+        BusError "bus.timeout", "bus.short", "bus.noise" or "bus.port", each once.
+        """
+        raise NotImplementedError
+
+    def distrust(self) -> None:
+        """The last reply did not answer its request: keep the line quiet as after a timeout."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the port; waits for a running transaction, at most its own timeouts."""
+        raise NotImplementedError
+
+
+class Store:
+    """The journal of one gateway: append-only rows, durable when `append` returns.
+
+    epoch: 8 random bytes, new with each new journal. boot: how often it was opened, from 1.
+    next_seq: the seq the next row must have. head: chain hash before it. acked_seq: -1 when
+    nothing is acked.
+    """
+
+    epoch: bytes
+    boot: int
+    next_seq: int
+    head: bytes
+    acked_seq: int
+
+    def append(self, rows: "list[tuple[int, int, bytes, bytes]]") -> None:
+        """Commit rows (seq, kind, canonical record, chain hash) with consecutive seq, all or none.
+
+        Durable against power loss when it returns. Raises StoreError "store.full" or
+        "store.write"; the same rows may be tried again.
+        """
+        raise NotImplementedError
+
+    def read(self, first: int, last: int) -> "list[tuple[bytes, bytes]]":
+        """(record, hash) of the seqs first..last that are kept, ascending, each link checked.
+
+        Raises StoreError "store.corrupt".
+        """
+        raise NotImplementedError
+
+    def hash_at(self, seq: int) -> "bytes | None":
+        """The chain hash at `seq`: the genesis hash for -1, None for a row that is not kept."""
+        raise NotImplementedError
+
+    def of_kind(self, kind: int) -> "list[bytes]":
+        """All records of a kind that is not POLL, ascending."""
+        raise NotImplementedError
+
+    def last_of_kind(self, kind: int) -> "bytes | None":
+        """The newest record of a kind that is not POLL."""
+        raise NotImplementedError
+
+    def ack(self, seq: int) -> None:
+        """Remember durably that everything up to `seq` is in the cloud's database."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Release the journal; what `append` promised stays."""
+        raise NotImplementedError
+
+
+class Clock:
+    """Time, from the platform. Never sets anything."""
+
+    def mono_ms(self) -> int:
+        """Milliseconds since this start of the gateway; never goes back."""
+        raise NotImplementedError
+
+    def wall_ms(self) -> int:
+        """Unix time in milliseconds as the system believes it."""
+        raise NotImplementedError
+
+    def quality(self) -> int:
+        """A `journal.clock.ClockQuality` code for `wall_ms`."""
+        raise NotImplementedError
