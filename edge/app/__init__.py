@@ -1,0 +1,1 @@
+"""Wires the core to the ports: one `step()` for every platform."""

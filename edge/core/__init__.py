@@ -1,1 +1,1 @@
-"""The gateway's pure half: no I/O, no clock, no float. Bytes and integers in, bytes and integers out."""
+"""The gateway's pure half: no I/O, no clock, no float; bytes and integers in and out."""

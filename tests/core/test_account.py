@@ -24,7 +24,12 @@ def stack(number=0, status=None):
 
 def feed(accountant, device, second, values, qualities=None):
     return accountant.observe(
-        device, 1, second * 1000, T0 + second * 1000, values, {} if qualities is None else qualities
+        device,
+        1,
+        second * 1000,
+        T0 + second * 1000,
+        values,
+        {} if qualities is None else qualities,
     )
 
 
@@ -141,11 +146,21 @@ def test_a_restart_continues_where_the_last_interval_ended():
     feed(before, 0, 0, [1000])
     body = before.close(T0 + MINUTE)
     after = Accountant((grid(),), MINUTE)
-    after.restore(body)
+    after.restore(body, {})
     feed(after, 0, 200, [5000])
     start, end, entries, _ = after.close(T0 + 4 * MINUTE)
     assert (start, end) == (T0 + MINUTE, T0 + 4 * MINUTE)
     assert entries[0][3] == 4000
+
+
+def test_a_new_factor_counts_on_from_where_the_old_one_ended():
+    before = Accountant((grid(),), MINUTE)
+    feed(before, 0, 0, [1000])
+    body = before.close(T0 + MINUTE)
+    after = Accountant((grid(4),), MINUTE)
+    after.restore(body, {4: [4, 0]})
+    feed(after, 0, 70, [1500])
+    assert after.close(T0 + 2 * MINUTE)[2][0][:4] == [4, 1500, 0, 500]
 
 
 def test_units_kinds_and_factors_must_fit():

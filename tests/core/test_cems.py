@@ -9,7 +9,9 @@ def stack(method=METHOD, basis="dry", area=(2827, 2), ambient=101300):
     return cems.Stack(method, area, ambient, basis)
 
 
-def sample(co2=(125, 1), velocity=(125, 1), temperature=(120, 0), pressure=(-800, 0), moisture=(85, 1)):
+def sample(
+    co2=(125, 1), velocity=(125, 1), temperature=(120, 0), pressure=(-800, 0), moisture=(85, 1)
+):
     return cems.Sample(co2, velocity, temperature, pressure, moisture)
 
 

@@ -42,7 +42,15 @@ def test_each_format_boundary_takes_the_shortest_form():
 
 
 def test_long_text_bytes_and_arrays():
-    for value in ("x" * 32, "x" * 256, "é" * 40000, b"y" * 256, b"y" * 70000, [1] * 16, [0] * 70000):
+    for value in (
+        "x" * 32,
+        "x" * 256,
+        "é" * 40000,
+        b"y" * 256,
+        b"y" * 70000,
+        [1] * 16,
+        [0] * 70000,
+    ):
         assert pack.decode(pack.encode(value)) == value
 
 

@@ -69,7 +69,9 @@ def test_limits_forbidden_ranges_and_functions_cut():
 
 
 def test_wide_points_stay_whole():
-    made = parse_profile(document([point("a", 0, "f64"), point("b", 4, "u32")], max_block_registers=4))
+    made = parse_profile(
+        document([point("a", 0, "f64"), point("b", 4, "u32")], max_block_registers=4)
+    )
     assert blocks(made) == [(4, 0, 4), (4, 4, 2)]
 
 

@@ -36,7 +36,14 @@ def test_reply_of_a_published_exchange():
 
 
 def test_out_of_range_requests_never_wrap():
-    for args in ((248, 4, 0, 1), (1, 5, 0, 1), (1, 3, 0, 126), (1, 3, 0, 0), (1, 3, 65535, 2), (1, 3, -1, 1)):
+    for args in (
+        (248, 4, 0, 1),
+        (1, 5, 0, 1),
+        (1, 3, 0, 126),
+        (1, 3, 0, 0),
+        (1, 3, 65535, 2),
+        (1, 3, -1, 1),
+    ):
         assert refused(rtu.encode_read, *args) == "data.range", args
 
 
@@ -67,7 +74,11 @@ def test_every_flipped_bit_of_a_reply_is_noticed():
     for bit in range(8 * len(REPLY)):
         frame = bytearray(REPLY)
         frame[bit // 8] ^= 1 << (bit % 8)
-        assert refused(rtu.decode_read_reply, REQUEST, bytes(frame)) in ("bus.crc", "bus.short", "bus.mismatch")
+        assert refused(rtu.decode_read_reply, REQUEST, bytes(frame)) in (
+            "bus.crc",
+            "bus.short",
+            "bus.mismatch",
+        )
 
 
 def test_a_good_frame_that_answers_something_else_is_refused():

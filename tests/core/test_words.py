@@ -7,9 +7,7 @@ ZERO = (0, 0)
 
 
 def reading(registers, kind, places, word_order="big", byte_order="big", scale=ONE, offset=ZERO):
-    return words.decode_reading(
-        registers, kind, word_order, byte_order, scale, offset, places, ()
-    )
+    return words.decode_reading(registers, kind, word_order, byte_order, scale, offset, places, ())
 
 
 def test_floats_of_a_published_meter_frame():

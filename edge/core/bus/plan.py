@@ -54,9 +54,7 @@ def plan_blocks(points: tuple[Point, ...], profile: Profile, timing: Timing) -> 
     while start < total:
         end = cut[start]
         group = points[start:end]
-        blocks.append(
-            Block(group[0].function, group[0].address, _span(group), group)
-        )
+        blocks.append(Block(group[0].function, group[0].address, _span(group), group))
         start = end
     return tuple(blocks)
 
@@ -65,9 +63,7 @@ def _span(group: tuple[Point, ...]) -> int:
     return int(max(p.address + width(p) for p in group) - group[0].address)
 
 
-def _reaches(
-    points: tuple[Point, ...], start: int, profile: Profile
-) -> list[tuple[int, int]]:
+def _reaches(points: tuple[Point, ...], start: int, profile: Profile) -> list[tuple[int, int]]:
     """Every (end, register count) such that points[start:end] may be one block."""
     first = points[start]
     last_address = first.address

@@ -5,9 +5,8 @@ checked against the JSON Schema first, its meaning here. Readings decode through
 alone, so its digest names the rules that made them.
 """
 
-from collections import namedtuple
-
 import hashlib
+from collections import namedtuple
 
 from edge.core.bus.rtu import REGISTERS_MAX
 from edge.core.errors import ProfileError, TallyError
@@ -64,7 +63,9 @@ class Profile:
         self.digest = hashlib.sha256(self._meaning()).digest()
 
     def _meaning(self) -> bytes:
-        sentinels = [[kind, list(self.sentinels[kind])] for kind in sorted(self.sentinels, key=str)]
+        sentinels = [
+            [kind, list(self.sentinels[kind])] for kind in sorted(self.sentinels, key=str)
+        ]
         return pack.encode(
             [self.id, self.word_order, self.byte_order, sentinels, [list(p) for p in self.points]]
         )

@@ -64,9 +64,7 @@ def encode_read(station: int, function: int, address: int, count: int) -> bytes:
     ):
         if value < low or value > high:
             raise BusError("data.range", what=what, value=value)
-    body = bytes(
-        (station, function, address >> 8, address & 0xFF, count >> 8, count & 0xFF)
-    )
+    body = bytes((station, function, address >> 8, address & 0xFF, count >> 8, count & 0xFF))
     crc = crc16(body)
     return body + bytes((crc & 0xFF, crc >> 8))
 

@@ -96,27 +96,33 @@ class Accountant:
         self.start_ms: int | None = None
         self.latest: dict[tuple[int, int], tuple[int | None, int, int, int]] = {}
 
-    def restore(self, body: list) -> None:  # type: ignore[type-arg]
-        """Continue after the interval record `body`: same cumulatives, next interval."""
+    def restore(self, body: list, ancestors: dict[int, list[int]]) -> None:  # type: ignore[type-arg]
+        """Continue after the interval record `body`: same cumulatives, next interval.
+
+        ancestors: stream number -> numbers that counted the same source, the newest first.
+        """
         _, self.start_ms, entries, _ = body
-        for number, total, rest, _, _, _, _ in entries:
-            for tally in self.tallies:
-                if tally.stream.number == number and total is not None:
-                    tally.total = total
-                    tally.rest = rest
-                    tally.start = (total, rest)
+        counted = {entry[0]: (entry[1], entry[2]) for entry in entries if entry[1] is not None}
+        for tally in self.tallies:
+            for number in ancestors.get(tally.stream.number, [tally.stream.number]):
+                if number in counted:
+                    tally.total, tally.rest = counted[number]
+                    tally.start = counted[number]
+                    break
 
     def observe(
         self,
         device: int,
         boot: int,
         mono_ms: int,
-        wall_ms: int,
+        wall_ms: int | None,
         values: list[int | None],
         qualities: dict[int, int],
     ) -> list[TallyError]:
         """Take one poll of a device in.
 
+        wall_ms: None while no clock has been set; what is counted until then belongs to the first
+        interval that starts with a known time.
         qualities: point index -> code, for values that are not good; marked BACKWARDS here when
         a counter went back. Returns the errors worth an event, each once until it clears.
         """

@@ -40,6 +40,4 @@ def parse_factors(document: dict[str, object], file: str) -> tuple[Factor, ...]:
     digest = hashlib.sha256(
         pack.encode([set_id, [[name, found[name][0], found[name][1]] for name in names]])
     ).digest()
-    return tuple(
-        Factor(name, found[name][0], found[name][1], set_id, digest) for name in names
-    )
+    return tuple(Factor(name, found[name][0], found[name][1], set_id, digest) for name in names)

@@ -4,9 +4,8 @@ A stream's cumulative quantity times `numerator`/`denominator` is milligrams of 
 number stands for this definition, factor and method included, for a whole epoch.
 """
 
-from collections import namedtuple
-
 import hashlib
+from collections import namedtuple
 
 from edge.core.errors import ConfigError
 from edge.core.numbers import pack
@@ -127,7 +126,7 @@ def stack_stream(number: int, name: str, poll_ms: int, source: Source) -> Stream
 
 
 def source_digest(stream: Stream) -> bytes:
-    """SHA-256 over where a stream's values come from, so that a change of wiring is a new stream."""
+    """SHA-256 over where a stream's values come from: other wiring is another stream."""
     source = stream.source
     stack = source.stack
     parts: list[object] = [list(triple) for triple in source.inputs]

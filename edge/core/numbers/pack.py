@@ -11,7 +11,9 @@ from edge.core.errors import DataError
 DEPTH_MAX = 8
 
 
-def _head(out: bytearray, length: int, fix: int, fix_limit: int, codes: tuple[int, int, int]) -> None:
+def _head(
+    out: bytearray, length: int, fix: int, fix_limit: int, codes: tuple[int, int, int]
+) -> None:
     if length < fix_limit:
         out.append(fix | length)
     elif length < 1 << 8 and codes[0]:

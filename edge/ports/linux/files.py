@@ -1,5 +1,6 @@
 """Files on Linux: configuration, profiles, factor sets and secrets, each checked before use."""
 
+import hashlib
 import json
 import os
 import stat
@@ -28,6 +29,11 @@ def read_bytes(path: Path) -> bytes:
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError("config.file", file=str(path), reason=reason) from error
+
+
+def digest(data: bytes) -> bytes:
+    """SHA-256 of a file's bytes."""
+    return hashlib.sha256(data).digest()
 
 
 def parse_toml(data: bytes, file: str) -> dict[str, Any]:

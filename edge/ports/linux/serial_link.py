@@ -127,9 +127,7 @@ class SerialLink(Link):
     A port that fails is closed and opened again by the next transaction.
     """
 
-    def __init__(
-        self, port: str, baud: int, serial_format: str, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, port: str, baud: int, serial_format: str, wake: Callable[[], None]) -> None:
         self.port = port
         self._settings = (baud, serial_format)
         self._wake = wake

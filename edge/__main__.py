@@ -1,0 +1,100 @@
+"""The command `carbontally`: a table of verbs, each loaded only when it is asked for.
+
+`run` parses its own options so that the runtime needs no CLI library. Every other verb is an
+annotated function of the package that owns it and is run through typer.
+"""
+
+import importlib
+import os
+import sys
+
+from edge import VERSION
+from edge.core.errors import TallyError, UsageError
+from edge.core.errors.table import describe, exit_status
+from edge.core.schema import nearest
+
+#: verb -> (module:function, what it does)
+VERBS = {
+    "run": ("edge.app.service:main", "run the gateway: -c gateway.toml"),
+    "receive": ("cloud_sync.cli:receive", "run the receiver"),
+    "verify": ("cloud_sync.cli:verify", "walk the hash chains of a receiver's store"),
+    "demo": ("hil_tests.demo.cli:demo", "the main job on this machine, end to end"),
+    "emulate": ("hil_tests.cli:emulate", "an RS-485 bus with emulated stations"),
+    "bench": ("hil_tests.bench.cli:bench", "measure: bench NAME"),
+}
+
+#: Verbs that take their arguments as they are and need none of the extras.
+LEAN = ("run",)
+
+INTERRUPTED = 130
+
+
+def usage() -> str:
+    """The list of verbs."""
+    lines = [f"carbontally {VERSION}", "", "usage: carbontally VERB [OPTION...]", ""]
+    lines += [f"  {verb:9} {text}" for verb, (_, text) in VERBS.items()]
+    return "\n".join([*lines, "", "carbontally VERB --help lists a verb's options."])
+
+
+def language() -> str:
+    """ "zh" when the environment asks for Chinese, else "en"."""
+    wanted = os.environ.get("CARBONTALLY_LANG") or os.environ.get("LC_ALL") or ""
+    wanted = wanted or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "zh" if wanted.lower().startswith("zh") else "en"
+
+
+def report(error: TallyError, stream) -> None:  # type: ignore[no-untyped-def]
+    """Print what happened and what to do next."""
+    what, following = describe(error, language())
+    print(f"error[{error.code}]: {what}", file=stream)
+    if following:
+        print(f"next: {following}", file=stream)
+
+
+def dispatch(verb: str, argv: list[str]) -> int:
+    """Load and run one verb; return its exit status."""
+    if verb not in VERBS:
+        guess = nearest(verb, list(VERBS)) or "help"
+        raise UsageError("usage.unknown_verb", verb=verb, nearest=guess)
+    module, _, name = VERBS[verb][0].partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name)
+        if verb in LEAN:
+            return int(function(argv))
+        import typer
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] in ("edge", "cloud_sync", "hil_tests", "boards"):
+            raise
+        raise UsageError("usage.missing_extra", package=error.name, extra="demo") from error
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(name=verb)(function)
+    result = app(argv, prog_name=f"carbontally {verb}", standalone_mode=False)
+    return int(result or 0)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit status of the error table."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("help", "-h", "--help"):
+        print(usage())
+        return 0 if arguments else 64
+    if arguments[0] in ("--version", "version"):
+        print(f"carbontally {VERSION}")
+        return 0
+    try:
+        return dispatch(arguments[0], arguments[1:])
+    except TallyError as error:
+        report(error, sys.stderr)
+        return exit_status(error.code)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        # typer's own usage errors know how to show themselves; anything else is a bug.
+        if not hasattr(error, "show"):
+            raise
+        error.show()
+        return int(getattr(error, "exit_code", 64))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""Numbers for devices and streams that mean one thing for the life of a journal.
+
+A poll names its device by number, an interval its streams. The meaning of a number is a TABLE
+record; a number is never given another one. A changed device or stream gets the next free number,
+an unchanged one keeps its own across restarts, and only what is new is written.
+"""
+
+from edge.app.config import Device, Settings
+from edge.core.carbon.streams import (
+    KINDS,
+    Source,
+    Stream,
+    counter_stream,
+    source_digest,
+    stack_stream,
+)
+from edge.core.journal.record import Part
+
+
+class Definitions:
+    """The definitions of one epoch, as recorded so far and as extended now."""
+
+    def __init__(self, bodies: list[list[object]]) -> None:
+        """bodies: those of all TABLE records of the epoch, in order."""
+        self.known = list(bodies)
+        self.fresh: list[list[object]] = []
+
+    def _number(self, part: int, meaning: list[object]) -> int:
+        """The number of a definition; defines it when it is new."""
+        highest = -1
+        for body in self.known:
+            if body[0] == part:
+                if body[2:] == meaning:
+                    return int(str(body[1]))
+                highest = max(highest, int(str(body[1])))
+        self._define([part, highest + 1] + meaning)
+        return highest + 1
+
+    def _define(self, body: list[object]) -> None:
+        self.known.append(body)
+        self.fresh.append(body)
+
+    def config(self, digest: bytes, version: str) -> None:
+        """Record the configuration in force, when it is not the one recorded last."""
+        recorded = [body for body in self.known if body[0] == Part.CONFIG]
+        body: list[object] = [Part.CONFIG, digest, version]
+        if not recorded or recorded[-1] != body:
+            self._define(body)
+
+    def factor_set(self, set_id: str, digest: bytes) -> None:
+        """Record a factor set once."""
+        body: list[object] = [Part.FACTORS, set_id, digest]
+        if body not in self.known:
+            self._define(body)
+
+    def device(self, device: Device) -> int:
+        """The number of a device."""
+        points = [[p.name, p.unit, p.places, p.point_class] for p in device.points]
+        return self._number(
+            Part.DEVICE,
+            [
+                device.name,
+                device.bus,
+                device.station,
+                device.profile.id,
+                device.profile.digest,
+                points,
+            ],
+        )
+
+    def stream(self, stream: Stream) -> int:
+        """The number of a stream; its own number field is not looked at."""
+        return self._number(
+            Part.STREAM,
+            [
+                stream.name,
+                stream.kind,
+                KINDS[stream.kind].scope,
+                stream.unit,
+                stream.numerator,
+                stream.denominator,
+                stream.factor,
+                stream.factor_digest,
+                stream.method,
+                source_digest(stream),
+            ],
+        )
+
+    def predecessors(self, stream: Stream) -> list[int]:
+        """Numbers under which the same counter was counted before, the newest first.
+
+        Same name and same source: only factor, method or kind differ, so the count goes on.
+        """
+        digest = source_digest(stream)
+        found = [
+            int(str(body[1]))
+            for body in self.known
+            if body[0] == Part.STREAM and body[2] == stream.name and body[-1] == digest
+        ]
+        return list(reversed(found))
+
+
+def define_streams(
+    settings: Settings, numbers: list[int], definitions: Definitions
+) -> tuple[Stream, ...]:
+    """The streams of a gateway with their numbers.
+
+    numbers: the device number per device of the settings.
+    """
+    streams = []
+    for setting in settings.streams:
+        leading = settings.devices[setting.input[0]]
+        if setting.stack is None:
+            point = settings.point(setting.input)
+            draft = counter_stream(
+                0,
+                setting.name,
+                setting.kind,
+                setting.factor,
+                point.unit,
+                point.places,
+                leading.poll_ms,
+                numbers[setting.input[0]],
+                setting.input[1],
+            )
+        else:
+            stack, places, status, accepted = setting.stack
+            inputs = tuple(
+                (numbers[place[0]], place[1], settings.point(place).places) for place in places
+            )
+            state = None
+            if status is not None:
+                state = (numbers[status[0]], status[1], accepted)
+            draft = stack_stream(0, setting.name, leading.poll_ms, Source(inputs, state, stack))
+        number = definitions.stream(draft)
+        streams.append(Stream(number, *draft[1:]))
+    return tuple(streams)

@@ -1,0 +1,201 @@
+"""The gateway: one `step()` that takes what the ports have, feeds the core, starts what is due.
+
+The same object runs under a Linux loop, in MicroPython's main.py and in virtual time. It holds
+all state, blocks nowhere and reads time only as an argument.
+"""
+
+from edge.app.poller import Poll, Poller
+from edge.app.recorder import Recorder
+from edge.app.uploader import Uploader
+from edge.core.carbon.account import Accountant
+from edge.core.errors import TallyError
+from edge.core.journal.clock import ClockQuality
+from edge.core.journal.record import Kind, Record, decode_record
+
+#: The system clock is compared with the anchor this often.
+CLOCK_CHECK_MS = 1_000
+
+#: Records replayed into the account per read when a gateway starts.
+REPLAY_CHUNK = 1_000
+
+
+class Health:
+    """What is known of one device since the start, for status and for events on a change."""
+
+    def __init__(self) -> None:
+        self.error: TallyError | None = None
+        self.poll: Poll | None = None
+        self.good_ms: int | None = None
+
+
+class Gateway:
+    """One gateway, wired."""
+
+    def __init__(
+        self,
+        pollers: list[Poller],
+        recorder: Recorder,
+        accountant: Accountant,
+        uploader: Uploader,
+    ) -> None:
+        self.pollers = pollers
+        self.recorder = recorder
+        self.accountant = accountant
+        self.uploader = uploader
+        self.health: dict[int, Health] = {}
+        for poller in pollers:
+            for station in poller.stations:
+                self.health[station.number] = Health()
+        self.scope1_mg = 0
+        self.scope2_mg = 0
+        self.intervals = 0
+        self.intensity_mg_per_kwh: int | None = None
+        self.stopping = False
+        self._clock_due_ms = 0
+
+    def start(
+        self, definitions: list[list[object]], ancestors: dict[int, list[int]], now_ms: int
+    ) -> None:
+        """Take up the account where the journal left it; record this boot and what is new.
+
+        definitions: TABLE bodies to record. ancestors: see `Accountant.restore`.
+        """
+        self._replay(ancestors)
+        self._keep_time(now_ms)
+        for body in definitions:
+            self.recorder.add(Kind.TABLE, body, now_ms)
+        self.recorder.event("gateway.boot", {"boot": self.recorder.boot}, now_ms)
+        self.recorder.commit(now_ms, True)
+
+    def _replay(self, ancestors: dict[int, list[int]]) -> None:
+        store = self.recorder.store
+        first = 0
+        last_interval = store.last_of_kind(Kind.INTERVAL)
+        if last_interval is not None:
+            record = decode_record(last_interval)
+            self.accountant.restore(record.body, ancestors)
+            first = record.seq + 1
+        while first < store.next_seq:
+            for data, _ in store.read(first, first + REPLAY_CHUNK - 1):
+                self._recount(decode_record(data))
+            first += REPLAY_CHUNK
+
+    def _recount(self, record: Record) -> None:
+        if record.kind == Kind.POLL:
+            device, values, flat, _ = record.body
+            qualities = {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}
+            wall_ms = None if record.clock == ClockQuality.UNSET else record.wall_ms
+            self.accountant.observe(
+                device, record.boot, record.mono_ms, wall_ms, values, qualities
+            )
+
+    def step(self, now_ms: int) -> int:
+        """Do what can be done now; return when to be called again at the latest.
+
+        A port's wake-up may come earlier. now_ms: monotonic since this boot.
+        """
+        self._keep_time(now_ms)
+        for poller in self.pollers:
+            while True:
+                poll = poller.step(now_ms)
+                if poll is None:
+                    break
+                self._record(poll, now_ms)
+        self._close_interval(now_ms)
+        idle = self.idle
+        self.recorder.commit(now_ms, self.stopping and idle)
+        for error in self.uploader.step(now_ms, self.stopping and idle):
+            self.recorder.event(error.code, error.fields, now_ms)
+        return self._next_ms(now_ms)
+
+    def _keep_time(self, now_ms: int) -> None:
+        if now_ms >= self._clock_due_ms:
+            self.recorder.keep_time(now_ms)
+            self._clock_due_ms = now_ms + CLOCK_CHECK_MS
+
+    def _record(self, poll: Poll, now_ms: int) -> None:
+        self._close_interval(now_ms)
+        wall_ms = self._known_wall_ms(now_ms)
+        errors = self.accountant.observe(
+            poll.device, self.recorder.boot, now_ms, wall_ms, poll.values, poll.qualities
+        )
+        self.recorder.add(
+            Kind.POLL,
+            [poll.device, poll.values, _flat(poll.qualities), _flat(poll.evidence)],
+            now_ms,
+        )
+        for error in errors:
+            self.recorder.event(error.code, error.fields, now_ms)
+        self._watch(poll, now_ms)
+
+    def _watch(self, poll: Poll, now_ms: int) -> None:
+        """An event when a device starts to fail in another way, and when it is well again."""
+        health = self.health[poll.device]
+        health.poll = poll
+        before = None if health.error is None else health.error.code
+        health.error = poll.error
+        if poll.error is None:
+            health.good_ms = now_ms
+            if before is not None:
+                fields: dict[str, object] = {"device": poll.device, "after": before}
+                self.recorder.event("device.recovered", fields, now_ms)
+        elif poll.error.code != before:
+            fields = {"device": poll.device}
+            for name in poll.error.fields:
+                fields[name] = poll.error.fields[name]
+            self.recorder.event(poll.error.code, fields, now_ms)
+
+    def _known_wall_ms(self, now_ms: int) -> int | None:
+        if self.recorder.anchor.quality == ClockQuality.UNSET:
+            return None
+        return self.recorder.wall_ms(now_ms)
+
+    def _close_interval(self, now_ms: int) -> None:
+        wall_ms = self._known_wall_ms(now_ms)
+        body = None if wall_ms is None else self.accountant.close(wall_ms)
+        if body is None:
+            return
+        self.recorder.add(Kind.INTERVAL, body, now_ms)
+        totals = body[3]
+        if isinstance(totals, list):
+            self.scope1_mg += totals[0] or 0
+            self.scope2_mg += totals[1] or 0
+            self.intensity_mg_per_kwh = totals[4]
+        self.intervals += 1
+
+    @property
+    def idle(self) -> bool:
+        """True when no poll is under way."""
+        return all(poller.idle for poller in self.pollers)
+
+    @property
+    def is_drained(self) -> bool:
+        """True when everything measured is committed here and acked by the cloud."""
+        store = self.recorder.store
+        return self.idle and self.recorder.waiting == 0 and store.acked_seq == store.next_seq - 1
+
+    def stop(self) -> None:
+        """Begin to stop: no new poll; the one under way ends, then all is committed and sent."""
+        self.stopping = True
+        for poller in self.pollers:
+            poller.stopping = True
+
+    def _next_ms(self, now_ms: int) -> int:
+        due = [self.uploader.next_ms(now_ms), self._clock_due_ms]
+        for poller in self.pollers:
+            poll_ms = poller.next_ms()
+            if poll_ms is not None:
+                due.append(poll_ms)
+        commit_ms = self.recorder.next_ms()
+        if commit_ms is not None:
+            due.append(commit_ms)
+        return max(now_ms, min(due))
+
+
+def _flat(by_index: dict) -> list[object]:  # type: ignore[type-arg]
+    """{index: item} as [index, item, ...] in ascending order."""
+    flat: list[object] = []
+    for index in sorted(by_index, key=int):
+        flat.append(index)
+        flat.append(by_index[index])
+    return flat

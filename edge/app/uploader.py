@@ -1,0 +1,167 @@
+"""Journal to cloud: keeps a session, sends what the window allows, releases what was acked."""
+
+from edge.core.errors import DataError, StoreError, SyncError, TallyError
+from edge.core.journal.record import decode_record
+from edge.core.sync.ack import decode_ack
+from edge.core.sync.batch import PAYLOAD_MAX_BYTES, encode_batch
+from edge.core.sync.topics import ACK, BATCH, STATE, topic
+from edge.core.sync.uplink import Uplink as Window
+from edge.ports.contracts import Store, Uplink
+
+#: Most records offered to one batch; a payload that grows too large is halved.
+RECORDS_MAX = 1024
+
+#: Waits between attempts to connect, doubling, with up to a quarter of jitter.
+RECONNECT_MIN_MS = 1_000
+RECONNECT_MAX_MS = 60_000
+
+#: Acks that may wait for the next step; older ones are worthless once a newer one is there.
+ACKS_MAX = 8
+
+TICK_CONNECTING_MS = 50
+TICK_ONLINE_MS = 1_000
+
+
+class Uploader:
+    """Drives one uplink; `step` never blocks and raises nothing."""
+
+    def __init__(
+        self,
+        uplink: Uplink,
+        store: Store,
+        gateway: str,
+        tenant: str,
+        key: bytes,
+        linger_ms: int,
+    ) -> None:
+        self.uplink = uplink
+        self.store = store
+        self.gateway = gateway
+        self.window = Window(store.acked_seq, linger_ms, RECORDS_MAX)
+        self.error: TallyError | None = None
+        self.batches_sent = 0
+        self.last_ack_ms: int | None = None
+        self._key = key
+        self._topics = {leaf: topic(tenant, gateway, leaf) for leaf in (BATCH, ACK, STATE)}
+        self._acks: list[bytes] = []
+        self._retry_at_ms = 0
+        self._wait_ms = RECONNECT_MIN_MS
+        self._connected = False
+        uplink.set_callback(self._on_message)
+        uplink.on_connect = self._on_connect
+
+    def _on_connect(self, session_present: bool) -> None:
+        self.uplink.send_subscribe(self._topics[ACK], 1)
+        self.uplink.send(self._topics[STATE], b"online", True, 1)
+        self._connected = True
+
+    def _on_message(self, name: bytes, payload: bytes) -> None:
+        if name == self._topics[ACK].encode() and len(payload) <= PAYLOAD_MAX_BYTES:
+            self._acks = self._acks[1 - ACKS_MAX :] + [payload]
+
+    def step(self, now_ms: int, flush: bool = False) -> list[TallyError]:
+        """Advance the session and the window; return the errors worth an event.
+
+        flush: send without waiting for batches to fill.
+        """
+        errors: list[TallyError] = []
+        try:
+            self._keep_session(now_ms)
+            self._take_acks(now_ms, errors)
+            self._send(now_ms, flush)
+        except (SyncError, StoreError, DataError) as error:
+            self._lose(error, now_ms, errors)
+        return errors
+
+    def _keep_session(self, now_ms: int) -> None:
+        if self.uplink.state == "offline":
+            if now_ms < self._retry_at_ms:
+                return
+            self.uplink.start()
+        self.uplink.check_msg()
+        if self._connected:
+            self._connected = False
+            self.error = None
+            self._wait_ms = RECONNECT_MIN_MS
+            self.window.connected(now_ms)
+
+    def _lose(self, error: TallyError, now_ms: int, errors: list[TallyError]) -> None:
+        """The session is gone; say so once per outage and try again later."""
+        if self.error is None or self.error.code != error.code:
+            errors.append(error)
+        self.error = error
+        self.uplink.close()
+        self.window.disconnected()
+        jitter_ms = (now_ms * 40_503 >> 4) % (self._wait_ms // 4)
+        self._retry_at_ms = now_ms + self._wait_ms + jitter_ms
+        self._wait_ms = min(2 * self._wait_ms, RECONNECT_MAX_MS)
+
+    def _take_acks(self, now_ms: int, errors: list[TallyError]) -> None:
+        acks, self._acks = self._acks, []
+        for payload in acks:
+            try:
+                self._release(payload, now_ms)
+            except (SyncError, DataError) as error:
+                errors.append(error)
+
+    def _release(self, payload: bytes, now_ms: int) -> None:
+        ack = decode_ack(payload, self.gateway, self._key)
+        if ack.epoch != self.store.epoch:
+            return  # retained from another incarnation of this journal
+        head_seq = self.store.next_seq - 1
+        if ack.seq <= head_seq and self.store.hash_at(ack.seq) != ack.hash:
+            raise SyncError("sync.ack", reason=f"another hash at seq {ack.seq}")
+        self.window.acknowledged(ack.seq, head_seq, now_ms)
+        self.last_ack_ms = now_ms
+        if ack.seq != self.store.acked_seq:
+            self.store.ack(ack.seq)
+
+    def _send(self, now_ms: int, flush: bool) -> None:
+        while True:
+            span = self.window.want(self.store.next_seq - 1, now_ms, flush)
+            if span is None or self.uplink.state != "online":
+                return
+            first, last = span
+            payload, last = self._cut(first, last)
+            if self.uplink.send(self._topics[BATCH], payload, False, 1) is None:
+                return
+            self.window.sent(first, last, now_ms)
+            self.batches_sent += 1
+
+    def _cut(self, first: int, last: int) -> tuple[bytes, int]:
+        """Encode from `first` on as many records up to `last` as one payload takes."""
+        before = self.store.hash_at(first - 1)
+        rows = self.store.read(first, last)
+        if before is None or not rows:
+            raise StoreError("store.corrupt", file="journal", seq=first)
+        records = tuple(decode_record(row[0]) for row in rows)
+        while True:
+            payload = encode_batch(
+                self.gateway,
+                self.store.epoch,
+                before,
+                records,
+                rows[len(records) - 1][1],
+                self._key,
+            )
+            if len(payload) <= PAYLOAD_MAX_BYTES or len(records) == 1:
+                return payload, first + len(records) - 1
+            records = records[: len(records) // 2]
+
+    def next_ms(self, now_ms: int) -> int:
+        """When `step` is needed again, apart from the socket becoming readable."""
+        if self.uplink.state == "offline":
+            return self._retry_at_ms
+        if self.uplink.state == "connecting":
+            return now_ms + TICK_CONNECTING_MS
+        due_ms = self.window.next_ms(self.store.next_seq - 1, now_ms)
+        return now_ms + TICK_ONLINE_MS if due_ms is None else min(due_ms, now_ms + TICK_ONLINE_MS)
+
+    def close(self) -> None:
+        """Say goodbye: state offline, DISCONNECT."""
+        if self.uplink.state == "online":
+            try:
+                self.uplink.send(self._topics[STATE], b"offline", True, 0)
+            except SyncError:
+                pass
+        self.uplink.close()
