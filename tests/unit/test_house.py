@@ -40,24 +40,29 @@ def test_the_walk_sees_the_house(modules):
     assert rooms <= set(modules)
 
 
+def assert_none(complaints: list[str]) -> None:
+    """All of them in the message: a list is cut short by pytest."""
+    assert not complaints, "\n" + "\n".join(complaints)
+
+
 def test_imports_follow_the_arrows(modules):
-    assert wrong_imports(modules) == []
+    assert_none(wrong_imports(modules))
 
 
 def test_the_runtime_never_reaches_the_terminal_packages(modules):
-    assert terminal_reached(modules) == []
+    assert_none(terminal_reached(modules))
 
 
 def test_no_import_cycle(modules):
-    assert import_cycles(modules) == []
+    assert_none(import_cycles(modules))
 
 
 def test_sizes():
-    assert oversized(ROOT, SIZED) == []
+    assert_none(oversized(ROOT, SIZED))
 
 
 def test_every_name_says_something():
-    assert empty_names(ROOT, SIZED) == []
+    assert_none(empty_names(ROOT, SIZED))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +107,7 @@ def test_a_wrong_import_is_seen(tmp_path: Path, path: str, text: str):
         ("edge/ports/esp32/uart.py", "import machine\nfrom edge.ports import contracts"),
         ("edge/ports/linux/link.py", "import serial, minimalmodbus"),
         ("edge/app/gateway.py", "import edge.core.bus\nfrom edge.profiles import load"),
-        ("edge/__main__.py", "import sys\ndef f():\n    import typer, edge.app"),
+        ("edge/__main__.py", "from edge.core import errors\ndef f():\n    import typer, edge.app"),
         ("cloud_sync/receiver.py", "import paho.mqtt.client\nfrom edge.core.sync import batch"),
         ("hil_tests/demo.py", "import cloud_sync, edge.app, paho, serial"),
     ],

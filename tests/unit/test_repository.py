@@ -39,7 +39,8 @@ def test_the_walls_are_there():
 
 
 def test_no_file_says_what_is_true_on_one_machine_only():
-    assert forbidden_text(ROOT, repository_files()) == []
+    found = forbidden_text(ROOT, repository_files())
+    assert not found, "\n" + "\n".join(found)
 
 
 @pytest.mark.parametrize(
