@@ -157,7 +157,7 @@ def _decode_block(block: object) -> tuple[int, list[list[object]]]:
         raise _refuse("a poll block has a wrong shape")
     device, points = _integers(fields[:2])
     deltas, qualities, evidence = [_array(part) for part in fields[2:]]
-    if device < 0 or points < 1 or len(deltas) % points:
+    if device < 0 or points < 1 or not deltas or len(deltas) % points:
         raise _refuse("a poll block has a wrong head")
     values = _values(points, deltas)
     marks = _spread(qualities, len(values))
