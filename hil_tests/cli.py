@@ -53,7 +53,7 @@ def emulate(
 def parse_start(text: str) -> int:
     """Seconds since midnight of "HH:MM"; UsageError usage.value otherwise."""
     hours, _, minutes = text.partition(":")
-    is_time = len(text) == 5 and hours.isdecimal() and minutes.isdecimal()
+    is_time = len(text) == 5 and text.isascii() and hours.isdigit() and minutes.isdigit()
     if not is_time or int(hours) > 23 or int(minutes) > 59:
         raise UsageError(
             "usage.value", option="--start", found=text, expected="HH:MM, 00:00 to 23:59"
