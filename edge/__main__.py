@@ -8,10 +8,11 @@ import importlib
 import os
 import sys
 
-from edge import VERSION
-from edge.core.errors import TallyError, UsageError
-from edge.core.errors.table import describe, exit_status
-from edge.core.schema import nearest
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from edge.core.errors import TallyError
 
 #: verb -> (module:function, what it does)
 VERBS = {
@@ -31,6 +32,8 @@ INTERRUPTED = 130
 
 def usage() -> str:
     """The list of verbs."""
+    from edge import VERSION
+
     lines = [f"carbontally {VERSION}", "", "usage: carbontally VERB [OPTION...]", ""]
     lines += [f"  {verb:9} {text}" for verb, (_, text) in VERBS.items()]
     return "\n".join([*lines, "", "carbontally VERB --help lists a verb's options."])
@@ -43,8 +46,10 @@ def language() -> str:
     return "zh" if wanted.lower().startswith("zh") else "en"
 
 
-def report(error: TallyError, stream) -> None:  # type: ignore[no-untyped-def]
+def report(error: "TallyError", stream: "TextIO") -> None:
     """Print what happened and what to do next."""
+    from edge.core.errors.table import describe
+
     what, following = describe(error, language())
     print(f"error[{error.code}]: {what}", file=stream)
     if following:
@@ -53,6 +58,9 @@ def report(error: TallyError, stream) -> None:  # type: ignore[no-untyped-def]
 
 def dispatch(verb: str, argv: list[str]) -> int:
     """Load and run one verb; return its exit status."""
+    from edge.core.errors import UsageError
+    from edge.core.schema import nearest
+
     if verb not in VERBS:
         guess = nearest(verb, list(VERBS)) or "help"
         raise UsageError("usage.unknown_verb", verb=verb, nearest=guess)
@@ -74,12 +82,15 @@ def dispatch(verb: str, argv: list[str]) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit status of the error table."""
+    from edge.core.errors import TallyError
+    from edge.core.errors.table import exit_status
+
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("help", "-h", "--help"):
         print(usage())
         return 0 if arguments else 64
     if arguments[0] in ("--version", "version"):
-        print(f"carbontally {VERSION}")
+        print(usage().split("\n")[0])
         return 0
     try:
         return dispatch(arguments[0], arguments[1:])

@@ -35,22 +35,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class Settings:
     """Everything a gateway is told; see the schema for meanings and units."""
 
-    def __init__(self, document: dict, file: str, library: "Library") -> None:  # type: ignore[type-arg]
+    def __init__(self, document: dict, file: str, library: "Library") -> None:
         """library: where profiles and factor sets come from. Raises ConfigError."""
         self.file = file
-        gateway = document["gateway"]
-        self.gateway = gateway["id"]
-        self.tenant = gateway["tenant"]
-        self.key_file = gateway["key_file"]
-        self.journal = gateway["journal"]
-        self.commit_ms = gateway.get("commit_ms", 1000)
-        uplink = document["uplink"]
-        self.broker = self._broker(uplink)
-        self.ca_file = uplink.get("ca_file")
-        self.user = uplink.get("user")
-        self.password_file = uplink.get("password_file")
-        self.keepalive_s = uplink.get("keepalive_s", 30)
-        self.linger_ms = uplink.get("linger_ms", 5000)
+        self._take_gateway(document["gateway"], document["uplink"])
         accounting = document.get("accounting", {})
         self.interval_ms = accounting.get("interval_s", 900) * 1000
         factor_set = accounting.get("factors", "cn_park_910_2025")
@@ -78,7 +66,20 @@ class Settings:
         ]
         self._unique("stream", "name", [stream.name for stream in self.streams])
 
-    def _broker(self, uplink: dict) -> Broker:  # type: ignore[type-arg]
+    def _take_gateway(self, gateway: dict, uplink: dict) -> None:
+        self.gateway = gateway["id"]
+        self.tenant = gateway["tenant"]
+        self.key_file = gateway["key_file"]
+        self.journal = gateway["journal"]
+        self.commit_ms = gateway.get("commit_ms", 1000)
+        self.broker = self._broker(uplink)
+        self.ca_file = uplink.get("ca_file")
+        self.user = uplink.get("user")
+        self.password_file = uplink.get("password_file")
+        self.keepalive_s = uplink.get("keepalive_s", 30)
+        self.linger_ms = uplink.get("linger_ms", 5000)
+
+    def _broker(self, uplink: dict) -> Broker:
         scheme, _, rest = uplink["broker"].partition("://")
         host, colon, port = rest.rpartition(":")
         if not colon:
@@ -106,7 +107,7 @@ class Settings:
                     "config.duplicate", file=self.file, key=table + "." + key, found=value
                 )
 
-    def _device(self, index: int, item: dict, library: "Library") -> Device:  # type: ignore[type-arg]
+    def _device(self, index: int, item: dict, library: "Library") -> Device:
         where = f"device[{index}]"
         names = [bus.name for bus in self.buses]
         if item["bus"] not in names:
@@ -143,7 +144,7 @@ class Settings:
         found: Point = self.devices[place[0]].points[place[1]]
         return found
 
-    def _stream(self, index: int, item: dict) -> StreamSetting:  # type: ignore[type-arg]
+    def _stream(self, index: int, item: dict) -> StreamSetting:
         where = f"stream[{index}]"
         kind = item["kind"]
         if kind == "stack_co2":
@@ -162,7 +163,7 @@ class Settings:
     def _missing(self, key: str, expected: str) -> None:
         raise ConfigError("config.missing_key", file=self.file, key=key, expected=expected)
 
-    def _factor(self, item: dict, where: str) -> Factor | None:  # type: ignore[type-arg]
+    def _factor(self, item: dict, where: str) -> Factor | None:
         if "factor" not in item:
             if KINDS[item["kind"]].emission:
                 self._missing(where + ".factor", "a factor id of the factor set")
@@ -173,7 +174,7 @@ class Settings:
         self._unknown(where + ".factor", item["factor"], [factor.id for factor in self.factors])
         return None
 
-    def _stack(self, item: dict, where: str) -> tuple:  # type: ignore[type-arg]
+    def _stack(self, item: dict, where: str) -> tuple:
         places = [
             self.locate(item[key], where + "." + key)
             for key in ("co2", "velocity", "temperature", "pressure", "moisture")

@@ -192,7 +192,7 @@ class Gateway:
         return max(now_ms, min(due))
 
 
-def _flat(by_index: dict) -> list[object]:  # type: ignore[type-arg]
+def _flat(by_index: dict) -> list[object]:
     """{index: item} as [index, item, ...] in ascending order."""
     flat: list[object] = []
     for index in sorted(by_index, key=int):

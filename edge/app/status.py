@@ -1,6 +1,7 @@
 """What a gateway knows of itself, as one plain object: the `--json` contract of `run`."""
 
 from edge.app.gateway import Gateway
+from edge.app.poller import Station
 from edge.core.journal.clock import NAMES as CLOCK_NAMES
 from edge.core.numbers.fixed import format_decimal
 from edge.core.numbers.quality import NAMES as QUALITY_NAMES
@@ -45,7 +46,7 @@ def status_of(gateway: Gateway, now_ms: int) -> dict[str, object]:
     }
 
 
-def _device(gateway: Gateway, station, now_ms: int) -> dict[str, object]:  # type: ignore[no-untyped-def]
+def _device(gateway: Gateway, station: Station, now_ms: int) -> dict[str, object]:
     health = gateway.health[station.number]
     values = {}
     quality = "none"

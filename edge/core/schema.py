@@ -13,7 +13,7 @@ from edge.core.errors import ConfigError
 _ANNOTATIONS = ("$schema", "$id", "$defs", "title", "description", "default", "examples")
 
 
-def check_document(document: object, schema: dict, file: str) -> None:  # type: ignore[type-arg]
+def check_document(document: object, schema: dict, file: str) -> None:
     """Raise ConfigError for the first fault; return None when `document` fits.
 
     file: its name for the error. Codes: config.unknown_key, config.missing_key, config.value.
@@ -70,24 +70,24 @@ def _fault(file: str, key: str, found: object, expected: str) -> None:
     raise ConfigError("config.value", file=file, key=key, found=_show(found), expected=expected)
 
 
-def _check(value: object, schema: dict, root: dict, file: str, key: str) -> None:  # type: ignore[type-arg]
+def _check(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     for keyword in schema:
         if keyword not in _ANNOTATIONS:
             _KEYWORDS[keyword](value, schema, root, file, key)
 
 
-def _ref(value: object, schema: dict, root: dict, file: str, key: str) -> None:  # type: ignore[type-arg]
+def _ref(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     name = schema["$ref"].split("/")[-1]
     _check(value, root["$defs"][name], root, file, key)
 
 
-def _type(value: object, schema: dict, root: dict, file: str, key: str) -> None:  # type: ignore[type-arg]
+def _type(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     if _type_name(value) != schema["type"]:
         article = "an " if schema["type"][0] in "aio" else "a "
         _fault(file, key, value, article + schema["type"])
 
 
-def _enum(value: object, schema: dict, root: dict, file: str, key: str) -> None:  # type: ignore[type-arg]
+def _enum(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     if value in schema["enum"] and _type_name(value) != "boolean":
         return
     choices = [str(choice) for choice in schema["enum"]]
@@ -98,7 +98,7 @@ def _enum(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     _fault(file, key, value, expected)
 
 
-def _range(value: object, schema: dict, root: dict, file: str, key: str) -> None:  # type: ignore[type-arg]
+def _range(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     low, high = schema.get("minimum"), schema.get("maximum")
     if not isinstance(value, int):
         return
@@ -108,12 +108,12 @@ def _range(value: object, schema: dict, root: dict, file: str, key: str) -> None
         _fault(file, key, value, words)
 
 
-def _pattern(value: object, schema: dict, root: dict, file: str, key: str) -> None:  # type: ignore[type-arg]
+def _pattern(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     if isinstance(value, str) and not re.match(schema["pattern"], value):
         _fault(file, key, value, "text like " + schema["pattern"])
 
 
-def _length(value: object, schema: dict, root: dict, file: str, key: str) -> None:  # type: ignore[type-arg]
+def _length(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     low = schema.get("minLength", schema.get("minItems", 0))
     high = schema.get("maxItems")
     if isinstance(value, (str, list)):
@@ -122,7 +122,7 @@ def _length(value: object, schema: dict, root: dict, file: str, key: str) -> Non
             _fault(file, key, value, "a length of " + words)
 
 
-def _items(value: object, schema: dict, root: dict, file: str, key: str) -> None:  # type: ignore[type-arg]
+def _items(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     if isinstance(value, list):
         for index, item in enumerate(value):
             _check(item, schema["items"], root, file, "%s[%d]" % (key, index))
@@ -132,7 +132,7 @@ def _path(key: str, name: str) -> str:
     return key + "." + name if key else name
 
 
-def _required(value: object, schema: dict, root: dict, file: str, key: str) -> None:  # type: ignore[type-arg]
+def _required(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     if not isinstance(value, dict):
         return
     # An unknown key is most often a required one misspelt: say that first.
@@ -147,14 +147,14 @@ def _required(value: object, schema: dict, root: dict, file: str, key: str) -> N
             )
 
 
-def _properties(value: object, schema: dict, root: dict, file: str, key: str) -> None:  # type: ignore[type-arg]
+def _properties(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     if isinstance(value, dict):
         for name in schema["properties"]:
             if name in value:
                 _check(value[name], schema["properties"][name], root, file, _path(key, name))
 
 
-def _additional(value: object, schema: dict, root: dict, file: str, key: str) -> None:  # type: ignore[type-arg]
+def _additional(value: object, schema: dict, root: dict, file: str, key: str) -> None:
     if not isinstance(value, dict):
         return
     known = schema.get("properties", {})

@@ -13,6 +13,8 @@ from .subset_rules import CORE_RULES, RULES, broken_rules, packs
 
 #: Modules of edge/app that only Linux runs; everything else there ships to the device too.
 LINUX_ONLY: tuple[str, ...] = ("edge.app.service",)
+#: The words of the errors: the page that a device serves has them, the device has the codes.
+HOST_ONLY = ("edge.core.errors.table", "edge.core.errors.rows")
 #: They check the range of every value before it is packed.
 PACKERS = (
     "edge.core.bus.rtu",
@@ -28,6 +30,8 @@ CORE_BYTES = 40 * 1024
 
 def ships(name: str) -> bool:
     """True for a module that is copied to the device."""
+    if within(name, HOST_ONLY):
+        return False
     if name in ("edge", "edge.app") or within(name, ("edge.core", "edge.ports.esp32")):
         return True
     if name == "edge.ports" or name.startswith("edge.ports.") and name.count(".") == 2:

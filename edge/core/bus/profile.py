@@ -188,6 +188,6 @@ def parse_profile(document: dict[str, object]) -> Profile:
     )
 
 
-def _list(document: dict[str, object], key: str) -> list:  # type: ignore[type-arg]
+def _list(document: dict[str, object], key: str) -> list:
     value = document.get(key, [])
     return value if isinstance(value, list) else []

@@ -48,6 +48,14 @@ class Tally:
         self.good += 1
         return True
 
+    def went_back(self, register: int) -> list[TallyError]:
+        """The error for a register that was not counted, the first time only."""
+        if self.backwards:
+            return []
+        self.backwards = True
+        name, before = self.stream.name, self.total
+        return [DataError("data.backwards", point=name, before=before, value=register)]
+
     def flow(self, rate_mg_per_h: int, boot: int, mono_ms: int) -> None:
         """Take a mass rate in; it stands for the time since the sample before it."""
         if self.total is None:
@@ -96,7 +104,7 @@ class Accountant:
         self.start_ms: int | None = None
         self.latest: dict[tuple[int, int], tuple[int | None, int, int, int]] = {}
 
-    def restore(self, body: list, ancestors: dict[int, list[int]]) -> None:  # type: ignore[type-arg]
+    def restore(self, body: list, ancestors: dict[int, list[int]]) -> None:
         """Continue after the interval record `body`: same cumulatives, next interval.
 
         ancestors: stream number -> numbers that counted the same source, the newest first.
@@ -144,12 +152,7 @@ class Accountant:
                 continue
             if not tally.count(value):
                 qualities[point] = Quality.BACKWARDS
-                if not tally.backwards:
-                    tally.backwards = True
-                    name, before = tally.stream.name, tally.total
-                    errors.append(
-                        DataError("data.backwards", point=name, before=before, value=value)
-                    )
+                errors.extend(tally.went_back(value))
         return errors
 
     def _fresh(self, key: tuple[int, int], boot: int, mono_ms: int, hold_ms: int) -> int | None:

@@ -80,16 +80,7 @@ def counter_stream(
     meaning = KINDS[kind]
     up, down = ratio_to(unit, meaning.dimension)
     down = down * power_of_ten(places)
-    if factor is None and meaning.emission:
-        raise ConfigError("config.missing_key", file=name, key="factor", expected="a factor id")
-    if factor is not None and factor.dimension != meaning.dimension:
-        raise ConfigError(
-            "config.value",
-            file=name,
-            key="factor",
-            found=factor.id,
-            expected="a factor for " + meaning.dimension,
-        )
+    _check_factor(name, meaning, factor)
     ug_per_unit = 0 if factor is None else factor.ug_per_unit
     return Stream(
         number,
@@ -105,6 +96,22 @@ def counter_stream(
         poll_ms,
         Source(((device, point, places),), None, None),
     )
+
+
+def _check_factor(name: str, meaning: Meaning, factor: Factor | None) -> None:
+    if factor is None:
+        if meaning.emission:
+            raise ConfigError(
+                "config.missing_key", file=name, key="factor", expected="a factor id"
+            )
+    elif factor.dimension != meaning.dimension:
+        raise ConfigError(
+            "config.value",
+            file=name,
+            key="factor",
+            found=factor.id,
+            expected="a factor for " + meaning.dimension,
+        )
 
 
 def stack_stream(number: int, name: str, poll_ms: int, source: Source) -> Stream:

@@ -12,7 +12,7 @@ class TallyError(Exception):
     """
 
     def __init__(self, code: str, **fields: object) -> None:
-        Exception.__init__(self, code)
+        super().__init__(code)
         self.code = code
         self.fields = fields
 

@@ -1,0 +1,81 @@
+"""On the RS-485 pair and from the stations on it. Columns: see `errors.table`."""
+
+ROWS: dict[str, tuple[int, str, str, str, str]] = {
+    "bus.timeout": (
+        75,
+        "station {station} did not answer within {timeout_ms} ms",
+        "站号 {station} 在 {timeout_ms} 毫秒内没有应答",
+        "check A/B wiring, power, station number and baud rate",
+        "检查 A/B 接线、电源、站号和波特率",
+    ),
+    "bus.crc": (
+        75,
+        "the answer of station {station} has a wrong CRC: {frame_hex}",
+        "站号 {station} 的应答 CRC 错误：{frame_hex}",
+        "check termination, grounding and cable length; noise grows with frame length",
+        "检查终端电阻、接地和线缆长度；帧越长干扰越明显",
+    ),
+    "bus.mismatch": (
+        75,
+        "a frame arrived that does not answer the request to station {station}: {frame_hex}",
+        "收到的帧与发给站号 {station} 的请求不符：{frame_hex}",
+        "look for a second master, two stations with one number, or an echoing adapter",
+        "检查是否有第二个主站、站号重复或会回显的转换器",
+    ),
+    "bus.short": (
+        75,
+        "the answer of station {station} broke off: {frame_hex}",
+        "站号 {station} 的应答不完整：{frame_hex}",
+        "check the direction control (DE) timing and the reply timeout",
+        "检查收发方向（DE）时序和应答超时设置",
+    ),
+    "bus.noise": (
+        75,
+        "the line is never silent: {frame_hex}",
+        "总线一直没有静默：{frame_hex}",
+        "find the station or device that keeps sending; check bias resistors",
+        "找出持续发送的设备；检查偏置电阻",
+    ),
+    "bus.port": (
+        80,
+        "serial port {port} cannot be used: {reason}",
+        "串口 {port} 无法使用：{reason}",
+        "check that the adapter is plugged in, that nothing else uses it, and the dialout group",
+        "检查适配器是否插好、是否被占用，以及 dialout 组权限",
+    ),
+    "device.illegal_function": (
+        76,
+        "station {station} does not know function {function}",
+        "站号 {station} 不支持功能码 {function}",
+        "check the profile: the device may want function 3 instead of 4",
+        "检查设备档案：设备可能要用功能码 3 而不是 4",
+    ),
+    "device.illegal_address": (
+        76,
+        "station {station} has no register at address {address} (count {count})",
+        "站号 {station} 没有地址 {address}（数量 {count}）的寄存器",
+        "check the profile and the address base (0-based on the wire)",
+        "检查设备档案和地址基准（线上从 0 开始）",
+    ),
+    "device.illegal_value": (
+        76,
+        "station {station} refuses {count} registers from address {address}",
+        "站号 {station} 拒绝从地址 {address} 读取 {count} 个寄存器",
+        "lower max_block_registers in the profile",
+        "在设备档案中减小 max_block_registers",
+    ),
+    "device.busy": (
+        76,
+        "station {station} is busy (exception {exception})",
+        "站号 {station} 忙（异常码 {exception}）",
+        "it is asked again at the next poll; if it stays busy, poll it less often",
+        "下次轮询会再试；若一直忙，请降低轮询频率",
+    ),
+    "device.failure": (
+        76,
+        "station {station} reports exception {exception}",
+        "站号 {station} 报告异常码 {exception}",
+        "read the device's own display or log",
+        "查看设备自身的显示或日志",
+    ),
+}

@@ -1,0 +1,88 @@
+"""What was asked for: configuration files, command lines. Columns: see `errors.table`."""
+
+ROWS: dict[str, tuple[int, str, str, str, str]] = {
+    "config.file": (
+        78,
+        "{file}: {reason}",
+        "{file}：{reason}",
+        "check the path and the permissions",
+        "检查路径和权限",
+    ),
+    "config.syntax": (
+        78,
+        "{file}: not valid TOML: {reason}",
+        "{file}：不是有效的 TOML：{reason}",
+        "correct the line it names",
+        "修正所指出的那一行",
+    ),
+    "config.unknown_key": (
+        78,
+        "{file}: unknown key {key}; did you mean {nearest}?",
+        "{file}：未知的键 {key}；是否想写 {nearest}？",
+        "correct the key or remove it",
+        "改正或删除该键",
+    ),
+    "config.missing_key": (
+        78,
+        "{file}: {key} is missing; expected {expected}",
+        "{file}：缺少 {key}；应为 {expected}",
+        "add the key",
+        "补上该键",
+    ),
+    "config.value": (
+        78,
+        "{file}: {key} is {found}; expected {expected}",
+        "{file}：{key} 的值为 {found}；应为 {expected}",
+        "correct the value",
+        "改正该值",
+    ),
+    "config.duplicate": (
+        78,
+        "{file}: {key} is used twice: {found}",
+        "{file}：{key} 重复：{found}",
+        "give each one its own",
+        "为每一项设置不同的值",
+    ),
+    "config.reference": (
+        78,
+        "{file}: {key} names {found}, which does not exist; did you mean {nearest}?",
+        "{file}：{key} 引用的 {found} 不存在；是否想写 {nearest}？",
+        "correct the name",
+        "改正名称",
+    ),
+    "config.profile": (
+        78,
+        "profile {profile}: {reason}",
+        "设备档案 {profile}：{reason}",
+        "correct the profile file",
+        "修正设备档案文件",
+    ),
+    "config.secret": (
+        78,
+        "{file}: {reason}",
+        "{file}：{reason}",
+        "keep 64 hexadecimal digits in it, readable by its owner only (chmod 600)",
+        "文件应含 64 个十六进制数字，且仅所有者可读（chmod 600）",
+    ),
+    "usage.missing_extra": (
+        64,
+        "this command needs the package {package}",
+        "此命令需要软件包 {package}",
+        "install carbontally with the extra {extra}",
+        "安装带 {extra} 附加组件的 carbontally",
+    ),
+    "usage.unknown_verb": (
+        64,
+        "there is no command {verb}; did you mean {nearest}?",
+        "没有命令 {verb}；是否想用 {nearest}？",
+        "see carbontally help",
+        "参见 carbontally help",
+    ),
+    "usage.value": (
+        64,
+        "{option} is {found}; expected {expected}",
+        "{option} 的值为 {found}；应为 {expected}",
+        "see the command's --help",
+        "参见该命令的 --help",
+    ),
+}

@@ -1,0 +1,18 @@
+"""The demonstration. Columns: see `errors.table`."""
+
+ROWS: dict[str, tuple[int, str, str, str, str]] = {
+    "demo.verdict": (
+        65,
+        "the verdict does not hold: lost {lost}, duplicated {duplicated}, wrong {wrong}",
+        "结论不成立：丢失 {lost}，重复 {duplicated}，错误 {wrong}",
+        "keep the directory and report it as a bug",
+        "请保留该目录并作为缺陷上报",
+    ),
+    "demo.process": (
+        1,
+        "{name} stopped with status {status}: {reason}",
+        "{name} 以状态 {status} 停止：{reason}",
+        "read its message above",
+        "查看上面的信息",
+    ),
+}

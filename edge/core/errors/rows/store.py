@@ -1,0 +1,39 @@
+"""The local journal and the receiver's database. Columns: see `errors.table`."""
+
+ROWS: dict[str, tuple[int, str, str, str, str]] = {
+    "store.open": (
+        74,
+        "journal {file} cannot be opened: {reason}",
+        "日志库 {file} 无法打开：{reason}",
+        "check disk, path and permissions",
+        "检查磁盘、路径和权限",
+    ),
+    "store.full": (
+        74,
+        "no space left for the journal {file}",
+        "日志库 {file} 没有剩余空间",
+        "free space on the disk; polling goes on and is kept in memory meanwhile",
+        "请清理磁盘空间；其间轮询继续并暂存于内存",
+    ),
+    "store.corrupt": (
+        74,
+        "journal {file} is damaged at record {seq}",
+        "日志库 {file} 在记录 {seq} 处损坏",
+        "keep the file for study and let the gateway start a new one",
+        "保留该文件备查，让网关新建一个",
+    ),
+    "store.write": (
+        74,
+        "journal {file} cannot be written: {reason}",
+        "日志库 {file} 无法写入：{reason}",
+        "check the disk; polling goes on and is kept in memory meanwhile",
+        "检查磁盘；其间轮询继续并暂存于内存",
+    ),
+    "store.foreign": (
+        74,
+        "journal {file} belongs to gateway {found}, not to {expected}",
+        "日志库 {file} 属于网关 {found}，而不是 {expected}",
+        "correct gateway.id, or give this gateway its own journal file",
+        "改正 gateway.id，或为本网关另设日志库文件",
+    ),
+}
