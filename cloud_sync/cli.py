@@ -1,0 +1,127 @@
+"""Verbs of the cloud side: run the receiver, verify what it stored."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloud_sync.keys import read_keys, read_secret
+from cloud_sync.mqtt import Broker, Service, parse_broker
+from cloud_sync.receiver import Receiver
+from cloud_sync.report import Report
+from cloud_sync.rows import as_json
+from cloud_sync.store.sqlite import SqliteStore
+from cloud_sync.verify import verify_store
+from edge.core.errors import UsageError
+
+_SQLITE = "sqlite:///"
+
+#: Seconds between two lines of counts, on a terminal and elsewhere.
+_TERMINAL_S = 1.0
+_LOG_S = 10.0
+_CHECK_S = 0.2
+
+
+def receive(
+    broker: Annotated[str, typer.Option(help="mqtt://host[:port] or mqtts://host[:port]")],
+    store: Annotated[str, typer.Option(help="sqlite:///path, made if it is not there")],
+    keys: Annotated[Path, typer.Option(help="key file (TOML, mode 0600)")],
+    ca: Annotated[
+        Path | None, typer.Option(help="authorities to trust for mqtts, PEM; else the system's")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="user at the broker")] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(help="file with the password (mode 0600)")
+    ] = None,
+    client_id: Annotated[
+        str, typer.Option(help="MQTT client id: stable, and one for each receiver")
+    ] = "carbontally-receiver",
+    json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> int:
+    """Receive batches from a broker, verify and store them, acknowledge what is committed."""
+    password = read_secret(password_file).strip() if password_file else None
+    known = read_keys(keys)
+    place = Broker(*parse_broker(broker), client_id, ca, user, password)
+    report = Report(json)
+    service = Service(place, report.notice)
+    database = SqliteStore(store_path(store))
+    with _stop_signals() as is_over:
+        service.start(Receiver(database, known, _wall_ms, report.notice))
+        try:
+            _watch(service, report, is_over)
+        finally:
+            service.stop()
+            if service.has_ended:
+                database.close()
+    if service.failure is not None:
+        raise service.failure
+    return 0
+
+
+def verify(
+    store: Annotated[str, typer.Option(help="sqlite:///path")],
+    gateway: Annotated[
+        str | None, typer.Option(help="only this gateway: its id, or tenant/id")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> int:
+    """Walk every hash chain of a store from its raw records; exit status 65 if one breaks."""
+    summary = verify_store(store_path(store), gateway)
+    for journal in summary.journals:
+        if json:
+            print(as_json(journal._asdict()))
+            continue
+        head = f"head {journal.head}, {journal.records} records, {journal.readings} readings"
+        verdict = "ok" if journal.ok else f"BROKEN at record {journal.broken}: {journal.reason}"
+        print(f"{journal.owner} {journal.epoch}: {head}, {journal.missing} missing: {verdict}")
+    if not summary.journals and not json:
+        print("no journal in this store")
+    return 0 if summary.ok else 65
+
+
+def store_path(text: str) -> Path:
+    """The file of a sqlite:///path; UsageError "usage.value" for anything else."""
+    path = text.removeprefix(_SQLITE)
+    if path == text or not path:
+        raise UsageError(
+            "usage.value",
+            option="--store",
+            found=text.partition(":")[0] + ":...",
+            expected="sqlite:///path",
+        )
+    return Path(path)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set."""
+    is_over = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: is_over.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield is_over
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch(service: Service, report: Report, is_over: threading.Event) -> None:
+    """Print counts until a signal comes or the worker ends."""
+    pause_s = _TERMINAL_S if sys.stdout.isatty() else _LOG_S
+    due_s = time.monotonic() + pause_s
+    while not is_over.wait(_CHECK_S) and not service.has_ended:
+        if not report.json and time.monotonic() >= due_s:
+            due_s += pause_s
+            report.line(service.dropped)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

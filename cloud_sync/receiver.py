@@ -1,0 +1,254 @@
+"""Batches in, committed rows and acknowledgements out. No MQTT here, and no clock of its own.
+
+The checks come in the order of their cost: topic, key, size, and only then is the payload read.
+One batch is one transaction; the acknowledgement is built after it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from cloud_sync.keys import Keys
+from cloud_sync.ranges import Plan, Run, plan_merge
+from cloud_sync.rows import Rows
+from cloud_sync.store.contract import Alarm, Head, RawRow, Refusal, Store
+from edge.core.errors import DataError, StoreError, SyncError, TallyError
+from edge.core.journal import chain
+from edge.core.journal.record import Record, encode_record
+from edge.core.numbers import pack
+from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
+from edge.core.sync import topics
+from edge.core.sync.ack import Ack, encode_ack
+from edge.core.sync.batch import ITEMS_MAX, PAYLOAD_MAX_BYTES, Batch, decode_batch
+
+#: A topic is kept in quarantine up to this length.
+TOPIC_MAX_CHARS = 200
+
+STATES = (b"online", b"offline")
+
+_SEAL_BYTES = len(pack.encode(bytes(chain.HASH_BYTES)))
+
+
+class Reply(NamedTuple):
+    """What to publish, retained and with QoS 1."""
+
+    topic: str
+    payload: bytes
+
+
+class Sender(NamedTuple):
+    """A registered gateway."""
+
+    tenant: str
+    gateway: str
+    key: bytes
+
+    @property
+    def owner(self) -> str:
+        return f"{self.tenant}/{self.gateway}"
+
+
+def _ignore(name: str, fields: dict[str, object]) -> None:
+    pass
+
+
+class Receiver:
+    """Verifies, stores and acknowledges the batches of all gateways in `keys`.
+
+    now_ms: Unix milliseconds. notice: called as notice(name, fields) after each "stored",
+    "quarantined", "alarm" and "state", when it is durable.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: Keys,
+        now_ms: Callable[[], int],
+        notice: Callable[[str, dict[str, object]], None] = _ignore,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._now_ms = now_ms
+        self._notice = notice
+
+    def receive(self, topic: str, payload: bytes) -> Reply | None:
+        """Take one message from a batch topic; return the acknowledgement, if there is one.
+
+        Nothing in the message can raise: what is refused goes to quarantine, and an authentic
+        sender is told the head that stands, so that it can go on from there. The same batch again
+        changes nothing and is acknowledged again.
+        Raises StoreError when the database fails: nothing is stored, nothing acknowledged.
+        """
+        sender = None
+        try:
+            sender = self._identify(topic, topics.BATCH)
+            if len(payload) > PAYLOAD_MAX_BYTES:
+                raise DataError("data.pack", reason=f"larger than {PAYLOAD_MAX_BYTES} bytes")
+            batch = _open_batch(sender, payload)
+            return self._reply(sender, batch.epoch, self._take(sender, batch))
+        except StoreError:
+            raise
+        except TallyError as error:
+            self._refuse(sender, topic, payload, error)
+        return self._stand(sender, payload) if sender else None
+
+    def receive_state(self, topic: str, payload: bytes) -> None:
+        """Take one message from a state topic; what is no state of a known gateway is ignored."""
+        try:
+            sender = self._identify(topic, topics.STATE)
+        except TallyError:
+            return
+        if payload in STATES:
+            state = payload.decode()
+            with self._store.transaction():
+                self._store.set_state(sender.tenant, sender.gateway, state, self._now_ms())
+            self._notice("state", {"gateway": sender.owner, "state": state})
+
+    def _identify(self, topic: str, leaf: str) -> Sender:
+        parts = topics.parse_topic(topic)
+        if parts is None or parts[2] != leaf:
+            raise DataError("data.record", seq=-1, reason=f"the topic is no gateway's {leaf}")
+        key = self._keys.find(parts[0], parts[1])
+        if key is None:
+            raise SyncError("sync.unknown_gateway", gateway=f"{parts[0]}/{parts[1]}")
+        return Sender(parts[0], parts[1], key)
+
+    def _take(self, sender: Sender, batch: Batch) -> Head:
+        """Store what is new of a batch; raises SyncError when it contradicts what is there."""
+        store, now_ms = self._store, self._now_ms()
+        genesis = chain.genesis(sender.gateway, batch.epoch)
+        run = Run(batch.first, batch.hash_before, batch.hashes)
+        alarms: list[Alarm] = []
+        with store.transaction():
+            journal = store.open_journal(sender.tenant, sender.gateway, batch.epoch, now_ms)
+            near = store.segments_near(journal, run.first, run.last)
+            plan = plan_merge(sender.owner, genesis, near, run)
+            self._compare(sender, journal, plan, run)
+            raw, rows = _lay_out(batch, plan)
+            contradictions = store.add_records(journal, raw, rows)
+            head = store.apply_plan(journal, plan, genesis) if plan.new else None
+            alarms += [Alarm(sender.owner, batch.epoch, *item) for item in rows.refused]
+            for seq in contradictions:
+                error = DataError("data.record", seq=seq, reason="it redefines a known number")
+                alarms.append(Alarm(sender.owner, batch.epoch, seq, error))
+            for alarm in alarms:
+                store.add_alarm(alarm, now_ms)
+            head = head or store.read_head(journal, genesis)
+        for alarm in alarms:
+            self._notice("alarm", _fields(alarm.error, sender))
+        self._notice(
+            "stored",
+            {
+                "gateway": sender.owner,
+                "first": run.first,
+                "last": run.last,
+                "new": len(raw),
+                "readings": len(rows.readings),
+                "head": head.seq,
+            },
+        )
+        return head
+
+    def _compare(self, sender: Sender, journal: int, plan: Plan, run: Run) -> None:
+        for first, last in plan.overlap:
+            for seq, stored in self._store.read_hashes(journal, first, last):
+                if stored != run.hash_at(seq):
+                    raise SyncError("sync.fork", gateway=sender.owner, seq=seq)
+
+    def _refuse(
+        self, sender: Sender | None, topic: str, payload: bytes, error: TallyError
+    ) -> None:
+        """Keep what was refused; a fork by an authentic gateway is an alarm as well."""
+        now_ms = self._now_ms()
+        owner = sender.owner if sender else ""
+        epoch = _read_epoch(sender, payload) if sender else None
+        alarm = None
+        if epoch is not None and error.code in ("sync.fork", "sync.chain"):
+            seq = error.fields["seq"]
+            assert isinstance(seq, int)
+            alarm = Alarm(owner, epoch, min(seq, INT64_MAX), error)
+        with self._store.transaction():
+            self._store.add_refusal(
+                Refusal(owner, topic[:TOPIC_MAX_CHARS], error, payload), now_ms
+            )
+            if alarm:
+                self._store.add_alarm(alarm, now_ms)
+        self._notice("quarantined", {"topic": topic, **_fields(error, sender)})
+
+    def _stand(self, sender: Sender, payload: bytes) -> Reply | None:
+        """The acknowledgement of the head as it stands, for an authentic payload only."""
+        epoch = _read_epoch(sender, payload)
+        if epoch is None:
+            return None
+        journal = self._store.find_journal(sender.tenant, sender.gateway, epoch)
+        genesis = chain.genesis(sender.gateway, epoch)
+        head = Head(-1, genesis, ())
+        if journal is not None:
+            head = self._store.read_head(journal, genesis)
+        return self._reply(sender, epoch, head)
+
+    def _reply(self, sender: Sender, epoch: bytes, head: Head) -> Reply:
+        ack = Ack(sender.gateway, epoch, head.seq, head.hash, head.gaps, self._now_ms())
+        topic = topics.topic(sender.tenant, sender.gateway, topics.ACK)
+        return Reply(topic, encode_ack(ack, sender.key))
+
+
+def _open_batch(sender: Sender, payload: bytes) -> Batch:
+    """Verify and read a payload whose headers, and their neighbours, fit 64 bits signed."""
+    batch = decode_batch(payload, sender.key)
+    if batch.gateway != sender.gateway:
+        raise SyncError("sync.mac", what="batch", gateway=sender.owner)
+    for record in batch.records:
+        for value in record[1:5]:
+            if not INT64_MIN < value < INT64_MAX:
+                raise DataError("data.range", what="a record header", value=value)
+    return batch
+
+
+def _is_authentic(sender: Sender, payload: bytes) -> bool:
+    signed, seal = payload[:-_SEAL_BYTES], payload[-_SEAL_BYTES:]
+    return chain.same(seal, pack.encode(chain.mac(sender.key, chain.BATCH_PURPOSE, signed)))
+
+
+def _read_epoch(sender: Sender, payload: bytes) -> bytes | None:
+    """The epoch of an authentic payload of this gateway that can be read so far, else None."""
+    if len(payload) > PAYLOAD_MAX_BYTES or not _is_authentic(sender, payload):
+        return None
+    try:
+        fields = pack.decode(payload, ITEMS_MAX)
+    except DataError:
+        return None
+    if not isinstance(fields, list) or fields[1:2] != [sender.gateway] or len(fields) < 3:
+        return None
+    epoch = fields[2]
+    return epoch if isinstance(epoch, bytes) and len(epoch) == chain.EPOCH_BYTES else None
+
+
+def _lay_out(batch: Batch, plan: Plan) -> tuple[list[RawRow], Rows]:
+    raw: list[RawRow] = []
+    rows = Rows()
+    for record, digest in _new_records(batch, plan):
+        raw.append(
+            (
+                record.seq,
+                record.kind,
+                record.boot,
+                record.mono_ms,
+                record.wall_ms,
+                record.clock,
+                digest,
+                encode_record(record),
+            )
+        )
+        rows.add(record)
+    return raw, rows
+
+
+def _new_records(batch: Batch, plan: Plan) -> Iterator[tuple[Record, bytes]]:
+    for first, last in plan.new:
+        for at in range(first - batch.first, last - batch.first + 1):
+            yield batch.records[at], batch.hashes[at]
+
+
+def _fields(error: TallyError, sender: Sender | None) -> dict[str, object]:
+    plain = {name: value for name, value in error.fields.items() if name != "gateway"}
+    return {"gateway": sender.owner if sender else None, "code": error.code, **plain}

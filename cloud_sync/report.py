@@ -1,0 +1,79 @@
+"""What the receiver tells the one who runs it: one JSON object a line, or a line of counts."""
+
+import sys
+import threading
+
+from cloud_sync.rows import as_json
+from edge.core.errors import TallyError
+from edge.core.errors.table import describe, printable
+
+
+class Report:
+    """Takes notices from the worker and writes them; counts for `line`.
+
+    json: NDJSON on standard output, {"event": name, ...}; otherwise refusals, alarms and failures
+    go to standard error as they come and the counts are the caller's to print.
+    """
+
+    def __init__(self, json: bool) -> None:
+        self.json = json
+        self._lock = threading.Lock()
+        self._counts = {"stored": 0, "quarantined": 0, "alarm": 0}
+        self._records = 0
+        self._readings = 0
+        self._gateways: set[object] = set()
+        self._broker = "not connected"
+
+    def notice(self, name: str, fields: dict[str, object]) -> None:
+        """Take one notice; fields are those of `Receiver` and `Service`."""
+        error = fields.get("error")
+        self._count(name, fields)
+        if self.json:
+            if isinstance(error, TallyError):
+                text = describe(error)[0]
+                fields = {"code": error.code, "text": text, **error.fields}
+            self._write(as_json({"event": name, **fields}))
+        elif isinstance(error, TallyError):
+            happened, following = describe(error)
+            self._complain(f"error[{error.code}]: {happened}\nnext: {following}")
+        elif name in ("quarantined", "alarm"):
+            error = TallyError(str(fields["code"]), **fields)
+            self._complain(f"{name}[{error.code}]: {describe(error)[0]}")
+        elif name == "ready":
+            self._write(f"ready on {printable(str(fields['broker']))}")
+
+    def _count(self, name: str, fields: dict[str, object]) -> None:
+        if name in self._counts:
+            self._counts[name] += 1
+        if name == "stored":
+            self._records += _number(fields["new"])
+            self._readings += _number(fields["readings"])
+            self._gateways.add(fields["gateway"])
+        if name == "ready":
+            self._broker = "connected"
+        error = fields.get("error")
+        if isinstance(error, TallyError) and error.code.startswith("sync."):
+            self._broker = "not connected"
+
+    def line(self, dropped: int) -> None:
+        """Write the counts since the start as one line."""
+        counts = self._counts
+        self._write(
+            f"{self._broker}  gateways {len(self._gateways)}  batches {counts['stored']}"
+            f"  records {self._records}  readings {self._readings}"
+            f"  quarantined {counts['quarantined']}  alarms {counts['alarm']}  dropped {dropped}"
+        )
+
+    def _write(self, text: str) -> None:
+        with self._lock:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+    def _complain(self, text: str) -> None:
+        with self._lock:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,155 @@
+"""Records to typed rows: what tables hold beside the raw bytes. Pure.
+
+A record that is authentic but whose body cannot be laid into columns stays as raw bytes; it is
+listed in `Rows.refused` and stops nothing.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge.core.errors import DataError, TallyError
+from edge.core.journal.record import Kind, Part, Record, is_integer
+from edge.core.numbers import pack
+from edge.core.numbers.fixed import PLACES_MAX, check_int64
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Rows:
+    """Rows by table, columns as in `store/schema.sql` without the journal.
+
+    devices: as the table, the last column a packed array of [name, unit, places, class] in point
+    order; refused: (seq, why).
+    """
+
+    configs: list[Row] = field(default_factory=list)
+    devices: list[Row] = field(default_factory=list)
+    factor_sets: list[Row] = field(default_factory=list)
+    streams: list[Row] = field(default_factory=list)
+    readings: list[Row] = field(default_factory=list)
+    intervals: list[Row] = field(default_factory=list)
+    interval_streams: list[Row] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
+    refused: list[tuple[int, TallyError]] = field(default_factory=list)
+
+    def add(self, record: Record) -> None:
+        """Lay one record into its tables, all of it or nothing."""
+        part = Rows()
+        try:
+            _LAYERS[record.kind](part, record.seq, record.body)
+        except DataError as error:
+            self.refused.append((record.seq, error))
+            return
+        for name in TABLES:
+            getattr(self, name).extend(getattr(part, name))
+
+
+TABLES = (
+    "configs",
+    "devices",
+    "factor_sets",
+    "streams",
+    "readings",
+    "intervals",
+    "interval_streams",
+    "events",
+)
+
+#: Column types of a body: i integer, n integer or None, t text, b bytes, l array
+_TYPES = {"i": (int,), "n": (int, type(None)), "t": (str,), "b": (bytes,), "l": (list,)}
+
+
+def _columns(seq: int, values: object, types: str) -> list[object]:
+    """`values` checked to be an array of these types, integers within 64 bits signed."""
+    if not isinstance(values, list) or len(values) != len(types):
+        raise DataError("data.record", seq=seq, reason="a part has the wrong number of fields")
+    for value, kind in zip(values, types, strict=True):
+        if not isinstance(value, _TYPES[kind]) or isinstance(value, bool):
+            raise DataError("data.record", seq=seq, reason="a field has the wrong type")
+        if isinstance(value, int):
+            check_int64(value, f"a field of record {seq}")
+    return values
+
+
+def _lay_table(rows: Rows, seq: int, body: list[list[object]]) -> None:
+    for part in body:
+        code = part[0] if isinstance(part, list) and part and is_integer(part[0]) else None
+        if code == Part.CONFIG:
+            _, digest, version = _columns(seq, part, "ibt")
+            rows.configs.append((seq, digest, version))
+        elif code == Part.DEVICE:
+            _lay_device(rows, seq, part)
+        elif code == Part.FACTORS:
+            rows.factor_sets.append(tuple(_columns(seq, part, "itb")[1:]))
+        elif code == Part.STREAM:
+            _, number, *rest = _columns(seq, part, "iittitiitbtb")
+            rows.streams.append((number, seq, *rest))
+        else:
+            raise DataError("data.record", seq=seq, reason="an unknown part of a table")
+
+
+def _lay_device(rows: Rows, seq: int, part: list[object]) -> None:
+    _, number, *rest, points = _columns(seq, part, "iittitbil")
+    assert isinstance(points, list)
+    for point in points:
+        places = _columns(seq, point, "ttit")[2]
+        if not isinstance(places, int) or not 0 <= places <= PLACES_MAX:
+            raise DataError("data.record", seq=seq, reason="a point has impossible places")
+    rows.devices.append((number, seq, *rest, pack.encode(points)))
+
+
+def _lay_poll(rows: Rows, seq: int, body: list[list[int | None]]) -> None:
+    device, values, flat, _ = body
+    qualities = dict(zip(flat[::2], flat[1::2], strict=True))
+    if 2 * len(qualities) != len(flat) or not set(qualities) <= set(range(len(values))):
+        raise DataError("data.record", seq=seq, reason="a quality points nowhere or twice")
+    _columns(seq, [device, *qualities.values()], "i" * (1 + len(qualities)))
+    for point, value in enumerate(values):
+        if value is not None:
+            check_int64(value, f"point {point} of record {seq}")
+        quality = qualities.get(point, None if value is None else 0)
+        rows.readings.append((seq, point, device, value, quality))
+
+
+def _lay_interval(rows: Rows, seq: int, body: list[object]) -> None:
+    start_ms, end_ms, streams, totals = _columns(seq, body, "iill")
+    assert isinstance(streams, list)
+    rows.intervals.append((seq, start_ms, end_ms, *_columns(seq, totals, "nnnnn")))
+    for entry in streams:
+        rows.interval_streams.append((seq, *_columns(seq, entry, "ininnii")))
+    if len({row[1] for row in rows.interval_streams}) != len(streams):
+        raise DataError("data.record", seq=seq, reason="a stream stands twice in an interval")
+
+
+def _lay_event(rows: Rows, seq: int, body: list[object]) -> None:
+    code, flat = _columns(seq, body, "tl")
+    assert isinstance(flat, list)
+    if len(flat) % 2 or not all(isinstance(name, str) for name in flat[::2]):
+        raise DataError("data.record", seq=seq, reason="event fields are not pairs")
+    rows.events.append((seq, code, as_json(dict(zip(flat[::2], flat[1::2], strict=True)))))
+
+
+def _lay_nothing(rows: Rows, seq: int, body: list[object]) -> None:
+    """CLOCK and TOMBSTONE are kept raw only."""
+
+
+_LAYERS: dict[int, Callable[[Rows, int, Any], None]] = {
+    Kind.TABLE: _lay_table,
+    Kind.POLL: _lay_poll,
+    Kind.INTERVAL: _lay_interval,
+    Kind.EVENT: _lay_event,
+    Kind.CLOCK: _lay_nothing,
+    Kind.TOMBSTONE: _lay_nothing,
+}
+
+
+def as_json(fields: dict[str, object]) -> str:
+    """Fields as a JSON object, keys sorted, bytes as hexadecimal text."""
+    return json.dumps(fields, sort_keys=True, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,117 @@
+"""What the receiver asks of a database: one documented class, subclassed for each product.
+
+`tests/contract/test_cloud_store.py` is the suite that every implementation passes.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from cloud_sync.ranges import Plan, Segment
+from cloud_sync.rows import Rows
+from edge.core.errors import TallyError
+
+#: Bounds of what hostile or broken senders can make us keep; the oldest goes first.
+REFUSALS_MAX = 1_000
+REFUSALS_PER_OWNER_MAX = 100
+REFUSED_PAYLOAD_MAX_BYTES = 65_536
+
+#: (seq, kind, boot, mono_ms, wall_ms, clock, hash, canonical bytes)
+RawRow = tuple[int, int, int, int, int, int, bytes, bytes]
+
+
+class Head(NamedTuple):
+    """Highest contiguous seq (-1 for none), the chain hash at it, and flat gaps above it."""
+
+    seq: int
+    hash: bytes
+    gaps: tuple[int, ...]
+
+
+class Refusal(NamedTuple):
+    """A message that was not stored.
+
+    owner: "tenant/gateway" of a known gateway, "" otherwise: then the payload is not kept.
+    """
+
+    owner: str
+    topic: str
+    error: TallyError
+    payload: bytes
+
+
+class Alarm(NamedTuple):
+    """Something about record `seq` of a journal that a person should look at."""
+
+    owner: str
+    epoch: bytes
+    seq: int
+    error: TallyError
+
+
+class Store:
+    """A database of journals. Calls come from one thread at a time.
+
+    Every method raises StoreError when the database fails: nothing of the transaction it was in
+    is kept then, and the same call may be tried again. `journal` below is the number that
+    `open_journal` gave.
+    """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing: durable when the block has ended, undone when it raised.
+
+        Writing methods are called inside of one only; reading methods anywhere.
+        """
+        raise NotImplementedError
+
+    def find_journal(self, tenant: str, gateway: str, epoch: bytes) -> int | None:
+        """The number of a journal, or None when nothing of it is here."""
+        raise NotImplementedError
+
+    def open_journal(self, tenant: str, gateway: str, epoch: bytes, now_ms: int) -> int:
+        """The number of a journal, made if it is new; notes when it was last heard of."""
+        raise NotImplementedError
+
+    def segments_near(self, journal: int, first: int, last: int) -> list[Segment]:
+        """The segments that overlap or touch first..last, ascending."""
+        raise NotImplementedError
+
+    def read_hashes(self, journal: int, first: int, last: int) -> list[tuple[int, bytes]]:
+        """(seq, chain hash) of the stored records within first..last, ascending."""
+        raise NotImplementedError
+
+    def read_head(self, journal: int, genesis: bytes) -> Head:
+        """The head of a journal with the gaps above it."""
+        raise NotImplementedError
+
+    def add_records(self, journal: int, raw: Sequence[RawRow], rows: Rows) -> list[int]:
+        """Insert records that are not there yet, with their typed rows.
+
+        Returns the seq of each table that gives a known number another meaning; the meaning that
+        came first stays.
+        """
+        raise NotImplementedError
+
+    def apply_plan(self, journal: int, plan: Plan, genesis: bytes) -> Head:
+        """Merge the ranges, note the new head and return it."""
+        raise NotImplementedError
+
+    def add_alarm(self, alarm: Alarm, now_ms: int) -> None:
+        """Note an alarm, or count up the one that is there (owner, epoch, code, seq)."""
+        raise NotImplementedError
+
+    def add_refusal(self, refusal: Refusal, now_ms: int) -> None:
+        """Put a message in quarantine, or count up the same one; the bounds above hold after."""
+        raise NotImplementedError
+
+    def set_state(self, tenant: str, gateway: str, state: str, now_ms: int) -> None:
+        """Note whether a gateway is "online" or "offline"."""
+        raise NotImplementedError
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of a SELECT with "?" for values, for verification, export and tests."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the database; never raises, may be repeated."""
+        raise NotImplementedError

@@ -1,0 +1,94 @@
+"""Opening the cloud's SQLite file: made with its tables, or checked to be ours and known."""
+
+import sqlite3
+from pathlib import Path
+
+from edge.core.errors import StoreError
+from edge.core.journal import clock
+from edge.core.numbers import quality
+from edge.core.numbers.fixed import PLACES_MAX
+
+SCHEMA_VERSION = 1
+
+#: "cata" in ASCII: what PRAGMA application_id says of our files.
+APPLICATION_ID = 0x63617461
+
+#: How long another process may hold the file before a write gives up.
+BUSY_MS = 1_000
+
+
+def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
+    """Open the file in autocommit mode; whoever uses it begins and ends transactions.
+
+    read_only: change nothing, and refuse a file that is not there.
+    Raises StoreError "store.open": no such place, no database of ours, or another schema.
+    """
+    mode = "ro" if read_only else "rwc"
+    try:
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise StoreError("store.open", file=str(path), reason=str(error))
+    try:
+        reason = _check_only(db) if read_only else _prepare(db)
+    except sqlite3.Error as error:
+        reason = str(error)
+    if reason:
+        db.close()
+        raise StoreError("store.open", file=str(path), reason=reason)
+    return db
+
+
+def _number(db: sqlite3.Connection, sql: str) -> int:
+    return int(db.execute(sql).fetchone()[0])
+
+
+def _check_only(db: sqlite3.Connection) -> str:
+    db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    return _objection(db)
+
+
+def _objection(db: sqlite3.Connection) -> str:
+    """Why this file cannot be used, "" when it can."""
+    if _number(db, "PRAGMA application_id") != APPLICATION_ID:
+        return "it is no carbontally cloud database"
+    version = _number(db, "PRAGMA user_version")
+    if version != SCHEMA_VERSION:
+        return f"its schema is version {version}, this program knows {SCHEMA_VERSION}"
+    return ""
+
+
+def _prepare(db: sqlite3.Connection) -> str:
+    """Make an empty file ours; say what stands against using it."""
+    db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    # Journal mode is stored in the file: a file that is not ours is left as it was.
+    db.execute("BEGIN IMMEDIATE")
+    if not _number(db, "SELECT count(*) FROM sqlite_master"):
+        _create(db)
+    reason = _objection(db)
+    db.execute("ROLLBACK" if reason else "COMMIT")
+    if not reason:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA cell_size_check = ON")
+    return reason
+
+
+def _create(db: sqlite3.Connection) -> None:
+    statement = ""
+    script = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""
+    for table, names in (("quality_names", quality.NAMES), ("clock_names", clock.NAMES)):
+        db.executemany(f"INSERT INTO {table} VALUES (?, ?)", list(enumerate(names)))
+    scales = [(places, "0" * (places + 1)) for places in range(PLACES_MAX + 1)]
+    db.executemany("INSERT INTO scales VALUES (?, ?)", scales)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

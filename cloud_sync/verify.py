@@ -1,0 +1,196 @@
+"""Proving a store from its raw records: every chain walked anew, every typed row derived anew.
+
+Nothing that the receiver noted is believed: hashes, ranges, heads, readings and intervals are
+computed from the canonical bytes and compared.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cloud_sync.ranges import Segment, gaps_of, head_of
+from cloud_sync.rows import Rows
+from cloud_sync.store.contract import Store
+from cloud_sync.store.sqlite import SqliteStore
+from edge.core.errors import DataError
+from edge.core.journal import chain
+from edge.core.journal.record import decode_record
+
+#: Records compared at a time.
+_STEP = 1_000
+
+#: Tables whose rows belong to one record each, and their columns after journal and seq.
+_TYPED = ("configs", "readings", "intervals", "interval_streams", "events")
+
+
+class JournalSummary(NamedTuple):
+    """One journal. broken: the first seq that cannot be proved, None when all is well.
+
+    missing: records below the highest one that have not arrived, which breaks nothing.
+    """
+
+    owner: str
+    epoch: str
+    head: int
+    records: int
+    readings: int
+    missing: int
+    broken: int | None
+    reason: str
+
+    @property
+    def ok(self) -> bool:
+        return self.broken is None
+
+
+class Summary(NamedTuple):
+    """Every journal that was asked for, by tenant, gateway and age."""
+
+    journals: tuple[JournalSummary, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(journal.ok for journal in self.journals)
+
+
+class _BrokenError(Exception):
+    def __init__(self, seq: int, reason: str) -> None:
+        super().__init__(reason)
+        self.seq = seq
+        self.reason = reason
+
+
+def verify_store(path: Path, gateway: str | None = None) -> Summary:
+    """Walk the chains of a store file, read only; it may be in use meanwhile.
+
+    gateway: only this one, as its id or "tenant/id". Raises StoreError.
+    """
+    store = SqliteStore(path, read_only=True)
+    try:
+        found = store.query(
+            "SELECT j.id, g.tenant, g.gateway, j.epoch FROM journals j"
+            " JOIN gateways g ON g.id = j.gateway ORDER BY g.tenant, g.gateway, j.id"
+        )
+        return Summary(
+            tuple(
+                _verify_journal(store, journal, tenant, name, epoch)
+                for journal, tenant, name, epoch in found
+                if gateway in (None, name, f"{tenant}/{name}")
+            )
+        )
+    finally:
+        store.close()
+
+
+def _verify_journal(
+    store: Store, journal: int, tenant: str, gateway: str, epoch: bytes
+) -> JournalSummary:
+    genesis = chain.genesis(gateway, epoch)
+    broken, reason = None, ""
+    # One transaction for one journal: what a receiver commits meanwhile is not half seen.
+    store.query("BEGIN")
+    try:
+        segments, head = _read_ranges(store, journal)
+        try:
+            _check_ranges(segments, genesis, head)
+            for segment in segments:
+                _walk(store, journal, segment)
+            _check_strays(store, journal, segments)
+        except _BrokenError as error:
+            broken, reason = error.seq, error.reason
+        records = store.query("SELECT count(*) FROM records WHERE journal = ?", journal)[0][0]
+        readings = store.query("SELECT count(*) FROM readings WHERE journal = ?", journal)[0][0]
+    finally:
+        store.query("ROLLBACK")
+    gaps = gaps_of(segments, len(segments) + 1)
+    missing = sum(gaps[at + 1] - gaps[at] + 1 for at in range(0, len(gaps), 2))
+    owner = f"{tenant}/{gateway}"
+    return JournalSummary(owner, epoch.hex(), head[0], records, readings, missing, broken, reason)
+
+
+def _read_ranges(store: Store, journal: int) -> tuple[list[Segment], tuple[int, bytes]]:
+    rows: list[Any] = store.query(
+        "SELECT first, last, hash_before, hash_last FROM ranges WHERE journal = ? ORDER BY first",
+        journal,
+    )
+    head: Any = store.query("SELECT head_seq, head_hash FROM journals WHERE id = ?", journal)[0]
+    return [Segment(*row) for row in rows], head
+
+
+def _check_ranges(segments: list[Segment], genesis: bytes, head: tuple[int, bytes]) -> None:
+    for one, other in pairwise(segments):
+        if one.last + 1 >= other.first:
+            raise _BrokenError(other.first, "two ranges meet or overlap")
+    if segments and segments[0].first == 0 and segments[0].hash_before != genesis:
+        raise _BrokenError(0, "the chain does not start from its genesis")
+    if head != head_of(genesis, segments):
+        raise _BrokenError(max(head[0], 0), "the head is not that of the ranges")
+
+
+def _walk(store: Store, journal: int, segment: Segment) -> None:
+    """Recompute the chain over one segment, and the typed rows of its records."""
+    before = segment.hash_before
+    for first in range(segment.first, segment.last + 1, _STEP):
+        last = min(first + _STEP - 1, segment.last)
+        rows = Rows()
+        at = first
+        for seq, *columns, digest, body in _read_raw(store, journal, first, last):
+            if seq != at:
+                break
+            before = chain.link(before, body)
+            if before != digest:
+                raise _BrokenError(seq, "the record does not hash to what is stored beside it")
+            _check_record(seq, columns, body, rows)
+            at += 1
+        if at <= last:
+            raise _BrokenError(at, "the record is not there")
+        _compare(store, journal, first, last, rows)
+    if before != segment.hash_last:
+        raise _BrokenError(segment.last, "the range ends in another hash than its records")
+
+
+def _read_raw(store: Store, journal: int, first: int, last: int) -> Iterator[Any]:
+    return iter(
+        store.query(
+            "SELECT seq, kind, boot, mono_ms, wall_ms, clock, hash, body FROM records"
+            " WHERE journal = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+            *(journal, first, last),
+        )
+    )
+
+
+def _check_record(seq: int, columns: list[int], body: bytes, rows: Rows) -> None:
+    try:
+        record = decode_record(body)
+    except DataError as error:
+        raise _BrokenError(seq, f"the record cannot be read: {error.fields['reason']}")
+    if [record.seq, record.kind, *record[2:6]] != [seq, *columns]:
+        raise _BrokenError(seq, "the columns beside the record say something else")
+    rows.add(record)
+
+
+def _compare(store: Store, journal: int, first: int, last: int, rows: Rows) -> None:
+    """The typed rows of first..last are those that the records give, no more and no less."""
+    for table in _TYPED:
+        found = store.query(
+            f"SELECT * FROM {table} WHERE journal = ? AND seq BETWEEN ? AND ?",
+            *(journal, first, last),
+        )
+        stored: set[Any] = {tuple(row[1:]) for row in found}
+        differing = stored ^ set(getattr(rows, table))
+        if differing:
+            raise _BrokenError(min(row[0] for row in differing), f"{table} differ from the record")
+
+
+def _check_strays(store: Store, journal: int, segments: list[Segment]) -> None:
+    """No record lies outside the ranges."""
+    ours = sum(segment.last - segment.first + 1 for segment in segments)
+    if store.query("SELECT count(*) FROM records WHERE journal = ?", journal)[0][0] == ours:
+        return
+    stray = store.query(
+        "SELECT min(seq) FROM records r WHERE journal = ? AND NOT EXISTS (SELECT 1"
+        " FROM ranges s WHERE s.journal = r.journal AND r.seq BETWEEN s.first AND s.last)",
+        journal,
+    )
+    raise _BrokenError(stray[0][0], "the record lies outside every range")
