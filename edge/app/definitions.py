@@ -5,7 +5,7 @@ record; a number is never given another one. A changed device or stream gets the
 an unchanged one keeps its own across restarts, and only what is new is written.
 """
 
-from edge.app.config import Device, Settings
+from edge.app.config import Device, Settings, StreamSetting
 from edge.core.carbon.streams import (
     KINDS,
     Source,
@@ -64,6 +64,7 @@ class Definitions:
                 device.station,
                 device.profile.id,
                 device.profile.digest,
+                device.poll_ms,
                 points,
             ],
         )
@@ -82,7 +83,7 @@ class Definitions:
                 stream.factor,
                 stream.factor_digest,
                 stream.method,
-                source_digest(stream),
+                stream.source_digest,
             ],
         )
 
@@ -91,7 +92,7 @@ class Definitions:
 
         Same name and same source: only factor, method or kind differ, so the count goes on.
         """
-        digest = source_digest(stream)
+        digest = stream.source_digest
         found = [
             int(str(body[1]))
             for body in self.known
@@ -109,29 +110,37 @@ def define_streams(
     """
     streams = []
     for setting in settings.streams:
-        leading = settings.devices[setting.input[0]]
-        if setting.stack is None:
-            point = settings.point(setting.input)
-            draft = counter_stream(
-                0,
-                setting.name,
-                setting.kind,
-                setting.factor,
-                point.unit,
-                point.places,
-                leading.poll_ms,
-                numbers[setting.input[0]],
-                setting.input[1],
-            )
-        else:
-            stack, places, status, accepted = setting.stack
-            inputs = tuple(
-                (numbers[place[0]], place[1], settings.point(place).places) for place in places
-            )
-            state = None
-            if status is not None:
-                state = (numbers[status[0]], status[1], accepted)
-            draft = stack_stream(0, setting.name, leading.poll_ms, Source(inputs, state, stack))
-        number = definitions.stream(draft)
-        streams.append(Stream(number, *draft[1:]))
+        draft = _draft(settings, setting, numbers)
+        streams.append(Stream(definitions.stream(draft), *draft[1:]))
     return tuple(streams)
+
+
+def _draft(settings: Settings, setting: StreamSetting, numbers: list[int]) -> Stream:
+    """A stream before it has its number."""
+    leading = settings.devices[setting.input[0]]
+    if setting.stack is None:
+        point = settings.point(setting.input)
+        return counter_stream(
+            0,
+            setting.name,
+            setting.kind,
+            setting.factor,
+            point.unit,
+            point.places,
+            leading.poll_ms,
+            (numbers[setting.input[0]], setting.input[1]),
+            source_digest([_place(settings, setting.input)], [], None),
+        )
+    stack, places, status, accepted = setting.stack
+    inputs = tuple((numbers[place[0]], place[1], settings.point(place).places) for place in places)
+    state = None
+    if status is not None:
+        state = (numbers[status[0]], status[1], accepted)
+        places = places + [status]
+    digest = source_digest([_place(settings, place) for place in places], list(accepted), stack)
+    return stack_stream(0, setting.name, leading.poll_ms, Source(inputs, state, stack), digest)
+
+
+def _place(settings: Settings, place: tuple[int, int]) -> list[object]:
+    device = settings.devices[place[0]]
+    return [device.name, device.profile.digest, settings.point(place).name]

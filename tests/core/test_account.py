@@ -12,14 +12,16 @@ T0 = 1_800_000_000_000  # a whole minute
 
 
 def grid(number=0, device=0):
-    return streams.counter_stream(number, "grid", "grid_import", GRID, "kW.h", 3, 1000, device, 0)
+    return streams.counter_stream(
+        number, "grid", "grid_import", GRID, "kW.h", 3, 1000, (device, 0), b""
+    )
 
 
 def stack(number=0, status=None):
     inputs = tuple((5, point, places) for point, places in enumerate((1, 1, 0, 0, 1)))
     method = cems.METHODS["hj212-2017/273/22.4"]
     source = streams.Source(inputs, status, cems.Stack(method, (2827, 2), 101300, "dry"))
-    return streams.stack_stream(number, "stack", 1000, source)
+    return streams.stack_stream(number, "stack", 1000, source, b"")
 
 
 def feed(accountant, device, second, values, qualities=None):
@@ -102,9 +104,9 @@ def test_a_stream_never_read_makes_no_total():
 
 
 def test_export_green_and_heat():
-    export = streams.counter_stream(0, "export", "grid_export", GRID, "kW.h", 0, 1000, 0, 0)
-    pv = streams.counter_stream(1, "pv", "pv", GREEN, "kW.h", 1, 1000, 0, 1)
-    heat = streams.counter_stream(2, "steam", "heat_import", HEAT, "kW.h", 0, 1000, 0, 2)
+    export = streams.counter_stream(0, "export", "grid_export", GRID, "kW.h", 0, 1000, (0, 0), b"")
+    pv = streams.counter_stream(1, "pv", "pv", GREEN, "kW.h", 1, 1000, (0, 1), b"")
+    heat = streams.counter_stream(2, "steam", "heat_import", HEAT, "kW.h", 0, 1000, (0, 2), b"")
     account = Accountant((export, pv, heat), MINUTE)
     feed(account, 0, 0, [10, 100, 1000])
     feed(account, 0, 1, [12, 180, 1010])
@@ -170,7 +172,7 @@ def test_units_kinds_and_factors_must_fit():
         ("grid_import", GRID, "m3"),
     ):
         try:
-            streams.counter_stream(0, "x", kind, factor, unit, 0, 1000, 0, 0)
+            streams.counter_stream(0, "x", kind, factor, unit, 0, 1000, (0, 0), b"")
         except TallyError as error:
             assert error.code in ("config.value", "config.missing_key", "data.range")
         else:
@@ -178,6 +180,9 @@ def test_units_kinds_and_factors_must_fit():
 
 
 def test_another_wiring_is_another_source():
-    assert streams.source_digest(grid()) == streams.source_digest(grid(7))
-    assert streams.source_digest(grid()) != streams.source_digest(grid(0, 3))
-    assert streams.source_digest(stack()) != streams.source_digest(stack(0, (6, 0, (1,))))
+    place = ["grid", bytes(32), "active_energy_import"]
+    one = streams.source_digest([place], [], None)
+    assert one == streams.source_digest([list(place)], [], None)
+    assert one != streams.source_digest([["line1"] + place[1:]], [], None)
+    assert one != streams.source_digest([place], [1], None)
+    assert one != streams.source_digest([place], [], stack().source.stack)

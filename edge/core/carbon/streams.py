@@ -7,6 +7,7 @@ number stands for this definition, factor and method included, for a whole epoch
 import hashlib
 from collections import namedtuple
 
+from edge.core.carbon.cems import Stack
 from edge.core.errors import ConfigError
 from edge.core.numbers import pack
 from edge.core.numbers.fixed import power_of_ten
@@ -52,6 +53,7 @@ Stream = namedtuple(
         "method",
         "poll_ms",
         "source",
+        "source_digest",
     ),
 )
 
@@ -69,12 +71,13 @@ def counter_stream(
     unit: str,
     places: int,
     poll_ms: int,
-    device: int,
-    point: int,
+    place: tuple[int, int],
+    digest: bytes,
 ) -> Stream:
     """A stream over one cumulative register.
 
-    unit, places: of the register's readings. factor: None only for kinds that emit nothing.
+    place: (device, point) numbers. unit, places: of the register's readings. digest: its source's.
+    factor: None only for kinds that emit nothing.
     Raises ConfigError "config.value" when unit, kind and factor do not fit each other.
     """
     meaning = KINDS[kind]
@@ -94,7 +97,8 @@ def counter_stream(
         b"" if factor is None else factor.set_digest,
         COUNTER_METHOD,
         poll_ms,
-        Source(((device, point, places),), None, None),
+        Source(((place[0], place[1], places),), None, None),
+        digest,
     )
 
 
@@ -114,7 +118,7 @@ def _check_factor(name: str, meaning: Meaning, factor: Factor | None) -> None:
         )
 
 
-def stack_stream(number: int, name: str, poll_ms: int, source: Source) -> Stream:
+def stack_stream(number: int, name: str, poll_ms: int, source: Source, digest: bytes) -> Stream:
     """A stream over a stack's CEMS; its cumulative quantity is milligrams of CO2 already."""
     return Stream(
         number,
@@ -129,17 +133,17 @@ def stack_stream(number: int, name: str, poll_ms: int, source: Source) -> Stream
         source.stack.method.id,
         poll_ms,
         source,
+        digest,
     )
 
 
-def source_digest(stream: Stream) -> bytes:
-    """SHA-256 over where a stream's values come from: other wiring is another stream."""
-    source = stream.source
-    stack = source.stack
-    parts: list[object] = [list(triple) for triple in source.inputs]
-    if source.status is not None:
-        device, point, accepted = source.status
-        parts.append([device, point, list(accepted)])
+def source_digest(places: list[list[object]], accepted: list[int], stack: Stack | None) -> bytes:
+    """SHA-256 over where a stream's values come from: other wiring is another source.
+
+    places: [device name, profile digest, point name] per input, a status last.
+    accepted: status values that mean measuring.
+    """
+    parts: list[object] = [places, accepted]
     if stack is not None:
         parts.append([stack.method.id, list(stack.area_m2), stack.ambient_pa, stack.basis])
     return hashlib.sha256(pack.encode(parts)).digest()
