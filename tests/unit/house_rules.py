@@ -47,6 +47,8 @@ MODULE_LINES = 300
 FUNCTION_LINES = 40
 TEST_FUNCTION_LINES = 60
 LINE_CHARS = 99
+#: A word to a tool at the end of a line does not count; ruff sees it the same way.
+PRAGMA = re.compile(r"\s*# (?:type: ignore|noqa).*$")
 EMPTY_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "base", "misc")
 
 
@@ -148,8 +150,9 @@ def oversized(root: Path, packages: tuple[str, ...]) -> list[str]:
         if len(lines) > MODULE_LINES:
             found.append(f"{where}: {len(lines)} lines, at most {MODULE_LINES}")
         for number, line in enumerate(lines, 1):
-            if len(line) > LINE_CHARS:
-                found.append(f"{where}:{number}: {len(line)} characters, at most {LINE_CHARS}")
+            length = len(PRAGMA.sub("", line))
+            if length > LINE_CHARS:
+                found.append(f"{where}:{number}: {length} characters, at most {LINE_CHARS}")
         limit = FUNCTION_LINES
         if path.name.startswith("test_") or where.parts[0] == "tests":
             limit = TEST_FUNCTION_LINES

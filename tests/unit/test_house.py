@@ -146,7 +146,8 @@ def test_a_cycle_is_found(tmp_path: Path):
 def test_each_limit_is_seen(tmp_path: Path):
     body = "    x = 1\n"
     tree = {
-        "edge/fits.py": "def f():\n" + body * (FUNCTION_LINES - 1) + "#" * LINE_CHARS + "\n",
+        "edge/fits.py": "def f():\n" + body * (FUNCTION_LINES - 1) + "#" * LINE_CHARS + "\n"
+        "x = 1  # " + "#" * 80 + "  # type: ignore[arg-type]\n",
         "edge/long_function.py": "def f():\n" + body * FUNCTION_LINES,
         "edge/test_longer.py": "def f():\n" + body * FUNCTION_LINES,
         "edge/long_line.py": "#" * (LINE_CHARS + 1),
