@@ -16,7 +16,7 @@ import minimalmodbus
 import serial
 
 from edge.core.bus.plan import line_timing
-from edge.core.bus.rtu import FRAME_MAX_BYTES, bytes_missing
+from edge.core.bus.rtu import FRAME_MAX_BYTES, READ_HOLDING, READ_INPUT, bytes_missing
 from edge.core.errors import BusError
 from edge.ports.contracts import Link
 
@@ -60,13 +60,16 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         self._quarantine_s = self.silence_s
 
     def _communicate(self, request: bytes, number_of_bytes_to_read: int) -> bytes:
-        """Send one request and return the whole reply frame."""
+        """Send one request and return the whole reply frame.
+
+        number_of_bytes_to_read: of a good reply as minimalmodbus predicts it; 0 for a read.
+        """
         self._wait_for_silence(request[0])
         self.serial.write(request)
         sent = time.monotonic() + len(request) * self.character_s
         reply = b""
         try:
-            reply = self._read_frame(request, sent)
+            reply = self._read_frame(request, sent, number_of_bytes_to_read)
         finally:
             self._quiet_since = time.monotonic()
             late_s = 0.0 if reply else 2 * self.timeout_ms / 1000
@@ -101,11 +104,11 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
             if self._quiet_since - started > NOISE_LIMIT_S:
                 raise BusError("bus.noise", station=station, frame_hex=heard.hex())
 
-    def _read_frame(self, request: bytes, sent: float) -> bytes:
+    def _read_frame(self, request: bytes, sent: float, good_bytes: int) -> bytes:
         """Read until the frame is complete; sleep through what is certainly still on the wire."""
         reply = b""
         self.serial.timeout = max(0.0, sent - time.monotonic()) + self.timeout_ms / 1000
-        while missing := bytes_missing(request, reply):
+        while missing := _bytes_missing(request, reply, good_bytes):
             if reply and missing > 1:
                 time.sleep((missing - 1) * self.character_s)
             part = self.serial.read(missing)
@@ -118,6 +121,14 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
                 raise BusError("bus.noise", station=request[0], frame_hex=reply[:8].hex())
             self.serial.timeout = missing * self.character_s + PAUSE_S
         return reply
+
+
+def _bytes_missing(request: bytes, reply: bytes, good_bytes: int) -> int:
+    """As `rtu.bytes_missing`, also for a reply to no read, whose length the caller knows."""
+    is_read = request[1] in (READ_HOLDING, READ_INPUT)
+    if is_read or not good_bytes or len(reply) < 2 or reply[1] & 0x80:
+        return bytes_missing(request, reply)
+    return max(0, good_bytes - len(reply))
 
 
 class SerialLink(Link):
