@@ -16,6 +16,7 @@ from cloud_sync.store.sqlite import SqliteStore
 from edge.core.errors import DataError
 from edge.core.journal import chain
 from edge.core.journal.record import decode_record
+from edge.core.numbers import pack
 
 #: Records compared at a time.
 _STEP = 1_000
@@ -93,10 +94,14 @@ def _verify_journal(
     try:
         segments, head = _read_ranges(store, journal)
         try:
-            _check_ranges(segments, genesis, head)
+            _check_ranges(segments, genesis)
+            defined = Rows()
             for segment in segments:
-                _walk(store, journal, segment)
+                _walk(store, journal, segment, defined)
             _check_strays(store, journal, segments)
+            _check_definitions(store, journal, defined)
+            if head != head_of(genesis, segments):
+                raise _BrokenError(max(head[0], 0), "the head is not that of the ranges")
         except _BrokenError as error:
             broken, reason = error.seq, error.reason
         records = store.query("SELECT count(*) FROM records WHERE journal = ?", journal)[0][0]
@@ -118,18 +123,19 @@ def _read_ranges(store: Store, journal: int) -> tuple[list[Segment], tuple[int, 
     return [Segment(*row) for row in rows], head
 
 
-def _check_ranges(segments: list[Segment], genesis: bytes, head: tuple[int, bytes]) -> None:
+def _check_ranges(segments: list[Segment], genesis: bytes) -> None:
     for one, other in pairwise(segments):
         if one.last + 1 >= other.first:
             raise _BrokenError(other.first, "two ranges meet or overlap")
     if segments and segments[0].first == 0 and segments[0].hash_before != genesis:
         raise _BrokenError(0, "the chain does not start from its genesis")
-    if head != head_of(genesis, segments):
-        raise _BrokenError(max(head[0], 0), "the head is not that of the ranges")
 
 
-def _walk(store: Store, journal: int, segment: Segment) -> None:
-    """Recompute the chain over one segment, and the typed rows of its records."""
+def _walk(store: Store, journal: int, segment: Segment, defined: Rows) -> None:
+    """Recompute the chain over one segment, and the typed rows of its records.
+
+    defined: takes the definitions it finds.
+    """
     before = segment.hash_before
     for first in range(segment.first, segment.last + 1, _STEP):
         last = min(first + _STEP - 1, segment.last)
@@ -146,6 +152,8 @@ def _walk(store: Store, journal: int, segment: Segment) -> None:
         if at <= last:
             raise _BrokenError(at, "the record is not there")
         _compare(store, journal, first, last, rows)
+        defined.devices += rows.devices
+        defined.streams += rows.streams
     if before != segment.hash_last:
         raise _BrokenError(segment.last, "the range ends in another hash than its records")
 
@@ -153,7 +161,8 @@ def _walk(store: Store, journal: int, segment: Segment) -> None:
 def _read_raw(store: Store, journal: int, first: int, last: int) -> Iterator[Any]:
     return iter(
         store.query(
-            "SELECT seq, kind, boot, mono_ms, wall_ms, clock, hash, body FROM records"
+            "SELECT seq, kind, boot, mono_ms, wall_ms, clock,"
+            " CAST(hash AS BLOB), CAST(body AS BLOB) FROM records"
             " WHERE journal = ? AND seq BETWEEN ? AND ? ORDER BY seq",
             *(journal, first, last),
         )
@@ -194,3 +203,23 @@ def _check_strays(store: Store, journal: int, segments: list[Segment]) -> None:
         journal,
     )
     raise _BrokenError(stray[0][0], "the record lies outside every range")
+
+
+def _check_definitions(store: Store, journal: int, defined: Rows) -> None:
+    """Each number has one of the meanings that records gave it, from the record it names."""
+    for table, rows in (("devices", defined.devices), ("streams", defined.streams)):
+        stored = store.query(f"SELECT * FROM {table} WHERE journal = ?", journal)
+        strange = {tuple(row[1:]) for row in stored} - set(rows)
+        lacking = {row[0] for row in rows} - {row[1] for row in stored}
+        wrong = [row[1] for row in strange] + [row[1] for row in rows if row[0] in lacking]
+        if wrong:
+            raise _BrokenError(min(wrong), f"a definition in {table} is not that of the record")
+    devices = store.query("SELECT number, seq, points FROM devices WHERE journal = ?", journal)
+    for number, seq, packed in devices:
+        points = store.query(
+            "SELECT name, unit, places, class FROM points"
+            " WHERE journal = ? AND device = ? ORDER BY number",
+            *(journal, number),
+        )
+        if pack.encode(points) != packed:
+            raise _BrokenError(seq, "a definition in points is not that of the record")

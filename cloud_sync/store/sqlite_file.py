@@ -48,6 +48,8 @@ def _number(db: sqlite3.Connection, sql: str) -> int:
 
 
 def _check_only(db: sqlite3.Connection) -> str:
+    # Whoever checks a damaged file must be able to read it.
+    db.text_factory = lambda data: data.decode("utf-8", "replace")
     db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     return _objection(db)
 
