@@ -20,9 +20,9 @@ from edge.core.journal.record import Part
 class Definitions:
     """The definitions of one epoch, as recorded so far and as extended now."""
 
-    def __init__(self, bodies: list[list[object]]) -> None:
-        """bodies: those of all TABLE records of the epoch, in order."""
-        self.known = list(bodies)
+    def __init__(self, parts: list[list[object]]) -> None:
+        """parts: of all TABLE records of the epoch, in order."""
+        self.known = list(parts)
         self.fresh: list[list[object]] = []
 
     def _number(self, part: int, meaning: list[object]) -> int:

@@ -58,12 +58,12 @@ class Gateway:
     ) -> None:
         """Take up the account where the journal left it; record this boot and what is new.
 
-        definitions: TABLE bodies to record. ancestors: see `Accountant.restore`.
+        definitions: parts of a TABLE to record. ancestors: see `Accountant.restore`.
         """
         self._replay(ancestors)
         self._keep_time(now_ms)
-        for body in definitions:
-            self.recorder.add(Kind.TABLE, body, now_ms)
+        for part in definitions:
+            self.recorder.add(Kind.TABLE, [part], now_ms)
         self.recorder.event("gateway.boot", {"boot": self.recorder.boot}, now_ms)
         self.recorder.commit(now_ms, True)
 

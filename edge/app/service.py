@@ -85,8 +85,8 @@ class Service:
         self.waker = Waker()
         self.clock = LinuxClock()
         self.store = SqliteStore(self._folder / settings.journal, settings.gateway)
-        bodies = [decode_record(data).body for data in self.store.of_kind(Kind.TABLE)]
-        definitions = Definitions(bodies)
+        tables = [decode_record(data).body for data in self.store.of_kind(Kind.TABLE)]
+        definitions = Definitions([part for table in tables for part in table])
         definitions.config(files.digest(data), VERSION)
         for factor in settings.factors:
             definitions.factor_set(factor.set_id, factor.set_digest)

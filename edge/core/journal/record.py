@@ -3,7 +3,7 @@
 A record is the MessagePack array [kind, seq, boot, mono_ms, wall_ms, clock, body]; the body is an
 array whose fields have a fixed order by kind:
 
-TABLE     [part, ...]: one definition; numbers are never given another meaning in one epoch
+TABLE     [part, ...]: definitions; numbers are never given another meaning in one epoch
           config  [0, config digest, software version]
           device  [1, number, name, bus, station, profile id, profile digest, poll_ms,
                    [[point, unit, places, class], ...]]

@@ -1,0 +1,65 @@
+"""The embedded MQTT broker of the demonstration: amqtt in a thread, on loopback alone."""
+
+import asyncio
+import logging
+import socket
+import threading
+
+from amqtt.broker import Broker
+
+HOST = "127.0.0.1"
+_START_S = 10.0
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+class EmbeddedBroker:
+    """A broker that can be stopped and started on the same port, as an outage does."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._over: asyncio.Event | None = None
+        for name in ("amqtt", "transitions"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+    def start(self) -> None:
+        """Listen; return once clients can connect."""
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="broker")
+        self._thread.start()
+        if not ready.wait(_START_S):
+            raise TimeoutError("the broker does not start")
+
+    def stop(self) -> None:
+        """Drop every client and stop listening."""
+        if self._loop is not None and self._over is not None:
+            self._loop.call_soon_threadsafe(self._over.set)
+        if self._thread is not None:
+            self._thread.join()
+        self._thread = None
+
+    def _run(self, ready: threading.Event) -> None:
+        asyncio.run(self._serve(ready))
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        broker = Broker(
+            {
+                "listeners": {"default": {"type": "tcp", "bind": f"{HOST}:{self.port}"}},
+                "plugins": {
+                    "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
+                },
+            }
+        )
+        await broker.start()
+        ready.set()
+        await self._over.wait()
+        await broker.shutdown()
