@@ -86,6 +86,21 @@ def test_the_factory_does_not_go_back() -> None:
     assert later.counters == counters
 
 
+def test_grid_meter_shows_import_positive_and_export_negative() -> None:
+    signs = set()
+    for state in states(SEED, 0, DAY_S, 600):
+        signals = {name: value for name, (value, _) in plan_signals(SEED, state).items()}
+        powers = state.powers
+        net = powers.grid_import - powers.grid_export
+        assert signals["grid_active_power_total"] == net
+        assert sum(signals[f"grid_active_power_l{phase}"] for phase in "123") == net
+        assert signals["grid_power_factor_total"] * net >= 0
+        assert signals["battery_power"] == powers.charge - powers.discharge
+        assert signals["battery_current"] * signals["battery_power"] >= 0
+        signs.add(net > 0)
+    assert signs == {True, False}
+
+
 def test_stack_agrees_with_the_fuel() -> None:
     """Concentration, velocity, pressure and temperature give back the CO2 of the gas burnt."""
     for second in (0, 30_000, 60_000):

@@ -93,14 +93,16 @@ def test_truncate_beyond_the_reply_still_cuts_it(tmp_path: Path) -> None:
 
 
 def test_late(tmp_path: Path) -> None:
-    with play(tmp_path, scenario("late_ms = 200\nstation = 1")) as emulator:
-        with TtyMaster(emulator.ports["b"]) as master:
-            begin_s = time.monotonic()
-            assert master.ask(REQUEST, len(GOOD)) == GOOD
-            late_s = time.monotonic() - begin_s
-            begin_s = time.monotonic()
-            master.ask(OTHER, 7)
-            usual_s = time.monotonic() - begin_s
+    with (
+        play(tmp_path, scenario("late_ms = 200\nstation = 1")) as emulator,
+        TtyMaster(emulator.ports["b"]) as master,
+    ):
+        begin_s = time.monotonic()
+        assert master.ask(REQUEST, len(GOOD)) == GOOD
+        late_s = time.monotonic() - begin_s
+        begin_s = time.monotonic()
+        master.ask(OTHER, 7)
+        usual_s = time.monotonic() - begin_s
     # A reply is counted just after its last byte is out: ask when the line has stopped.
     counts = emulator.summary()["b"]["stations"]
     assert late_s >= 0.2 + 0.005
