@@ -130,3 +130,21 @@ def test_a_bad_time_starts_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         emulate(link_dir=tmp_path / "dev", start="25:00")
     assert not (tmp_path / "dev").exists()
+
+
+def test_a_bad_scenario_ends_the_command_with_78(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text('seed = 1\n[[bus]]\nname = "b"\nbaut = 9600\nstation = []\n')
+    run = subprocess.run(
+        [sys.executable, "-m", "edge", "emulate", str(path), "--link-dir", str(tmp_path / "dev")],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert run.returncode == 78
+    assert "bus[0].baut" in run.stderr
+    assert "baud" in run.stderr
+    assert str(path) in run.stderr
+    assert run.stdout == ""
+    assert not (tmp_path / "dev").exists()
