@@ -37,8 +37,9 @@ class Report:
             happened, following = describe(error)
             self._complain(f"error[{error.code}]: {happened}\nnext: {following}")
         elif name in ("quarantined", "alarm"):
-            error = TallyError(str(fields["code"]), **fields)
-            self._complain(f"{name}[{error.code}]: {describe(error)[0]}")
+            code = str(fields["code"])
+            plain = {field: value for field, value in fields.items() if field != "code"}
+            self._complain(f"{name}[{code}]: {describe(TallyError(code, **plain))[0]}")
         elif name == "ready":
             self._write(f"ready on {printable(str(fields['broker']))}")
 

@@ -217,9 +217,10 @@ def _check_definitions(store: Store, journal: int, defined: Rows) -> None:
     devices = store.query("SELECT number, seq, points FROM devices WHERE journal = ?", journal)
     for number, seq, packed in devices:
         points = store.query(
-            "SELECT name, unit, places, class FROM points"
+            "SELECT number, name, unit, places, class FROM points"
             " WHERE journal = ? AND device = ? ORDER BY number",
             *(journal, number),
         )
-        if pack.encode(points) != packed:
+        is_counted = [row[0] for row in points] == list(range(len(points)))
+        if not is_counted or pack.encode([row[1:] for row in points]) != packed:
             raise _BrokenError(seq, "a definition in points is not that of the record")

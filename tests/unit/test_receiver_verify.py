@@ -106,6 +106,7 @@ def test_a_record_outside_the_ranges_is_found(path: Path):
         "UPDATE points SET unit = 'MW' WHERE number = 1 AND device = 0",
         "UPDATE points SET places = 0 WHERE device = 3",
         "DELETE FROM points WHERE number = 0",
+        "UPDATE points SET number = 9 WHERE number = 1 AND device = 0",
         "UPDATE streams SET numerator = 1",
         "DELETE FROM streams",
         "DELETE FROM devices WHERE number = 0",
