@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hil_tests.micropython.prerequisite import require_command
@@ -178,6 +178,7 @@ class Peer:
 def scripted(script: Callable[[Peer], None]) -> Iterator[int]:
     """Listen, run `script(peer)` for each connection in turn, close it after; yield the port."""
     failures: list[BaseException] = []
+    current: list[socket.socket] = []
     with socket.create_server((HOST, 0)) as listener:
         port = int(listener.getsockname()[1])
         is_over = threading.Event()
@@ -188,6 +189,7 @@ def scripted(script: Callable[[Peer], None]) -> Iterator[int]:
                 with connection:
                     if is_over.is_set():
                         return
+                    current[:] = [connection]
                     connection.settimeout(DEADLINE_S)
                     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     try:
@@ -203,7 +205,9 @@ def scripted(script: Callable[[Peer], None]) -> Iterator[int]:
             yield port
         finally:
             is_over.set()
+            with suppress(OSError, IndexError):
+                current[-1].shutdown(socket.SHUT_RDWR)
             with socket.create_connection((HOST, port), DEADLINE_S):
                 thread.join(DEADLINE_S)
-            assert not thread.is_alive(), "the script still waits: was the client closed?"
+            assert not thread.is_alive(), "the script still waits"
     assert not failures, failures
