@@ -79,12 +79,13 @@ class Uplink:
         """
         if seq > head_seq:
             raise SyncError("sync.ack", reason="seq %d is beyond the head %d" % (seq, head_seq))
-        self.progress_ms = now_ms
         if seq < self.acked_seq:
             self.acked_seq = seq
             self._rewind(seq)
             return False
         released = seq > self.acked_seq
+        if released:  # an ack that repeats itself must not put off the retry
+            self.progress_ms = now_ms
         self.acked_seq = seq
         self.in_flight = [pair for pair in self.in_flight if pair[1] > seq]
         self.next_seq = max(self.next_seq, seq + 1)

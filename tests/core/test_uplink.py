@@ -1,0 +1,140 @@
+from edge.core.errors import TallyError
+from edge.core.sync.uplink import RETRY_MS, WINDOW, Uplink
+
+
+def online(acked_seq=-1, linger_ms=0, records_max=10, now_ms=0):
+    uplink = Uplink(acked_seq, linger_ms, records_max)
+    uplink.connected(now_ms)
+    return uplink
+
+
+def send_all(uplink, head_seq, now_ms, flush=False):
+    """Send until the window wants no more; return what was sent."""
+    spans = []
+    while True:
+        span = uplink.want(head_seq, now_ms, flush)
+        if span is None:
+            return spans
+        uplink.sent(span[0], span[1], now_ms)
+        spans.append(span)
+
+
+def refused(call, *args):
+    try:
+        call(*args)
+    except TallyError as error:
+        return error.code
+    return None
+
+
+def test_nothing_leaves_before_a_session_stands():
+    uplink = Uplink(-1, 0, 10)
+    assert uplink.want(99, 0, True) is None
+    uplink.connected(0)
+    assert uplink.want(99, 0) == (0, 9)
+    uplink.disconnected()
+    assert uplink.want(99, 0, True) is None
+
+
+def test_an_empty_journal_has_nothing_to_send():
+    assert online().want(-1, 0, True) is None
+    assert online(41).want(41, 0, True) is None
+
+
+def test_at_most_a_window_of_batches_is_on_its_way():
+    uplink = online()
+    assert send_all(uplink, 99, 0) == [(0, 9), (10, 19), (20, 29), (30, 39)]
+    assert len(uplink.in_flight) == WINDOW
+    uplink.acknowledged(9, 99, 5)
+    assert send_all(uplink, 99, 5) == [(40, 49)]
+
+
+def test_a_restart_begins_after_what_was_acked():
+    uplink = online(41, records_max=5)
+    assert uplink.want(50, 0) == (42, 46)
+
+
+def test_a_batch_waits_to_fill_but_not_when_full_or_flushed():
+    uplink = online(linger_ms=5000)
+    uplink.sent(0, 0, 1000)
+    assert uplink.want(5, 2000) is None
+    assert uplink.want(5, 2000, True) == (1, 5)
+    assert uplink.want(10, 2000) == (1, 10)
+    assert uplink.want(5, 5999) is None
+    assert uplink.want(5, 6000) == (1, 5)
+
+
+def test_silence_sends_everything_unacked_again():
+    uplink = online()
+    send_all(uplink, 25, 0)
+    assert uplink.want(25, RETRY_MS - 1) is None
+    assert send_all(uplink, 25, RETRY_MS) == [(0, 9), (10, 19), (20, 25)]
+
+
+def test_an_ack_in_the_middle_keeps_what_it_does_not_cover():
+    uplink = online()
+    send_all(uplink, 39, 0)
+    assert uplink.acknowledged(14, 39, 100)
+    assert uplink.in_flight == [(10, 19), (20, 29), (30, 39)]
+    assert uplink.next_seq == 40
+    assert send_all(uplink, 39, 100 + RETRY_MS) == [(15, 24), (25, 34), (35, 39)]
+
+
+def test_an_ack_that_brings_nothing_is_no_progress():
+    uplink = online()
+    send_all(uplink, 9, 0)
+    for now_ms in range(1000, RETRY_MS, 1000):
+        assert not uplink.acknowledged(-1, 9, now_ms)  # a receiver that repeats itself
+    assert uplink.want(9, RETRY_MS) == (0, 9)
+
+
+def test_an_ack_that_brings_something_starts_the_patience_anew():
+    uplink = online()
+    send_all(uplink, 19, 0)
+    assert uplink.acknowledged(9, 19, RETRY_MS - 1)
+    assert uplink.want(19, RETRY_MS) is None
+    assert uplink.want(19, 2 * RETRY_MS - 1) == (10, 19)
+
+
+def test_an_ack_of_more_than_was_sent_moves_on():
+    uplink = online()  # another process of this gateway sent them before
+    assert uplink.acknowledged(17, 20, 0)
+    assert uplink.want(20, 0) == (18, 20)
+
+
+def test_the_future_is_refused_and_changes_nothing():
+    uplink = online(3)
+    assert refused(uplink.acknowledged, 10, 9, 0) == "sync.ack"
+    assert (uplink.acked_seq, uplink.next_seq) == (3, 4)
+    assert uplink.acknowledged(9, 9, 0)
+
+
+def test_a_receiver_that_lost_data_gets_it_again():
+    uplink = online(19)
+    assert not uplink.acknowledged(4, 30, 0)
+    assert (uplink.acked_seq, uplink.in_flight) == (4, [])
+    assert uplink.want(30, 0) == (5, 14)
+    assert not uplink.acknowledged(-1, 30, 0)
+    assert uplink.want(30, 0) == (0, 9)
+
+
+def test_a_new_session_sends_again_what_the_old_one_had_in_flight():
+    uplink = online()
+    send_all(uplink, 39, 0)
+    uplink.acknowledged(9, 39, 0)
+    uplink.disconnected()
+    uplink.connected(500)
+    assert send_all(uplink, 39, 500) == [(10, 19), (20, 29), (30, 39)]
+
+
+def test_the_next_look_is_never_later_than_what_want_needs():
+    uplink = online(linger_ms=5000)
+    assert Uplink(-1, 0, 10).next_ms(5, 0) is None
+    assert uplink.next_ms(-1, 0) is None
+    uplink.sent(0, 3, 1000)
+    assert uplink.next_ms(3, 1000) == 1000 + RETRY_MS
+    assert uplink.next_ms(4, 1000) == 6000
+    assert uplink.next_ms(4, 7000) == 7000
+    full = online()
+    send_all(full, 99, 2000)
+    assert full.next_ms(99, 2000) == 2000 + RETRY_MS
