@@ -16,9 +16,9 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from edge.core.bus.rtu import decode_read_reply, encode_read
 from edge.core.errors import BusError, DeviceError
-from edge.ports.linux.serial_link import Line, SerialLink
+from edge.ports.linux.serial_link import Line
+from hil_tests.link_master import Master, master
 from tests.contract.brokers import wait_until
 
 BAUD = 115_200
@@ -113,40 +113,24 @@ def port() -> Iterator[str]:
 
 
 @pytest.fixture
-def link(port: str) -> Iterator[SerialLink]:
-    link = SerialLink(port, BAUD, "8N1", lambda: None)
-    yield link
-    link.close()
+def link(port: str) -> Iterator[Master]:
+    with master(port, TIMEOUT_MS, BAUD) as running:
+        yield running
 
 
-def transact(link: SerialLink, request: bytes) -> bytes:
-    """One transaction, waited for."""
-    replies: list[bytes] = []
-
-    def has_ended() -> bool:
-        reply = link.poll()
-        replies.extend([] if reply is None else [reply])
-        return bool(replies)
-
-    link.start(request, TIMEOUT_MS)
-    wait_until(has_ended, "the transaction ends")
-    return replies[0]
-
-
-def read(link: SerialLink, function: int, address: int, count: int) -> tuple[int, ...]:
-    request = encode_read(STATION, function, address, count)
-    return decode_read_reply(request, transact(link, request))
+def read(link: Master, function: int, address: int, count: int) -> tuple[int, ...]:
+    return link.read((STATION, function, address, count))
 
 
 @pytest.mark.parametrize("function", [3, 4])
-def test_every_register_is_that_of_the_datastore(link: SerialLink, function: int) -> None:
+def test_every_register_is_that_of_the_datastore(link: Master, function: int) -> None:
     seen: list[int] = []
     for address, count in ((0, 125), (125, 125), (250, 1), (251, 24), (275, 120)):
         seen += read(link, function, address, count)
     assert seen == TABLES[function][:395]
 
 
-def test_both_tables_are_told_apart(link: SerialLink) -> None:
+def test_both_tables_are_told_apart(link: Master) -> None:
     assert HOLDING[:20] != INPUT[:20]
     for _ in range(20):
         assert list(read(link, 3, 0, 20)) == HOLDING[:20]
@@ -164,7 +148,7 @@ def test_both_tables_are_told_apart(link: SerialLink) -> None:
 )
 @pytest.mark.parametrize("function", [3, 4])
 def test_an_exception_is_coded_and_does_not_wait(
-    link: SerialLink, function: int, address: int, code: str, exception: int
+    link: Master, function: int, address: int, code: str, exception: int
 ) -> None:
     before_s = time.monotonic()
     with pytest.raises(DeviceError) as caught:
@@ -184,7 +168,7 @@ def test_an_exception_is_coded_and_does_not_wait(
     assert time.monotonic() - before_s < TIMEOUT_MS / 1000 / 3
 
 
-def test_a_transaction_ends_with_its_frame(link: SerialLink) -> None:
+def test_a_transaction_ends_with_its_frame(link: Master) -> None:
     read(link, 3, 0, 10)
     times_ms = []
     for _ in range(50):
@@ -232,13 +216,9 @@ def test_minimalmodbus_names_the_exception_and_does_not_wait(instrument: Line) -
     assert time.monotonic() - before_s < TIMEOUT_MS / 1000 / 4
 
 
-def test_a_port_that_is_in_use_is_said_so(link: SerialLink, port: str) -> None:
+def test_a_port_that_is_in_use_is_said_so(link: Master, port: str) -> None:
     read(link, 3, 0, 1)
-    second = SerialLink(port, BAUD, "8N1", lambda: None)
-    try:
-        with pytest.raises(BusError) as caught:
-            read(second, 3, 0, 1)
-    finally:
-        second.close()
+    with master(port, TIMEOUT_MS, BAUD) as second, pytest.raises(BusError) as caught:
+        read(second, 3, 0, 1)
     assert caught.value.code == "bus.port"
     assert caught.value.fields["port"] == port

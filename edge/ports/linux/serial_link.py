@@ -93,14 +93,14 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         while True:
             now = time.monotonic()
             wait_s = self._quiet_since + max(self._quarantine_s, self.gap_s) - now
-            if wait_s > 0:
-                self.serial.timeout = wait_s
-                if not self.serial.read(1):
-                    continue
-            elif not self.serial.in_waiting:
+            if wait_s <= 0 and not self.serial.in_waiting:
                 return
+            self.serial.timeout = max(0.0, wait_s)
+            part = self.serial.read(1)
+            if not part:
+                continue
             self._quiet_since = time.monotonic()
-            heard = (heard + self.serial.read(self.serial.in_waiting))[-8:]
+            heard = (heard + part + self.serial.read(self.serial.in_waiting))[-8:]
             if self._quiet_since - started > NOISE_LIMIT_S:
                 raise BusError("bus.noise", station=station, frame_hex=heard.hex())
 
