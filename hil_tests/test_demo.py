@@ -1,0 +1,163 @@
+"""The demonstration as a newcomer runs it, and a verdict that can fail."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from hil_tests.demo.verdict import reach_verdict
+from tests.contract.brokers import mosquitto
+
+TIMEOUT_S = 120
+
+
+def run_demo(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "edge", "demo", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+
+
+def verdict_of(done):
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """One run of 20 s whose databases are kept."""
+    folder = tmp_path_factory.mktemp("demo") / "kept"
+    done = run_demo("--seconds", "20", "--plain", "--dir", str(folder))
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return folder, done
+
+
+@pytest.fixture
+def copied(kept, tmp_path):
+    """A copy of the kept run that a test may spoil."""
+    folder = tmp_path / "copy"
+    shutil.copytree(kept[0], folder)
+    return folder
+
+
+def spoil(path, statement, *values):
+    with sqlite3.connect(path) as db:
+        changed = db.execute(statement, values).rowcount
+        db.commit()
+    db.close()
+    assert changed > 0, "the test spoilt nothing"
+
+
+def test_plain_prints_a_line_a_second_and_the_verdict(kept):
+    lines = kept[1].stdout.splitlines()
+    assert sum("stations 7/7 good" in line for line in lines) >= 15
+    assert "verdict    HOLDS" in lines
+    assert any("lost 0  duplicated 0  wrong 0" in line for line in lines)
+
+
+def test_the_sql_commands_it_prints_work(kept):
+    commands = [line.strip() for line in kept[1].stdout.splitlines() if "sqlite3 " in line]
+    assert len(commands) >= 2
+    for command in commands[:2]:
+        _, path, statement = command.split(" ", 2)
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+            assert len(db.execute(statement.strip("'")).fetchall()) >= 3
+        db.close()
+
+
+def test_stack_grid_and_steam_all_emit(kept):
+    verdict = reach_verdict(kept[0])
+    emitted = {stream.name: stream.emission_mg for stream in verdict.streams}
+    assert emitted["stack"] > 0 and emitted["grid_import"] > 0 and emitted["steam"] > 0
+    assert emitted["pv"] == emitted["line1"] == 0
+    assert all(stream.intervals >= 3 for stream in verdict.streams)
+
+
+def test_an_outage_loses_nothing():
+    done = run_demo("--seconds", "20", "--json", "--outage")
+    verdict = verdict_of(done)
+    statuses = [json.loads(line) for line in done.stdout.splitlines()[:-1]]
+    assert any(status["uplink"]["state"] == "offline" for status in statuses)
+    assert max(status["journal"]["depth"] for status in statuses) >= 20
+    assert verdict["holds"] and verdict["readings"]["served"] > 800
+    assert (verdict["lost"], verdict["duplicated"], verdict["wrong"]) == (0, 0, 0)
+
+
+def test_the_same_with_a_real_mosquitto(tmp_path):
+    with mosquitto(tmp_path) as broker:
+        done = run_demo("--seconds", "20", "--json", "--broker", str(broker.port))
+    verdict = verdict_of(done)
+    assert verdict["holds"] and verdict["chain_verified"]
+    assert verdict["readings"]["served"] == verdict["readings"]["stored"] > 800
+
+
+def test_a_reading_that_is_missing_in_the_cloud_is_lost(copied):
+    spoil(
+        copied / "cloud.db",
+        "DELETE FROM readings WHERE seq = (SELECT max(seq) FROM readings WHERE device = 0)",
+    )
+    verdict = reach_verdict(copied)
+    assert verdict.readings.lost > 0 and not verdict.holds
+
+
+def test_a_reading_with_another_value_is_wrong(copied):
+    spoil(
+        copied / "cloud.db",
+        "UPDATE readings SET value = value + 1 WHERE device = 1 AND point = 0"
+        " AND seq = (SELECT min(seq) FROM readings WHERE device = 1)",
+    )
+    verdict = reach_verdict(copied)
+    assert verdict.readings.wrong > 0 and not verdict.holds
+
+
+def test_a_reading_that_is_there_twice_is_duplicated(copied):
+    spoil(
+        copied / "cloud.db",
+        "INSERT INTO readings SELECT journal, 100000, point, device, value, quality"
+        " FROM readings WHERE seq = (SELECT max(seq) FROM readings WHERE device = 2)",
+    )
+    verdict = reach_verdict(copied)
+    assert verdict.readings.duplicated > 0 and not verdict.holds
+
+
+def test_a_record_with_another_byte_breaks_the_chain(copied):
+    spoil(copied / "cloud.db", "UPDATE records SET body = CAST(body || x'00' AS BLOB) WHERE seq = 30")
+    verdict = reach_verdict(copied)
+    assert verdict.records_altered == 1
+    assert not verdict.chain_verified and not verdict.holds
+
+
+def test_a_record_that_never_arrived_is_lost(copied):
+    spoil(copied / "cloud.db", "DELETE FROM records WHERE seq = 30")
+    assert reach_verdict(copied).records_lost == 1
+
+
+@pytest.mark.parametrize("stream", ["grid_import", "stack", "steam"])
+def test_a_carbon_figure_that_cannot_be_recomputed_is_wrong(copied, stream):
+    spoil(
+        copied / "cloud.db",
+        "UPDATE interval_streams SET emission_mg = emission_mg + 1, cumulative = cumulative + 1"
+        " WHERE stream = (SELECT number FROM streams WHERE name = ?)"
+        " AND seq = (SELECT max(seq) FROM interval_streams)",
+        stream,
+    )
+    verdict = reach_verdict(copied)
+    assert verdict.wrong > 0 and not verdict.holds
+
+
+def test_a_directory_in_use_and_impossible_options_are_refused(tmp_path):
+    (tmp_path / "something").touch()
+    for arguments in (
+        ("--seconds", "5", "--dir", str(tmp_path)),
+        ("--seconds", "5", "--outage", "--broker", "1883"),
+        ("--seconds", "1"),
+        ("--nonsense",),
+    ):
+        done = run_demo(*arguments)
+        assert done.returncode in (2, 64), arguments
+        assert done.stdout == ""

@@ -1,0 +1,86 @@
+"""The command `carbontally`: verbs, languages, exit statuses, and what the runtime imports."""
+
+import subprocess
+import sys
+
+import pytest
+
+from edge.__main__ import VERBS, language, main
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "edge", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environment},
+    )
+
+
+def test_help_lists_every_verb(capsys):
+    assert main(["help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {verb} " in text for verb in VERBS)
+
+
+def test_nothing_asked_is_a_usage_error(capsys):
+    assert main([]) == 64
+    assert "usage:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_each_verb_explains_itself(verb):
+    done = run(verb, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "usage" in done.stdout.lower()
+
+
+def test_a_misspelt_verb_names_the_nearest(capsys):
+    assert main(["recieve"]) == 64
+    text = capsys.readouterr().err
+    assert "error[usage.unknown_verb]" in text and "did you mean receive?" in text
+
+
+def test_errors_speak_chinese_when_the_environment_does():
+    done = run("run", "-c", "nowhere.toml", CARBONTALLY_LANG="zh_CN.UTF-8", PYTHONUTF8="1")
+    assert done.returncode == 78
+    assert "检查路径" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "de_DE.UTF-8", "CARBONTALLY_LANG": "zh"}, "zh"),
+    ],
+)
+def test_language_follows_the_environment(monkeypatch, environment, expected):
+    for name in ("LANG", "LC_ALL", "LC_MESSAGES", "CARBONTALLY_LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert language() == expected
+
+
+def test_the_runtime_imports_no_extra():
+    program = (
+        "import sys; from edge.__main__ import main; main(['run', '-c', 'nowhere.toml']);"
+        "print(sorted({name.split('.')[0] for name in sys.modules}"
+        " & {'typer', 'rich', 'paho', 'amqtt', 'click', 'asyncio', 'jsonschema'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+    assert "error[config.file]" in done.stderr
+
+
+def test_a_missing_extra_is_named():
+    program = (
+        "import sys; sys.modules['typer'] = None; from edge.__main__ import main;"
+        "sys.exit(main(['receive', '--help']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 64
+    assert "error[usage.missing_extra]" in done.stderr and "typer" in done.stderr
