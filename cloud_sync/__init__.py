@@ -1,0 +1,1 @@
+"""What cloud teams run: receive, verify and keep what the gateways send."""

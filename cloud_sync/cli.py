@@ -59,6 +59,8 @@ def receive(
             service.stop()
             if service.has_ended:
                 database.close()
+            if not json:
+                report.line(service.dropped)
     if service.failure is not None:
         raise service.failure
     return 0

@@ -1,0 +1,1 @@
+"""Databases for the receiver: the contract, and one module for each product."""

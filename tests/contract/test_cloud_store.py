@@ -1,6 +1,5 @@
 """What every cloud store does: one suite, each implementation passes it."""
 
-import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,6 @@ from cloud_sync.store.contract import (
     Store,
 )
 from cloud_sync.store.sqlite import SqliteStore
-from cloud_sync.store.sqlite_file import SCHEMA_VERSION
 from edge.core.errors import DataError, StoreError, SyncError
 from edge.core.journal.record import encode_record
 from tests.unit.receiver_journal import EPOCH, GATEWAY, TENANT, Journal, factory
@@ -245,61 +243,3 @@ def test_writing_waits_for_others_and_then_fails_coded(reopen: Callable[[], Stor
             pytest.fail("two writers at once")
     assert caught.value.code == "store.write"
     assert add(two, number, 2, 3) == Head(-1, GENESIS, (0, 1))
-
-
-# SQLite only: the file itself.
-
-
-def test_sqlite_syncs_each_commit(tmp_path: Path):
-    store = SqliteStore(tmp_path / "cloud.db")
-    assert store.query("PRAGMA journal_mode") == [("wal",)]
-    assert store.query("PRAGMA synchronous") == [(2,)]
-    assert store.query("PRAGMA user_version") == [(SCHEMA_VERSION,)]
-    store.close()
-
-
-@pytest.mark.parametrize(
-    ("sql", "told"),
-    [
-        (f"PRAGMA user_version = {SCHEMA_VERSION + 1}", f"version {SCHEMA_VERSION + 1}"),
-        ("PRAGMA application_id = 7", "no carbontally"),
-    ],
-)
-def test_sqlite_refuses_a_newer_schema_and_leaves_it_alone(tmp_path: Path, sql: str, told: str):
-    path = tmp_path / "cloud.db"
-    SqliteStore(path).close()
-    with sqlite3.connect(path) as db:
-        db.execute(sql)
-    db.close()
-    before = path.read_bytes()
-    for read_only in (False, True):
-        with pytest.raises(StoreError) as caught:
-            SqliteStore(path, read_only)
-        assert caught.value.code == "store.open" and told in str(caught.value.fields["reason"])
-    assert path.read_bytes() == before
-
-
-def test_sqlite_refuses_what_is_not_its_own(tmp_path: Path):
-    other = tmp_path / "other.db"
-    with sqlite3.connect(other) as db:
-        db.execute("CREATE TABLE theirs (x)")
-    db.close()
-    text = tmp_path / "text.db"
-    text.write_text("no database " * 100)
-    before = other.read_bytes()
-    for path in (other, text, tmp_path, tmp_path / "no" / "such.db"):
-        with pytest.raises(StoreError) as caught:
-            SqliteStore(path)
-        assert caught.value.code == "store.open"
-    assert other.read_bytes() == before
-
-
-def test_sqlite_read_only_makes_and_changes_nothing(tmp_path: Path):
-    with pytest.raises(StoreError):
-        SqliteStore(tmp_path / "cloud.db", read_only=True)
-    assert not (tmp_path / "cloud.db").exists()
-    SqliteStore(tmp_path / "cloud.db").close()
-    store = SqliteStore(tmp_path / "cloud.db", read_only=True)
-    with pytest.raises(StoreError), store.transaction():
-        store.set_state(TENANT, GATEWAY, "online", NOW_MS)
-    store.close()

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cloud_sync.keys import Keys
-from cloud_sync.receiver import Receiver
+from cloud_sync.receiver import Receiver, Reply
 from cloud_sync.store.sqlite import SqliteStore
 from edge.core.journal import chain
 from edge.core.journal.record import Kind, Part, Record, encode_record, event_body
 from edge.core.numbers import pack
 from edge.core.sync import topics
+from edge.core.sync.ack import Ack, decode_ack
 from edge.core.sync.batch import encode_batch
 
 TENANT = "park"
@@ -179,3 +180,20 @@ def resealed(payload: bytes, change, key: bytes = KEY) -> bytes:
     fields[-1] = bytes(chain.HASH_BYTES)
     signed = pack.encode(fields)[:-34]
     return signed + pack.encode(chain.mac(key, chain.BATCH_PURPOSE, signed))
+
+
+def acked(reply: Reply | None) -> Ack:
+    assert reply is not None
+    assert reply.topic == "carbontally/v1/park/gw-1/ack"
+    return decode_ack(reply.payload, GATEWAY, KEY)
+
+
+def content(world: World) -> dict[str, list[tuple]]:
+    """Every row of every table, without the times at which we heard of it."""
+    tables = [row[0] for row in world.query("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found = {}
+    for table in tables:
+        columns = [row[1] for row in world.query(f"PRAGMA table_info({table})")]
+        stable = ", ".join(c for c in columns if c not in ("first_ms", "last_ms", "last_seen_ms"))
+        found[table] = sorted(world.query(f"SELECT {stable} FROM {table}"), key=repr)
+    return found
