@@ -183,7 +183,7 @@ def test_a_hanging_look_up_blocks_nothing_and_is_not_repeated(
             assert caught.value.code == "sync.timeout"
         assert calls == ["broker.test"]
         release.set()
-        open_stream(client.stream, "broker.test", port)  # type: ignore[arg-type]
+        open_stream(client.stream, "broker.test", port)
         assert calls == ["broker.test"]
         client.close()
 

@@ -77,7 +77,7 @@ def test_tls_to_mosquitto(certificates: Path, tmp_path: Path) -> None:
         for host in (HOST, "localhost"):
             client = tls_client(broker.port, certificates / "ca.pem", host)
             got: list[bytes] = []
-            client.set_callback(lambda topic, payload, got=got: got.append(payload))  # type: ignore[misc]
+            client.set_callback(lambda topic, payload, got=got: got.append(payload))
             client.connect()
             client.subscribe("echo", 1)
             payload = os.urandom(65536)

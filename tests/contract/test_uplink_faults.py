@@ -23,7 +23,7 @@ def ticks_ms() -> int:
 
 def new_client(port: int, **options: object) -> MQTTClient:
     options.setdefault("timeout_ms", TIMEOUT_MS)
-    return MQTTClient("gw-1", HOST, TcpStream(), ticks_ms, port=port, **options)  # type: ignore[arg-type]
+    return MQTTClient("gw-1", HOST, TcpStream(), ticks_ms, port=port, **options)
 
 
 def online(port: int, **options: object) -> MQTTClient:

@@ -238,6 +238,14 @@ def test_keepalive_pings_at_half_and_gives_up_at_one_and_a_half():
     assert session.poll(15000) == b"\xc0\x00"  # nothing sent since 5000
 
 
+def test_traffic_both_ways_needs_no_ping():
+    session = connected_session(keepalive_s=10)
+    for now_ms in range(0, 20000, 1000):
+        session.publish("t", b"", False, 0, now_ms)
+        events_of(session, b"\x30\x03\x00\x01t", now_ms)
+        assert session.poll(now_ms) == b""
+
+
 def test_sending_alone_does_not_keep_a_mute_peer_alive():
     session = connected_session(keepalive_s=10)
     for now_ms in range(0, 5000, 500):

@@ -26,7 +26,7 @@ topics = (
 packet_ids = st.integers(1, 65535)
 
 
-def decode_with_amqtt(kind, packet: bytes):  # type: ignore[no-untyped-def]
+def decode_with_amqtt(kind, packet: bytes):
     """The packet as amqtt understands it; all bytes must be used."""
     reader = BufferReader(packet)
     decoded = asyncio.run(kind.from_stream(reader))
@@ -72,7 +72,7 @@ def test_publish_read_by_amqtt(
     st.none() | words,
     st.none() | words,
 )
-def test_connect_read_by_amqtt(client_id, keepalive_s, clean, will, user, password) -> None:  # type: ignore[no-untyped-def]
+def test_connect_read_by_amqtt(client_id, keepalive_s, clean, will, user, password) -> None:
     fields = [None if text is None else text.encode() for text in (user, password)]
     try:
         packet = packets.encode_connect(client_id.encode(), keepalive_s, clean, will, *fields)
@@ -108,7 +108,7 @@ def test_subscribe_and_puback_read_by_amqtt(packet_id: int, topic: bytes, qos: i
     packet_ids,
     st.lists(st.integers(1, 500), max_size=20),
 )
-def test_what_amqtt_sends_is_read_in_any_pieces(  # type: ignore[no-untyped-def]
+def test_what_amqtt_sends_is_read_in_any_pieces(
     topic, payload, retain, qos, packet_id, sizes
 ) -> None:
     identifier = packet_id if qos else 0
