@@ -126,7 +126,9 @@ def test_a_reading_that_is_there_twice_is_duplicated(copied):
 
 
 def test_a_record_with_another_byte_breaks_the_chain(copied):
-    spoil(copied / "cloud.db", "UPDATE records SET body = CAST(body || x'00' AS BLOB) WHERE seq = 30")
+    spoil(
+        copied / "cloud.db", "UPDATE records SET body = CAST(body || x'00' AS BLOB) WHERE seq = 30"
+    )
     verdict = reach_verdict(copied)
     assert verdict.records_altered == 1
     assert not verdict.chain_verified and not verdict.holds
