@@ -46,7 +46,9 @@ class Schedule:
         """
         for turn in self.turns:
             if turn.device == device:
-                turn.silent_polls = 0 if answered else turn.silent_polls + 1
+                # Bounded: years of silence must not become a shift by a million.
+                silent = min(turn.silent_polls + 1, BACKOFF_PERIODS_MAX)
+                turn.silent_polls = 0 if answered else silent
                 periods = 1
                 if turn.silent_polls > 1:
                     periods = min(1 << (turn.silent_polls - 1), BACKOFF_PERIODS_MAX)
