@@ -12,7 +12,7 @@ def points_at(places):
         "max_block_registers": 100,
         "points": [
             {
-                "name": "p%d" % address,
+                "name": f"p{address}",
                 "address": address,
                 "type": kind,
                 "scale": "1",

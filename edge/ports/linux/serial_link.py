@@ -23,6 +23,13 @@ from edge.ports.contracts import Link
 #: A line that is still talking after this long has no silence to wait for.
 NOISE_LIMIT_S = 2.0
 
+#: A sleep through the body of a frame ends this much before its last byte is due, because waking
+#: up takes its time; what is left comes byte by byte.
+WAKE_S = 0.0004
+
+#: The end of the silence before a request is waited for awake.
+SPIN_S = 0.0002
+
 #: What the operating system may add between two bytes of one frame (USB latency, scheduling).
 PAUSE_S = 0.05
 
@@ -56,6 +63,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         self.silence_s = timing.silence_us / 1e6
         self.timeout_ms = timeout_ms
         self.gap_s = 0.0
+        self.latency_us = 0
         self._quiet_since = time.monotonic()
         self._quarantine_s = self.silence_s
 
@@ -95,7 +103,8 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
             wait_s = self._quiet_since + max(self._quarantine_s, self.gap_s) - now
             if wait_s <= 0 and not self.serial.in_waiting:
                 return
-            self.serial.timeout = max(0.0, wait_s)
+            # The last moment is spun away: a sleep would end late by as much on every frame.
+            self.serial.timeout = max(0.0, wait_s - SPIN_S)
             part = self.serial.read(1)
             if not part:
                 continue
@@ -109,9 +118,13 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         reply = b""
         self.serial.timeout = max(0.0, sent - time.monotonic()) + self.timeout_ms / 1000
         while missing := _bytes_missing(request, reply, good_bytes):
-            if reply and missing > 1:
-                time.sleep((missing - 1) * self.character_s)
+            body_s = (missing - 1) * self.character_s - WAKE_S
+            if reply and body_s > 0:
+                time.sleep(body_s)
             part = self.serial.read(missing)
+            if part and not reply:
+                latency_s = time.monotonic() - sent - len(part) * self.character_s
+                self.latency_us = max(0, int(latency_s * 1e6))
             if not part and not reply:
                 raise BusError("bus.timeout", station=request[0], timeout_ms=self.timeout_ms)
             if not part:
