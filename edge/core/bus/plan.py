@@ -32,19 +32,30 @@ def block_us(count: int, timing: Timing) -> int:
     return int(characters * timing.character_us + 2 * timing.silence_us + timing.turnaround_us)
 
 
-def plan_blocks(points: tuple[Point, ...], profile: Profile, timing: Timing) -> tuple[Block, ...]:
+def plan_blocks(
+    points: tuple[Point, ...],
+    profile: Profile,
+    timing: Timing,
+    holes: tuple[tuple[int, int, int], ...] = (),
+    limit: int = 0,
+) -> tuple[Block, ...]:
     """Cut `points` into the block reads that take the least wire time together.
 
     points: ascending by (function, address), as Profile keeps them.
-    Never longer than the profile's limit, never across a forbidden range or another function.
+    holes: (function, first, last) ranges that this very station refuses; limit: most registers it
+    takes at once; 0: as the profile says (`bus.holes` learns both).
+    Never longer than a limit, never across a hole, a forbidden range or another function.
     Returns blocks in the same order; every point is in exactly one.
     """
+    most = min(limit, profile.max_block_registers) if limit else profile.max_block_registers
+    barred = [(function, low, high) for function, low, high in holes]
+    barred += [(function, low, high) for low, high in profile.forbidden for function in (3, 4)]
     total = len(points)
     best = [0] * (total + 1)  # best[i]: least time for points[i:]
     cut = [total] * (total + 1)
     for start in range(total - 1, -1, -1):
         best[start] = -1
-        for end, count in _reaches(points, start, profile):
+        for end, count in _reaches(points, start, most, barred):
             time_us = block_us(count, timing) + best[end]
             if best[start] < 0 or time_us < best[start]:
                 best[start] = time_us
@@ -63,8 +74,13 @@ def _span(group: tuple[Point, ...]) -> int:
     return int(max(p.address + width(p) for p in group) - group[0].address)
 
 
-def _reaches(points: tuple[Point, ...], start: int, profile: Profile) -> list[tuple[int, int]]:
-    """Every (end, register count) such that points[start:end] may be one block."""
+def _reaches(
+    points: tuple[Point, ...], start: int, most: int, barred: list[tuple[int, int, int]]
+) -> list[tuple[int, int]]:
+    """Every (end, register count) such that points[start:end] may be one block.
+
+    A point wider than `most` stands alone: that is what its profile says it takes.
+    """
     first = points[start]
     last_address = first.address
     found = []
@@ -72,9 +88,12 @@ def _reaches(points: tuple[Point, ...], start: int, profile: Profile) -> list[tu
         point = points[end - 1]
         last_address = max(last_address, point.address + width(point))
         count = last_address - first.address
-        if point.function != first.function or count > profile.max_block_registers:
+        if point.function != first.function or (count > most and end > start + 1):
             break
-        if any(low < last_address and first.address <= high for low, high in profile.forbidden):
+        if end > start + 1 and any(
+            function == first.function and low < last_address and first.address <= high
+            for function, low, high in barred
+        ):
             break
         found.append((end, count))
     return found
