@@ -178,8 +178,8 @@ class Service:
     ) -> None:
         refused = [code for code in codes if code.is_failure]
         if refused:
-            reason = f"subscription: {refused[0]}"
-            self._enqueue(SyncError("sync.refused", server=self._broker.server, reason=reason))
+            error = SyncError("sync.subscribe", server=self._broker.server, reason=refused[0])
+            self._enqueue(error)
         else:
             self._enqueue(None)
 

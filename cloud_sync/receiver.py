@@ -106,7 +106,7 @@ class Receiver:
     def _identify(self, topic: str, leaf: str) -> Sender:
         parts = topics.parse_topic(topic)
         if parts is None or parts[2] != leaf:
-            raise DataError("data.record", seq=-1, reason=f"the topic is no gateway's {leaf}")
+            raise SyncError("sync.topic", topic=topic, leaf=leaf)
         key = self._keys.find(parts[0], parts[1])
         if key is None:
             raise SyncError("sync.unknown_gateway", gateway=f"{parts[0]}/{parts[1]}")

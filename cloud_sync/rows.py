@@ -87,6 +87,8 @@ def _lay_table(rows: Rows, seq: int, body: list[list[object]]) -> None:
         elif code == Part.STREAM:
             _, number, *rest = _columns(seq, part, "iittitiitbtb")
             rows.streams.append((number, seq, *rest))
+        elif code == Part.LEARNED:
+            _columns(seq, part, "iiilli")  # for the gateway itself; the raw record keeps it
         else:
             raise DataError("data.record", seq=seq, reason="an unknown part of a table")
 

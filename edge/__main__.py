@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 #: verb -> (module:function, what it does)
 VERBS = {
     "run": ("edge.app.service:main", "run the gateway: -c gateway.toml"),
+    "plan": ("edge.app.cli_plan:plan", "what a configuration asks of each bus"),
     "receive": ("cloud_sync.cli:receive", "run the receiver"),
     "verify": ("cloud_sync.cli:verify", "walk the hash chains of a receiver's store"),
     "demo": ("hil_tests.demo.cli:demo", "the main job on this machine, end to end"),

@@ -77,8 +77,8 @@ class SqliteStore(Store):
 
     def _failure(self, error: sqlite3.Error) -> StoreError:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            return StoreError("store.full", file=str(self.path))
-        return StoreError("store.write", file=str(self.path), reason=str(error))
+            return StoreError("cloud.full", file=str(self.path))
+        return StoreError("cloud.write", file=str(self.path), reason=str(error))
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return self._run(sql, *values)

@@ -21,7 +21,7 @@ def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
     """Open the file in autocommit mode; whoever uses it begins and ends transactions.
 
     read_only: change nothing, and refuse a file that is not there.
-    Raises StoreError "store.open": no such place, no database of ours, or another schema.
+    Raises StoreError "cloud.open": no such place, no database of ours, or another schema.
     """
     mode = "ro" if read_only else "rwc"
     try:
@@ -32,14 +32,14 @@ def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
             check_same_thread=False,
         )
     except sqlite3.Error as error:
-        raise StoreError("store.open", file=str(path), reason=str(error))
+        raise StoreError("cloud.open", file=str(path), reason=str(error))
     try:
         reason = _check_only(db) if read_only else _prepare(db)
     except sqlite3.Error as error:
         reason = str(error)
     if reason:
         db.close()
-        raise StoreError("store.open", file=str(path), reason=reason)
+        raise StoreError("cloud.open", file=str(path), reason=reason)
     return db
 
 

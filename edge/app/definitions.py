@@ -6,6 +6,8 @@ an unchanged one keeps its own across restarts, and only what is new is written.
 """
 
 from edge.app.config import Device, Settings, StreamSetting
+from edge.app.station import NOTHING_LEARNED
+from edge.core.bus.holes import Learned
 from edge.core.carbon.streams import (
     KINDS,
     Source,
@@ -87,6 +89,13 @@ class Definitions:
             ],
         )
 
+    def learned(self, number: int) -> tuple[Learned, int | None]:
+        """What a device has taught in earlier runs: (Learned, reply timeout in ms or None)."""
+        for part in reversed(self.known):
+            if part[0] == Part.LEARNED and part[1] == number:
+                return decode_learned(part)
+        return NOTHING_LEARNED, None
+
     def predecessors(self, stream: Stream) -> list[int]:
         """Numbers under which the same counter was counted before, the newest first.
 
@@ -99,6 +108,19 @@ class Definitions:
             if body[0] == Part.STREAM and body[2] == stream.name and body[-1] == digest
         ]
         return list(reversed(found))
+
+
+def encode_learned(number: int, learned: Learned, timeout_ms: int) -> list[object]:
+    """The LEARNED part of a TABLE."""
+    holes = [item for hole in learned.holes for item in hole]
+    return [Part.LEARNED, number, learned.limit, holes, list(learned.missing), timeout_ms]
+
+
+def decode_learned(part: list) -> tuple[Learned, int]:
+    """What a LEARNED part says."""
+    _, _, limit, flat, missing, timeout_ms = part
+    holes = tuple((flat[at], flat[at + 1], flat[at + 2]) for at in range(0, len(flat), 3))
+    return Learned(holes, tuple(missing), limit), timeout_ms
 
 
 def define_streams(

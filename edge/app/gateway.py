@@ -4,8 +4,10 @@ The same object runs under a Linux loop, in MicroPython's main.py and in virtual
 all state, blocks nowhere and reads time only as an argument.
 """
 
+from edge.app.definitions import encode_learned
 from edge.app.poller import Poll, Poller
 from edge.app.recorder import Recorder
+from edge.app.station import Station
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
 from edge.core.errors import TallyError
@@ -14,6 +16,9 @@ from edge.core.journal.record import Kind, Record, decode_record
 
 #: The system clock is compared with the anchor this often.
 CLOCK_CHECK_MS = 1_000
+
+#: What a station has taught about its patience is recorded this often, when it has changed.
+REMEMBER_MS = 3_600_000
 
 #: Records replayed into the account per read when a gateway starts.
 REPLAY_CHUNK = 1_000
@@ -42,16 +47,15 @@ class Gateway:
         self.recorder = recorder
         self.accountant = accountant
         self.uploader = uploader
-        self.health: dict[int, Health] = {}
-        for poller in pollers:
-            for station in poller.stations:
-                self.health[station.number] = Health()
+        self.stations = {s.number: s for poller in pollers for s in poller.stations}
+        self.health = {number: Health() for number in self.stations}
         self.scope1_mg = 0
         self.scope2_mg = 0
         self.intervals = 0
         self.intensity_mg_per_kwh: int | None = None
         self.stopping = False
         self._clock_due_ms = 0
+        self._remember_due_ms = REMEMBER_MS
 
     def start(
         self, definitions: list[list[object]], ancestors: dict[int, list[int]], now_ms: int
@@ -103,6 +107,9 @@ class Gateway:
                 self._record(poll, now_ms)
         self._close_interval(now_ms)
         idle = self.idle
+        if now_ms >= self._remember_due_ms or (self.stopping and idle):
+            self._remember_due_ms = now_ms + REMEMBER_MS
+            self._remember_all(now_ms)
         self.recorder.commit(now_ms, self.stopping and idle)
         for error in self.uploader.step(now_ms, self.stopping and idle):
             self.recorder.event(error.code, error.fields, now_ms)
@@ -126,7 +133,23 @@ class Gateway:
         )
         for error in errors:
             self.recorder.event(error.code, error.fields, now_ms)
+        if poll.taught:
+            self._remember(self.stations[poll.device], now_ms)
         self._watch(poll, now_ms)
+
+    def _remember(self, station: Station, now_ms: int) -> None:
+        """Record what a station has taught, for the next start."""
+        timeout_ms = station.patience.worth_remembering_ms()
+        station.remembered = (station.learned, timeout_ms)
+        part = encode_learned(station.number, station.learned, timeout_ms)
+        self.recorder.add(Kind.TABLE, [part], now_ms)
+
+    def _remember_all(self, now_ms: int) -> None:
+        for number in sorted(self.stations, key=int):
+            station = self.stations[number]
+            now = (station.learned, station.patience.worth_remembering_ms())
+            if station.polls and station.remembered != now:
+                self._remember(station, now_ms)
 
     def _watch(self, poll: Poll, now_ms: int) -> None:
         """An event when a device starts to fail in another way, and when it is well again."""

@@ -2,32 +2,25 @@
 
 from collections import namedtuple
 
-from edge.app.config import Bus, Device
-from edge.core.bus.plan import Block, line_timing, plan_blocks
-from edge.core.bus.profile import width
+from edge.app.config import Bus
+from edge.app.station import Station
+from edge.core.bus.holes import REFUSALS, Hunt
+from edge.core.bus.plan import Block
 from edge.core.bus.rtu import decode_read_reply, encode_read
 from edge.core.bus.schedule import Schedule
 from edge.core.errors import BusError, DeviceError, TallyError
-from edge.core.numbers.quality import Quality, of_error
 from edge.ports.contracts import Link
 
 #: A frame that came damaged is asked for once more within the same poll.
 DAMAGED = ("bus.crc", "bus.short", "bus.mismatch")
 
+#: Nothing answers: the rest of the poll would only cost the others their turns.
+GONE = ("bus.timeout", "bus.port", "bus.noise")
+
 #: A finished poll: values per point in table order, qualities by point index for those not good,
-#: raw registers by point index for points marked evidence, the first error or None.
-Poll = namedtuple("Poll", ("device", "values", "qualities", "evidence", "error"))
-
-
-class Station:
-    """One device on the bus: its plan and what is known of its health."""
-
-    def __init__(self, number: int, device: Device, blocks: tuple[Block, ...]) -> None:
-        self.number = number
-        self.device = device
-        self.blocks = blocks
-        self.polls = 0
-        self.failures = 0
+#: raw registers by point index for points marked evidence, the first error or None, and whether
+#: the station has taught something that is worth recording.
+Poll = namedtuple("Poll", ("device", "values", "qualities", "evidence", "error", "taught"))
 
 
 class Poller:
@@ -38,129 +31,198 @@ class Poller:
         self.link = link
         self.stations = stations
         self.stopping = False
-        periods = tuple((s.number, s.device.poll_ms) for s in stations)
-        self._schedule = Schedule(periods, now_ms)
+        self.retries = 0
+        turns = tuple((s.number, s.device.poll_ms, s.device.station) for s in stations)
+        self._schedule = Schedule(turns, now_ms)
+        self._orders: list[tuple[bytes, int, object]] = []
+        self._order: object = None
         self._station: Station | None = None
+        self._begun_ms = now_ms
         self._request = b""
-        self._block = 0
+        self._pending: list[Block] = []
+        self._block: Block | None = None
         self._retried = False
-        self._registers: dict[tuple[int, int], int] = {}
-        self._failed: dict[int, TallyError] = {}
+        self._hunt: Hunt | None = None
+        self._suspects: list[int] = []
+        self._first: list[int | None] = []
 
     @property
     def idle(self) -> bool:
         """True between two polls."""
-        return self._station is None
+        return self._station is None and self._order is None
+
+    def is_dead(self, station: Station) -> bool:
+        """True for a station that is only probed."""
+        return self._schedule.is_dead(station.device.station)
 
     def next_ms(self) -> int | None:
         """When the next poll is due; None while one runs (the link will wake us) or for never."""
-        if self._station is not None or self.stopping:
+        if not self.idle or self.stopping:
             return None
         return self._schedule.next_due_ms()
 
+    def order(self, request: bytes, timeout_ms: int, reply: object) -> None:
+        """Send an operator's request before the next read.
+
+        reply: called with the reply frame, or with the BusError that came instead.
+        """
+        self._orders.append((request, timeout_ms, reply))
+
     def step(self, now_ms: int) -> Poll | None:
         """Advance; return the poll that has just ended, if any."""
-        if self._station is None:
+        if self.idle:
             self._begin(now_ms)
             return None
         try:
             reply = self.link.poll()
             if reply is None:
                 return None
+            if self._order is not None:
+                self._finish_order(reply)
+                return None
             self._take(decode_read_reply(self._request, reply))
         except (BusError, DeviceError) as error:
-            if error.code in DAMAGED:
-                self.link.distrust()
-                if not self._retried:
-                    self._retried = True
-                    self._ask()
-                    return None
-            self._failed[self._block] = error
-        self._block += 1
-        self._retried = False
-        if self._block < len(self._station.blocks) and not self._is_gone():
-            self._ask()
-            return None
-        return self._finish(now_ms)
-
-    def _is_gone(self) -> bool:
-        """Nothing answers: the rest of this poll would only cost the others their turns."""
-        error = self._failed.get(self._block - 1)
-        return error is not None and error.code in ("bus.timeout", "bus.port", "bus.noise")
+            if self._order is not None:
+                self._finish_order(error)
+                return None
+            if self._may_repeat(error, now_ms):
+                return None
+            self._fail(error)
+        return self._next(now_ms)
 
     def _begin(self, now_ms: int) -> None:
+        if self._orders:
+            request, timeout_ms, self._order = self._orders.pop(0)
+            self.link.start(request, timeout_ms)
+            return
         number = None if self.stopping else self._schedule.take(now_ms)
         for station in self.stations:
             if station.number == number:
+                station.begin()
                 self._station = station
-                self._block = 0
-                self._retried = False
-                self._registers = {}
-                self._failed = {}
-                self._ask()
+                self._begun_ms = now_ms
+                self._suspects = []
+                self._pending = list(station.blocks)
+                self._ask_next()
 
-    def _ask(self) -> None:
+    def _finish_order(self, outcome: object) -> None:
+        reply, self._order = self._order, None
+        reply(outcome)  # type: ignore[operator]
+        if self._station is not None:
+            self._ask_next()
+
+    def _ask_next(self) -> None:
+        """Ask for what comes next in the poll under way; an operator's request goes before it."""
         station = self._station
         if station is None:
             return
-        block = station.blocks[self._block]
-        self._request = encode_read(
-            station.device.station, block.function, block.address, block.count
-        )
-        self.link.start(self._request, self.bus.reply_timeout_ms, station.device.profile.gap_ms)
+        if self._orders:
+            request, timeout_ms, self._order = self._orders.pop(0)
+            self.link.start(request, timeout_ms)
+            return
+        question = None if self._hunt is None else self._hunt.question()
+        if question is None:
+            self._block = self._pending.pop(0)
+            question = self._block.function, self._block.address, self._block.count
+        function, address, count = question
+        self._request = encode_read(station.device.station, function, address, count)
+        self._retried = False
+        self._send()
+
+    def _send(self) -> None:
+        station = self._station
+        if station is not None:
+            timeout_ms = station.patience.timeout_ms()
+            self.link.start(self._request, timeout_ms, station.device.profile.gap_ms)
 
     def _take(self, registers: tuple[int, ...]) -> None:
-        if self._station is None:
+        station = self._station
+        if station is None:
             return
-        block = self._station.blocks[self._block]
-        for offset, register in enumerate(registers):
-            self._registers[(block.function, block.address + offset)] = register
+        station.patience.heard(self.link.latency_us)
+        if self._hunt is not None:
+            self._hunt.answer(True)
+        elif self._block is not None:
+            station.take(self._block, registers)
 
-    def _finish(self, now_ms: int) -> Poll | None:
-        station, self._station = self._station, None
+    def _may_repeat(self, error: TallyError, now_ms: int) -> bool:
+        """Ask once more for a damaged frame, or for a lost one while the budget lasts."""
+        station = self._station
+        if station is None or self._retried:
+            return False
+        if error.code in DAMAGED:
+            self.link.distrust()
+        elif error.code == "bus.timeout":
+            station.patience.missed()
+            cost_ms = station.patience.timeout_ms()
+            if not self._schedule.may_retry(station.device.station, now_ms, cost_ms):
+                return False
+        else:
+            return False
+        self._retried = True
+        self.retries += 1
+        self._send()
+        return True
+
+    def _fail(self, error: TallyError) -> None:
+        station = self._station
+        if station is None or self._block is None:
+            return
+        if error.code in DAMAGED:
+            self.link.distrust()
+        refused = error.code in REFUSALS
+        if self._hunt is not None:
+            if refused:
+                self._hunt.answer(False)
+                return
+            self._hunt = None  # interrupted: the block will be refused and hunted again
+        if refused and len(self._block.points) > 1:
+            self._hunt = Hunt(self._block)
+        station.fail(self._block, error)
+        if error.code in GONE:
+            self._pending = []
+
+    def _next(self, now_ms: int) -> Poll | None:
+        """Go on with the poll, look twice at what is odd, or end it."""
+        station = self._station
         if station is None:
             return None
-        error = None
-        for index in range(len(station.blocks)):
-            if error is None:
-                error = self._failed.get(index)
-        answered = bool(self._registers) or (error is not None and error.code[:7] == "device.")
-        self._schedule.done(station.number, now_ms, answered)
+        if self._hunt is not None and self._hunt.question() is None:
+            station.learn(self._hunt.learned())
+            self._hunt = None
+        if self._hunt is not None or self._pending:
+            self._ask_next()
+            return None
+        values, qualities, evidence = station.decode()
+        if self._suspects:
+            values = station.confirm.settle(self._first, values, self._suspects, qualities)
+            self._suspects = []
+        elif station.error is None:
+            self._suspects = station.confirm.suspects(values, now_ms)
+            if self._suspects:
+                self._first = values
+                self._pending = station.blocks_of(self._suspects)
+                self._ask_next()
+                return None
+        return self._finish(station, values, qualities, evidence, now_ms)
+
+    def _finish(
+        self,
+        station: Station,
+        values: list[int | None],
+        qualities: dict[int, int],
+        evidence: dict[int, bytes],
+        now_ms: int,
+    ) -> Poll:
+        self._station = None
+        error = station.error
+        spent_ms = now_ms - self._begun_ms
+        self._schedule.done(station.number, now_ms, station.answered, spent_ms)
+        if error is None:
+            station.confirm.accept(values, qualities, now_ms)
+        else:
+            station.confirm.trouble()
+            station.failures += 1
         station.polls += 1
-        station.failures += error is not None
-        return self._decode(station, error)
-
-    def _decode(self, station: Station, error: TallyError | None) -> Poll:
-        values: list[int | None] = []
-        qualities: dict[int, int] = {}
-        evidence: dict[int, bytes] = {}
-        lost = Quality.GOOD if error is None else of_error(error.code)
-        profile = station.device.profile
-        for index, point in enumerate(station.device.points):
-            keys = [(point.function, point.address + i) for i in range(width(point))]
-            if any(key not in self._registers for key in keys):
-                values.append(None)
-                qualities[index] = self._quality_of(station, index, lost)
-                continue
-            registers = tuple(self._registers[key] for key in keys)
-            value, quality = profile.decode(point, registers)
-            values.append(value)
-            if quality != Quality.GOOD:
-                qualities[index] = quality
-            if point.evidence:
-                evidence[index] = b"".join(bytes((r >> 8, r & 0xFF)) for r in registers)
-        return Poll(station.number, values, qualities, evidence, error)
-
-    def _quality_of(self, station: Station, index: int, lost: int) -> int:
-        """Why a point was not read: the error of its own block, else what ended the poll."""
-        point = station.device.points[index]
-        for number, block in enumerate(station.blocks):
-            if point in block.points and number in self._failed:
-                return of_error(self._failed[number].code)
-        return lost
-
-
-def plan_station(number: int, device: Device, bus: Bus, bits: int) -> Station:
-    """A station with its block reads planned for the bus; bits: per character on the wire."""
-    timing = line_timing(bus.baud, bits)
-    return Station(number, device, plan_blocks(device.points, device.profile, timing))
+        taught, station.taught = station.taught, False
+        return Poll(station.number, values, qualities, evidence, error, taught)

@@ -17,8 +17,9 @@ from edge import VERSION
 from edge.app.config import Library, Settings
 from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
-from edge.app.poller import Poller, plan_station
+from edge.app.poller import Poller
 from edge.app.recorder import Recorder
+from edge.app.station import plan_station
 from edge.app.status import status_of
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
@@ -36,9 +37,13 @@ SCHEMA = Path(__file__).with_name("gateway.schema.json")
 
 #: SIGTERM to exit stays below 5 s: a poll under way, then this much for sending.
 DRAIN_MS = 2_500
-STOP_MS = 4_500
+STOP_MS = 4_000
 
 STATUS_MS = 1_000
+
+#: The loop looks around at least this often, and this often while it stops.
+WAIT_MS = 1_000
+STOP_WAIT_MS = 100
 
 
 class Waker:
@@ -93,7 +98,7 @@ class Service:
         numbers = [definitions.device(device) for device in settings.devices]
         streams = define_streams(settings, numbers, definitions)
         self.gateway = Gateway(
-            self._pollers(settings, numbers),
+            self._pollers(settings, numbers, definitions),
             Recorder(self.store, self.clock, settings.commit_ms),
             Accountant(streams, settings.interval_ms),
             Uploader(
@@ -135,13 +140,15 @@ class Service:
         )
         return uplink, stream
 
-    def _pollers(self, settings: Settings, numbers: list[int]) -> list[Poller]:
+    def _pollers(
+        self, settings: Settings, numbers: list[int], definitions: Definitions
+    ) -> list[Poller]:
         pollers = []
         now_ms = self.clock.mono_ms()
         for bus in settings.buses:
             bits = character_bits(bus.format)
             stations = [
-                plan_station(number, device, bus, bits)
+                plan_station(number, device, bus, bits, *definitions.learned(number))
                 for number, device in zip(numbers, settings.devices, strict=True)
                 if device.bus == bus.name
             ]
@@ -171,7 +178,8 @@ class Service:
                 break
             if as_json:
                 due_ms = min(due_ms, status_at_ms)
-            wait_ms = max(0, min(due_ms - self.clock.mono_ms(), 1_000))
+            most_ms = WAIT_MS if self._stop_at_ms is None else STOP_WAIT_MS
+            wait_ms = max(0, min(due_ms - self.clock.mono_ms(), most_ms))
             self.waker.wait(self._stream.fileno(), wait_ms)
         self._close()
         if as_json:

@@ -1,7 +1,8 @@
 """What a gateway knows of itself, as one plain object: the `--json` contract of `run`."""
 
 from edge.app.gateway import Gateway
-from edge.app.poller import Station
+from edge.app.poller import Poller
+from edge.app.station import Station
 from edge.core.journal.clock import NAMES as CLOCK_NAMES
 from edge.core.numbers.fixed import format_decimal
 from edge.core.numbers.quality import NAMES as QUALITY_NAMES
@@ -21,7 +22,7 @@ def status_of(gateway: Gateway, now_ms: int) -> dict[str, object]:
         "boot": recorder.boot,
         "epoch": store.epoch.hex(),
         "devices": [
-            _device(gateway, station, now_ms)
+            _device(gateway, poller, station, now_ms)
             for poller in gateway.pollers
             for station in poller.stations
         ],
@@ -46,7 +47,7 @@ def status_of(gateway: Gateway, now_ms: int) -> dict[str, object]:
     }
 
 
-def _device(gateway: Gateway, station: Station, now_ms: int) -> dict[str, object]:
+def _device(gateway: Gateway, poller: Poller, station: Station, now_ms: int) -> dict[str, object]:
     health = gateway.health[station.number]
     values = {}
     quality = "none"
@@ -66,6 +67,8 @@ def _device(gateway: Gateway, station: Station, now_ms: int) -> dict[str, object
         "age_ms": None if health.good_ms is None else now_ms - health.good_ms,
         "polls": station.polls,
         "failures": station.failures,
+        "dead": poller.is_dead(station),
+        "reply_timeout_ms": station.patience.timeout_ms(),
         "error": None if health.error is None else health.error.code,
         "values": values,
     }

@@ -126,7 +126,11 @@ class Link:
     An implementation keeps the silence of 3.5 characters between frames, drops whatever arrived
     before a request, and after a failed transaction keeps the line quiet until it has been silent
     for as long as a late reply could take, so that a late reply never answers another request.
+
+    latency_us: of the last good transaction, from the end of the request to the first byte.
     """
+
+    latency_us = 0
 
     def start(self, request: bytes, timeout_ms: int, gap_ms: int = 0) -> None:
         """Begin a transaction and return at once; one must not be running.

@@ -203,7 +203,7 @@ class MQTTUplink(Uplink):
             raise SyncError("sync.refused", operation="connect", reason=event.code)
         elif isinstance(event, Subscribed):
             if event.granted == SUBSCRIBE_FAILURE:
-                raise SyncError("sync.refused", operation="subscribe", reason=event.granted)
+                raise SyncError("sync.subscribe", reason=event.granted)
         elif isinstance(event, Published) and self.on_published is not None:
             self._call(self.on_published, event.packet_id)
 

@@ -241,5 +241,5 @@ def test_writing_waits_for_others_and_then_fails_coded(reopen: Callable[[], Stor
         assert two.read_head(number, GENESIS).seq == -1
         with pytest.raises(StoreError) as caught, two.transaction():
             pytest.fail("two writers at once")
-    assert caught.value.code == "store.write"
+    assert caught.value.code == "cloud.write"
     assert add(two, number, 2, 3) == Head(-1, GENESIS, (0, 1))

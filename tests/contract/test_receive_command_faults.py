@@ -84,7 +84,7 @@ def test_the_broker_hands_over_again_what_a_killed_receiver_had_not_stored(
         with gateway_on(broker) as gateway:
             gateway.send(journal.batch(0, 9)).wait_for_publish(20)
             failing = process.wait_for("failing")
-            assert failing["code"] == "store.write" and "locked" in failing["text"]
+            assert failing["code"] == "cloud.write" and "locked" in failing["text"]
             process.kill()
             # Sent once more while nobody is there to take it.
             gateway.send(journal.batch(10, 19)).wait_for_publish(20)

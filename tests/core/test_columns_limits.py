@@ -1,7 +1,8 @@
 """A column block cannot make the receiver allocate more than the payload is worth."""
 
 from edge.core.errors import DataError
-from edge.core.sync.columns import decode_columns
+from edge.core.journal.record import Kind, Record
+from edge.core.sync.columns import decode_columns, encode_columns
 
 
 def refused(columns: list) -> bool:
@@ -17,3 +18,14 @@ def test_a_block_without_values_is_refused_whatever_width_it_claims():
         columns = [[1, 1, 0, 0], [0], [-4], [[7, points, [], [], []]], [["boot", []]]]
         assert refused(columns)
     assert not refused([[1, 1, 0, 0], [0], [-4], [], [["boot", []]]])
+
+
+def test_the_widest_leap_between_two_readings_survives():
+    low, high = -(1 << 63), (1 << 63) - 1
+    records = tuple(
+        Record(Kind.POLL, seq, 1, seq, seq, 2, [0, [value], [], []])
+        for seq, value in enumerate((high, low, high, None, low, 0))
+    )
+    columns = encode_columns(records)
+    assert all(delta is None or low <= delta <= high for delta in columns[3][0][2])
+    assert decode_columns(0, columns) == records

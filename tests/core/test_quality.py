@@ -12,9 +12,10 @@ def test_each_code_has_its_name_and_its_wire_number():
         Quality.BACKWARDS,
         Quality.PORT,
         Quality.INVALID_STATE,
+        Quality.UNCONFIRMED,
     )
-    assert codes == tuple(range(9))
-    assert len(NAMES) == 9
+    assert codes == tuple(range(10))
+    assert len(NAMES) == 10
     for code, name in (
         (Quality.GOOD, "good"),
         (Quality.TIMEOUT, "timeout"),

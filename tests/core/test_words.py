@@ -68,6 +68,54 @@ def test_a_sentinel_is_no_value():
     assert value == (None, Quality.SENTINEL)
 
 
+def test_the_two_bytes_of_a_register():
+    assert reading((0x1234,), "u8_high", 0) == (0x12, 0)
+    assert reading((0x1234,), "u8_low", 0) == (0x34, 0)
+    assert reading((0x1234,), "u8_low", 0, byte_order="little") == (0x12, 0)
+    found = words.decode_reading((0xFF34,), "u8_high", "big", "big", ONE, ZERO, 0, (0xFF,))
+    assert found == (None, Quality.SENTINEL)
+
+
+def test_a_bit_is_zero_or_one():
+    assert reading((1,), "bit", 0) == (1, 0)
+    assert reading((0,), "bit", 0) == (0, 0)
+
+
+def test_terms_are_summed_before_they_are_rounded():
+    # 3 x 10000 + 1234; 0.5 + 0.25 + 0.25 rounds once, to 1
+    assert words.sum_terms([((3, 1), (10000, 0)), ((1234, 1), ONE)], 0, ZERO, 0) == (31234, 0)
+    half, quarter = ((1, 2), ONE), ((1, 4), ONE)
+    assert words.sum_terms([half, quarter, quarter], 0, ZERO, 0) == (1, 0)
+    assert words.sum_terms([((7, 1), (1, 1))], 0, (-400, 1), 1) == (-393, 0)
+    assert words.sum_terms([((1 << 63, 1), ONE)], 0, ZERO, 0) == (None, Quality.RANGE)
+
+
+def test_an_exponent_scales_the_terms_and_not_the_offset():
+    assert words.sum_terms([((2304, 1), ONE)], -1, ZERO, 2) == (23040, 0)
+    assert words.sum_terms([((5, 1), ONE)], 3, (-27315, 2), 2) == (472685, 0)
+    assert words.sum_terms([((25, 1), ONE)], -1, ZERO, 0) == (2, 0)  # 2.5 ties to even
+
+
+def test_exponents_of_scale_registers():
+    assert words.decode_exponent(0xFFFE, "i16", "big") == -2
+    assert words.decode_exponent(0xFEFF, "i16", "little") == -2
+    assert words.decode_exponent(10, "i16", "big") == 10
+    assert words.decode_exponent(0xFFF6, "i16", "big") == -10
+    for register in (11, 0xFFF5, 0x8000, 0xFFFF - 0x7000):
+        assert words.decode_exponent(register, "i16", "big") is None, register
+    assert words.decode_exponent(2, "places", "big") == -2
+    assert words.decode_exponent(0, "places", "big") == 0
+    assert words.decode_exponent(11, "places", "big") is None
+    assert words.decode_exponent(0xFFFF, "places", "big") is None
+
+
+def test_texts_without_their_padding():
+    assert words.decode_text((0x4232, 0x3320, 0x0000), "big") == "B23"
+    assert words.decode_text((0x3242, 0x2033), "little") == "B23"
+    assert words.decode_text((0, 0), "big") is None
+    assert words.decode_text((0x42FF,), "big") is None
+
+
 def test_an_unknown_type_is_refused():
     try:
         words.decode_ratio(1, "u24")

@@ -64,9 +64,9 @@ def refusals(world: World) -> list[tuple]:
         (TOPIC, OTHER_KEY, OWNER, "sync.mac"),
         ("carbontally/v1/works/gw-1/batch", KEY, "", "sync.unknown_gateway"),
         ("carbontally/v1/park/gw-2/batch", KEY, "", "sync.unknown_gateway"),
-        ("carbontally/v1/park/gw-1/ack", KEY, "", "data.record"),
-        ("carbontally/v2/park/gw-1/batch", KEY, "", "data.record"),
-        ("elsewhere", KEY, "", "data.record"),
+        ("carbontally/v1/park/gw-1/ack", KEY, "", "sync.topic"),
+        ("carbontally/v2/park/gw-1/batch", KEY, "", "sync.topic"),
+        ("elsewhere", KEY, "", "sync.topic"),
     ],
 )
 def test_a_batch_of_a_stranger(world: World, journal: Journal, topic, key, owner, code):

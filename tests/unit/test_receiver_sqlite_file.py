@@ -37,7 +37,7 @@ def test_sqlite_refuses_a_newer_schema_and_leaves_it_alone(tmp_path: Path, sql: 
     for read_only in (False, True):
         with pytest.raises(StoreError) as caught:
             SqliteStore(path, read_only)
-        assert caught.value.code == "store.open" and told in str(caught.value.fields["reason"])
+        assert caught.value.code == "cloud.open" and told in str(caught.value.fields["reason"])
     assert path.read_bytes() == before
 
 
@@ -52,7 +52,7 @@ def test_sqlite_refuses_what_is_not_its_own(tmp_path: Path):
     for path in (other, text, tmp_path, tmp_path / "no" / "such.db"):
         with pytest.raises(StoreError) as caught:
             SqliteStore(path)
-        assert caught.value.code == "store.open"
+        assert caught.value.code == "cloud.open"
     assert other.read_bytes() == before
 
 

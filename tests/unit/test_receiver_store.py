@@ -45,7 +45,7 @@ def test_nothing_is_acknowledged_while_another_process_holds_the_database(
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError) as caught:
         world.receiver.receive(TOPIC, payload)
-    assert caught.value.code == "store.write" and "locked" in str(caught.value.fields["reason"])
+    assert caught.value.code == "cloud.write" and "locked" in str(caught.value.fields["reason"])
     assert world.notices == []
     holder.execute("ROLLBACK")
     holder.close()
@@ -62,7 +62,7 @@ def test_nothing_of_a_batch_is_kept_when_the_disk_is_full(tmp_path: Path, journa
         for last in range(2, len(journal.records)):
             world.receiver.receive(TOPIC, journal.batch(2, last))
             before = content(world)
-    assert caught.value.code == "store.full"
+    assert caught.value.code == "cloud.full"
     assert content(world) == before
     world.query("PRAGMA max_page_count = 100000")
     last = len(journal.records) - 1

@@ -130,7 +130,7 @@ def test_the_verb_says_what_it_found(path: Path, tmp_path: Path):
     ended = run_verify(path, "--json")
     assert ended.returncode == 65 and '"broken": 7' in ended.stdout
     ended = run_verify(tmp_path / "none.db")
-    assert ended.returncode == 74 and "store.open" in ended.stderr
+    assert ended.returncode == 74 and "cloud.open" in ended.stderr
 
 
 def test_a_file_that_is_no_store(tmp_path: Path):
@@ -138,4 +138,4 @@ def test_a_file_that_is_no_store(tmp_path: Path):
         (tmp_path / "x.db").write_bytes(text)
         with pytest.raises(StoreError) as caught:
             verify_store(tmp_path / "x.db")
-        assert caught.value.code == "store.open"
+        assert caught.value.code == "cloud.open"

@@ -9,7 +9,9 @@ TABLE     [part, ...]: definitions; numbers are never given another meaning in o
                    [[point, unit, places, class], ...]]
           factors [2, set id, set digest]
           stream  [3, number, name, kind, scope, unit, numerator, denominator, factor id,
-                   factor set digest, method id, input digest]
+                   factor set digest, method id, source digest]
+          learned [4, device number, most registers or 0, [function, first, last, ...] holes,
+                   [missing point, ...], reply timeout in ms]; the newest one holds
 POLL      [device, values, qualities, evidence]
           values: mantissa or None per point in table order
           qualities: flat [point, code, ...] for values that are not good
@@ -47,6 +49,7 @@ class Part:
     DEVICE = 1
     FACTORS = 2
     STREAM = 3
+    LEARNED = 4
 
 
 #: seq: 0, 1, 2, ... within an epoch; boot: start count of the gateway; mono_ms: since that boot;

@@ -16,6 +16,7 @@ class Quality:
     BACKWARDS = 6  # a cumulative register went back
     PORT = 7  # the serial port itself failed
     INVALID_STATE = 8  # the instrument says it is not measuring (calibration, maintenance, fault)
+    UNCONFIRMED = 9  # odd, and a second read said something else
 
 
 NAMES = (
@@ -28,6 +29,7 @@ NAMES = (
     "backwards",
     "port",
     "invalid_state",
+    "unconfirmed",
 )
 
 

@@ -7,7 +7,7 @@ times   mono_ms of the first record, then the difference from record to record
 order   per record: the device number of a poll, or -1 - kind
 polls   per device [device, points, deltas, qualities, evidence]
         deltas: the device's polls one after the other, each value as the difference to the last
-        value of that point (the first one whole), None where there is no value
+        value of that point (the first one whole) modulo 2^64, None where there is no value
         qualities, evidence: flat [poll, point, code or raw bytes, ...], polls counted from 0
 bodies  bodies of the records that are no polls, in order
 """
@@ -17,6 +17,8 @@ from edge.core.journal.record import Kind, Record, check_record, is_integer
 
 #: Most records in one batch.
 RECORDS_MAX = 10_000
+
+_HALF = 1 << 63
 
 
 class _Block:
@@ -38,7 +40,7 @@ class _Block:
             if value is None:
                 self.deltas.append(None)
             else:
-                self.deltas.append(value - self.last[index])
+                self.deltas.append(_wrapped(value - self.last[index]))
                 self.last[index] = value
         _triples(self.qualities, qualities, self.polls)
         _triples(self.evidence, evidence, self.polls)
@@ -46,6 +48,13 @@ class _Block:
 
     def fields(self) -> list[object]:
         return [self.device, len(self.last), self.deltas, self.qualities, self.evidence]
+
+
+def _wrapped(number: int) -> int:
+    """`number` modulo 2^64, signed: two extreme readings differ by more than 64 bits hold."""
+    if -_HALF <= number < _HALF:
+        return number
+    return (number + _HALF) % (2 * _HALF) - _HALF
 
 
 def _triples(target: list[object], pairs: list[int | None], poll: int) -> None:
@@ -128,7 +137,7 @@ def _values(points: int, deltas: list[object]) -> list[list[object]]:
             if delta is None:
                 values.append(None)
             elif isinstance(delta, int) and is_integer(delta):
-                last[index] += delta
+                last[index] = _wrapped(last[index] + delta)
                 values.append(last[index])
             else:
                 raise _refuse("a delta is neither integer nor nil")

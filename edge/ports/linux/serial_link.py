@@ -33,6 +33,9 @@ SPIN_S = 0.0002
 #: What the operating system may add between two bytes of one frame (USB latency, scheduling).
 PAUSE_S = 0.05
 
+#: How long closing waits for the worker, which at 300 baud may sleep through a long frame.
+CLOSE_S = 1.0
+
 _PORT_ERRORS = (OSError, termios.error, serial.SerialException)
 
 
@@ -66,6 +69,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         self.latency_us = 0
         self._quiet_since = time.monotonic()
         self._quarantine_s = self.silence_s
+        self._is_cancelled = False
 
     def _communicate(self, request: bytes, number_of_bytes_to_read: int) -> bytes:
         """Send one request and return the whole reply frame.
@@ -94,11 +98,21 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         """Distrust the line: the next request waits until a late reply would have come."""
         self._quarantine_s = max(self._quarantine_s, 2 * self.timeout_ms / 1000)
 
+    def cancel(self) -> None:
+        """From another thread: end the transaction under way as a timeout; the last one there is.
+
+        Bytes that are certainly on the wire are still slept through.
+        """
+        self._is_cancelled = True
+        self.serial.cancel_read()
+
     def _wait_for_silence(self, station: int) -> None:
         """Wait until the line has been quiet long enough; what arrives meanwhile is dropped."""
         started = time.monotonic()
         heard = b""
         while True:
+            if self._is_cancelled:
+                raise BusError("bus.timeout", station=station, timeout_ms=self.timeout_ms)
             now = time.monotonic()
             wait_s = self._quiet_since + max(self._quarantine_s, self.gap_s) - now
             if wait_s <= 0 and not self.serial.in_waiting:
@@ -179,7 +193,12 @@ class SerialLink(Link):
 
     def close(self) -> None:
         self._requests.put(None)
-        self._worker.join(10)
+        line = self._line
+        if line is not None:
+            # TypeError: the worker has just closed the port itself.
+            with contextlib.suppress(*_PORT_ERRORS, TypeError):
+                line.cancel()
+        self._worker.join(CLOSE_S)
 
     def _work(self) -> None:
         while (job := self._requests.get()) is not None:
@@ -196,7 +215,9 @@ class SerialLink(Link):
     def _transact(self, request: bytes, timeout_ms: int, gap_ms: int) -> bytes:
         if self._line is None:
             self._line = Line(self.port, *self._settings, timeout_ms)
-        return self._line.exchange(request, timeout_ms, gap_ms)
+        reply = self._line.exchange(request, timeout_ms, gap_ms)
+        self.latency_us = self._line.latency_us
+        return reply
 
     def _drop_port(self) -> None:
         if self._line is not None and self._line.serial is not None:

@@ -64,6 +64,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "keep 64 hexadecimal digits in it, readable by its owner only (chmod 600)",
         "文件应含 64 个十六进制数字，且仅所有者可读（chmod 600）",
     ),
+    "config.overload": (
+        78,
+        "{file}: bus {bus} would be busy {percent} % of the time",
+        "{file}：总线 {bus} 的占用率将达到 {percent} %",
+        "use {remedy}",
+        "可采用：{remedy}",
+    ),
     "usage.missing_extra": (
         64,
         "this command needs the package {package}",

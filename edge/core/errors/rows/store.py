@@ -36,4 +36,25 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "correct gateway.id, or give this gateway its own journal file",
         "改正 gateway.id，或为本网关另设日志库文件",
     ),
+    "cloud.open": (
+        74,
+        "database {file} cannot be opened: {reason}",
+        "数据库 {file} 无法打开：{reason}",
+        "check path, permissions and version",
+        "检查路径、权限和版本",
+    ),
+    "cloud.write": (
+        74,
+        "database {file} cannot be written: {reason}",
+        "数据库 {file} 无法写入：{reason}",
+        "nothing was acknowledged; gateways keep their records and send them again",
+        "未确认任何数据；网关会保留记录并重发",
+    ),
+    "cloud.full": (
+        74,
+        "no space left for the database {file}",
+        "数据库 {file} 没有剩余空间",
+        "free space; gateways keep their records and send them again",
+        "请清理空间；网关会保留记录并重发",
+    ),
 }

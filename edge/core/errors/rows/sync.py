@@ -15,6 +15,20 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "check user, password and client id; readings are kept and sent later",
         "检查用户名、密码和客户端标识；读数会保存并稍后发送",
     ),
+    "sync.subscribe": (
+        69,
+        "the broker {server} refuses a subscription (code {reason})",
+        "代理 {server} 拒绝订阅（代码 {reason}）",
+        "check the broker's access list for this user",
+        "检查代理上该用户的访问控制列表",
+    ),
+    "sync.topic": (
+        65,
+        "topic {topic} is not that of a gateway's {leaf}",
+        "主题 {topic} 不是网关的 {leaf} 主题",
+        "check tenant and gateway id on both sides",
+        "核对两端的租户和网关标识",
+    ),
     "sync.protocol": (
         69,
         "the broker broke the MQTT protocol: {reason}",

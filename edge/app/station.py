@@ -1,0 +1,136 @@
+"""One device on its bus: what to read, what has come of the poll under way, what it has taught."""
+
+from edge.app.config import Bus, Device
+from edge.core.bus.confirm import Confirm
+from edge.core.bus.holes import Learned, merge_learned
+from edge.core.bus.patience import Patience
+from edge.core.bus.plan import Block, Timing, line_timing, plan_blocks
+from edge.core.bus.profile import width
+from edge.core.errors import TallyError
+from edge.core.numbers.quality import Quality, of_error
+
+NOTHING_LEARNED = Learned((), (), 0)
+
+
+class Station:
+    """A device while it is polled.
+
+    learned: what it refused so far; taught: something new is in there. answered: the station said
+    anything at all in the poll under way; error: the first of that poll.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        device: Device,
+        timing: Timing,
+        patience: Patience,
+        learned: Learned = NOTHING_LEARNED,
+    ) -> None:
+        self.number = number
+        self.device = device
+        self.patience = patience
+        self.confirm = Confirm(device.points)
+        self.learned = learned
+        self.taught = False
+        self.remembered: tuple[Learned, int] | None = None
+        self.polls = 0
+        self.failures = 0
+        self.answered = False
+        self.error: TallyError | None = None
+        self._timing = timing
+        self._registers: dict[tuple[int, int], int] = {}
+        self._failed: list[tuple[Block, TallyError]] = []
+        self.blocks: tuple[Block, ...] = ()
+        self._plan()
+
+    def _plan(self) -> None:
+        points = tuple(p for p in self.device.points if p.name not in self.learned.missing)
+        # A station that refuses everything is asked for everything: it may be another day's fault.
+        points = points or self.device.points
+        self.blocks = plan_blocks(
+            points, self.device.profile, self._timing, self.learned.holes, self.learned.limit
+        )
+
+    def learn(self, found: Learned) -> None:
+        """Take in what a hunt found; the next poll is planned with it."""
+        self.learned = merge_learned(self.learned, found)
+        self.taught = True
+        self._plan()
+
+    def begin(self) -> None:
+        """A poll begins."""
+        self.answered = False
+        self.error = None
+        self._registers = {}
+        self._failed = []
+
+    def take(self, block: Block, registers: tuple[int, ...]) -> None:
+        """A block was read."""
+        self.answered = True
+        for offset, register in enumerate(registers):
+            self._registers[(block.function, block.address + offset)] = register
+
+    def fail(self, block: Block, error: TallyError) -> None:
+        """A block was not read."""
+        if error.code.startswith("device."):
+            self.answered = True
+        if self.error is None:
+            self.error = error
+        self._failed.append((block, error))
+
+    def blocks_of(self, indices: list[int]) -> list[Block]:
+        """The blocks that bring these points; their registers are forgotten, to be read again."""
+        wanted = [self.device.points[index] for index in indices]
+        blocks = [block for block in self.blocks if any(p in block.points for p in wanted)]
+        for block in blocks:
+            for address in range(block.address, block.address + block.count):
+                self._registers.pop((block.function, address), None)
+        return blocks
+
+    def decode(self) -> tuple[list[int | None], dict[int, int], dict[int, bytes]]:
+        """(values in table order, qualities of those not good, evidence) of what was read."""
+        values: list[int | None] = []
+        qualities: dict[int, int] = {}
+        evidence: dict[int, bytes] = {}
+        profile = self.device.profile
+        for index, point in enumerate(self.device.points):
+            keys = [(point.function, point.address + i) for i in range(width(point))]
+            if any(key not in self._registers for key in keys):
+                values.append(None)
+                qualities[index] = self._why_not(index)
+                continue
+            registers = tuple(self._registers[key] for key in keys)
+            value, quality = profile.decode(point, registers)
+            values.append(value)
+            if quality != Quality.GOOD:
+                qualities[index] = quality
+            if point.evidence:
+                evidence[index] = b"".join(bytes((r >> 8, r & 0xFF)) for r in registers)
+        return values, qualities, evidence
+
+    def _why_not(self, index: int) -> int:
+        """Why a point was not read: the error of its own block, else what ended the poll."""
+        point = self.device.points[index]
+        if point.name in self.learned.missing:
+            return Quality.EXCEPTION
+        for block, error in self._failed:
+            if point in block.points:
+                return of_error(error.code)
+        return Quality.TIMEOUT if self.error is None else of_error(self.error.code)
+
+
+def plan_station(
+    number: int,
+    device: Device,
+    bus: Bus,
+    bits: int,
+    learned: Learned = NOTHING_LEARNED,
+    remembered_ms: int | None = None,
+) -> Station:
+    """A station with its reads planned for the bus; bits: per character on the wire."""
+    patience = Patience(bus.reply_timeout_ms, remembered_ms)
+    station = Station(number, device, line_timing(bus.baud, bits), patience, learned)
+    if remembered_ms is not None:
+        station.remembered = (learned, remembered_ms)
+    return station
