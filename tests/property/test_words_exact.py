@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.numbers.quality import Quality
-from edge.core.numbers.words import WIDTHS, decode_reading
+from edge.core.numbers.words import WIDTHS, decode_ratio, decode_reading, sum_terms
 
 FORMATS = {
     "u16": ">H",
@@ -43,6 +43,10 @@ def patterns(draw, kind: str) -> bytes:
     special = {"f32": F32, "f64": F64}.get(kind, [0, 1, (1 << 8 * size) - 1, 1 << (8 * size - 1)])
     raw = draw(st.one_of(st.integers(0, (1 << 8 * size) - 1), st.sampled_from(special)))
     return raw.to_bytes(size, "big")
+
+
+#: Types that are a number in whole registers; bits and bytes of a register are named below.
+WHOLE = sorted(kind for kind in WIDTHS if kind != "bit" and not kind.startswith("u8_"))
 
 
 def on_the_wire(value: bytes, word_order: str, byte_order: str) -> tuple[int, ...]:
@@ -80,13 +84,13 @@ def check(value, kind, orders, scale, offset, places, sentinels):
 
 @given(st.data(), st.tuples(ORDERS, ORDERS), SCALES, OFFSETS, PLACES)
 def test_readings_are_the_rounded_fraction(data, orders, scale, offset, places):
-    for kind in sorted(WIDTHS):
+    for kind in WHOLE:
         check(data.draw(patterns(kind)), kind, orders, scale, offset, places, ())
 
 
 @given(st.data(), st.tuples(ORDERS, ORDERS), PLACES)
 def test_sentinels_are_compared_as_the_device_means_them(data, orders, places):
-    for kind in sorted(WIDTHS):
+    for kind in WHOLE:
         value = data.draw(patterns(kind))
         raw = int.from_bytes(value, "big")
         check(value, kind, orders, (1, 0), (0, 0), places, (raw,))
@@ -112,3 +116,40 @@ def test_every_edge_pattern_in_every_order():
                     for places in (0, 3, 9):
                         orders = (word_order, byte_order)
                         check(value, kind, orders, (1, 0), (0, 0), places, ())
+
+
+@given(st.integers(0, 65535), ORDERS)
+def test_the_bytes_of_a_register_are_its_halves(register: int, byte_order):
+    pair = register.to_bytes(2, byte_order)
+    found = [
+        decode_reading((register,), kind, "big", byte_order, (1, 0), (0, 0), 0, ())
+        for kind in ("u8_high", "u8_low")
+    ]
+    assert found == [(pair[0], Quality.GOOD), (pair[1], Quality.GOOD)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(-(1 << 40), 1 << 40), DECIMALS), min_size=1, max_size=4),
+    st.integers(-10, 10),
+    OFFSETS,
+    PLACES,
+)
+def test_terms_are_one_rounded_fraction(terms, exponent, offset, places):
+    parts = [((raw, 1), scale) for raw, scale in terms]
+    exact = sum(Fraction(raw) * Fraction(m, 10**p) for raw, (m, p) in terms)
+    exact = exact * Fraction(10) ** exponent + Fraction(offset[0], 10 ** offset[1])
+    mantissa = round(exact * 10**places)
+    found = sum_terms(parts, exponent, offset, places)
+    if -(1 << 63) <= mantissa < 1 << 63:
+        assert found == (mantissa, Quality.GOOD)
+    else:
+        assert found == (None, Quality.RANGE)
+
+
+@given(st.integers(0, (1 << 32) - 1), st.floats(0, 1, width=32, exclude_max=True), PLACES)
+def test_an_integer_and_its_float_fraction_are_added_exactly(whole, fraction, places):
+    pattern = int.from_bytes(struct.pack(">f", fraction), "big")
+    parts = [(decode_ratio(whole, "u32"), (1, 0)), (decode_ratio(pattern, "f32"), (1, 0))]
+    assert None not in [ratio for ratio, _ in parts]
+    expected = round((whole + Fraction(fraction)) * 10**places)
+    assert sum_terms(parts, 0, (0, 0), places) == (expected, Quality.GOOD)

@@ -1,14 +1,18 @@
 """Points to block reads with the least predicted wire time.
 
 Blocks are runs of points in address order, so the best cut is found exactly by dynamic
-programming over the points: O(n x points per block).
+programming over the points: O(n x points per block). Spans may overlap or contain each other
+(values with terms or a scale register); runs suffice there too: a point that another block reads
+anyway moves there for nothing, and a block inside another one is not needed.
 """
 
 from collections import namedtuple
 
-from edge.core.bus.profile import Point, Profile, width
+from edge.core.bus.profile import Point, Profile, most_in_block, width
+from edge.core.bus.rtu import READ_HOLDING, data_bytes
 
-#: One read request: function 3 or 4, wire address, register count, and the points it brings.
+#: One read request: function, wire address, count of registers (bits with functions 1 and 2), and
+#: the points it brings.
 Block = namedtuple("Block", ("function", "address", "count", "points"))
 
 #: What one byte costs and what each transaction adds, in microseconds.
@@ -26,9 +30,9 @@ def line_timing(baud: int, bits: int, turnaround_us: int = 5000) -> Timing:
     return Timing(character_us, max(7 * character_us // 2, 1750), turnaround_us)
 
 
-def block_us(count: int, timing: Timing) -> int:
-    """Wire time of one read of `count` registers: request, reply, two silences, turnaround."""
-    characters = 8 + 5 + 2 * count
+def block_us(count: int, timing: Timing, function: int = READ_HOLDING) -> int:
+    """Wire time of one read of `count`: request, reply, two silences, turnaround."""
+    characters = 8 + 5 + data_bytes(function, count)
     return int(characters * timing.character_us + 2 * timing.silence_us + timing.turnaround_us)
 
 
@@ -43,20 +47,22 @@ def plan_blocks(
 
     points: ascending by (function, address), as Profile keeps them.
     holes: (function, first, last) ranges that this very station refuses; limit: most registers it
-    takes at once; 0: as the profile says (`bus.holes` learns both).
+    takes at once, 16 times as many bits; 0: as the profile says (`bus.holes` learns both).
     Never longer than a limit, never across a hole, a forbidden range or another function.
     Returns blocks in the same order; every point is in exactly one.
     """
     most = min(limit, profile.max_block_registers) if limit else profile.max_block_registers
     barred = [(function, low, high) for function, low, high in holes]
-    barred += [(function, low, high) for low, high in profile.forbidden for function in (3, 4)]
+    barred += [
+        (function, low, high) for low, high in profile.forbidden for function in (1, 2, 3, 4)
+    ]
     total = len(points)
     best = [0] * (total + 1)  # best[i]: least time for points[i:]
     cut = [total] * (total + 1)
     for start in range(total - 1, -1, -1):
         best[start] = -1
         for end, count in _reaches(points, start, most, barred):
-            time_us = block_us(count, timing) + best[end]
+            time_us = block_us(count, timing, points[start].function) + best[end]
             if best[start] < 0 or time_us < best[start]:
                 best[start] = time_us
                 cut[start] = end
@@ -83,6 +89,7 @@ def _reaches(
     """
     first = points[start]
     last_address = first.address
+    most = most_in_block(first.function, most)
     found = []
     for end in range(start + 1, len(points) + 1):
         point = points[end - 1]
@@ -101,4 +108,4 @@ def _reaches(
 
 def cycle_us(blocks: tuple[Block, ...], timing: Timing) -> int:
     """Predicted wire time of one poll."""
-    return sum(block_us(block.count, timing) for block in blocks)
+    return sum(block_us(block.count, timing, block.function) for block in blocks)

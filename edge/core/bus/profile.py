@@ -6,36 +6,22 @@ alone, so its digest names the rules that made them.
 """
 
 import hashlib
-from collections import namedtuple
 
-from edge.core.bus.rtu import REGISTERS_MAX
-from edge.core.errors import ProfileError, TallyError
-from edge.core.numbers import fixed, pack, words
+from edge.core.bus.points import IDENTITY, list_of, parse_point, refuse
+from edge.core.bus.points import Point as Point
+from edge.core.bus.points import width as width
+from edge.core.bus.rtu import BIT_FUNCTIONS, BITS_PER_REGISTER, REGISTERS_MAX
+from edge.core.errors import ProfileError
+from edge.core.numbers import pack, words
 from edge.core.numbers.quality import Quality
-
-#: One register point. address: 0-based wire address; scale, offset: (mantissa, places);
-#: point_class: "counter", "gauge" or "status"; evidence: keep raw registers with each poll.
-Point = namedtuple(
-    "Point",
-    (
-        "name",
-        "function",
-        "address",
-        "kind",
-        "scale",
-        "offset",
-        "unit",
-        "places",
-        "point_class",
-        "evidence",
-    ),
-)
 
 
 class Profile:
     """One device model, immutable after `parse_profile`.
 
-    points: tuple of Point, ascending by (function, address).
+    points: tuple of Point to poll, ascending by (function, address).
+    identity: tuple of Point of class "identity": never polled, they tell which device it is.
+    max_block_registers: most in one request; 16 times as many bits.
     forbidden: tuple of (first, last) wire addresses that no block may touch.
     gap_ms: rest the station needs between two requests.
     digest: SHA-256 over everything that decides how a register becomes a reading.
@@ -52,6 +38,7 @@ class Profile:
         sentinels: dict[str, tuple[int, ...]],
         points: tuple[Point, ...],
     ) -> None:
+        """points: of every class, ascending by (function, address)."""
         self.id = profile_id
         self.word_order = word_order
         self.byte_order = byte_order
@@ -59,21 +46,24 @@ class Profile:
         self.gap_ms = gap_ms
         self.forbidden = forbidden
         self.sentinels = sentinels
-        self.points = points
+        self.points = tuple([p for p in points if p.point_class != IDENTITY])
+        self.identity = tuple([p for p in points if p.point_class == IDENTITY])
         self.digest = hashlib.sha256(self._meaning()).digest()
 
     def _meaning(self) -> bytes:
         sentinels = [
             [kind, list(self.sentinels[kind])] for kind in sorted(self.sentinels, key=str)
         ]
-        return pack.encode(
-            [self.id, self.word_order, self.byte_order, sentinels, [list(p) for p in self.points]]
-        )
+        points = [
+            list(p[:11]) + [[list(t) for t in p.terms], p.exponent, list(p.sentinels), p.rollover]
+            for p in self.points
+        ]
+        return pack.encode([self.id, self.word_order, self.byte_order, sentinels, points])
 
     def select(self, names: tuple[str, ...]) -> tuple[Point, ...]:
         """The points named, in profile order; all of them when `names` is empty.
 
-        Raises ProfileError "config.profile" for a name the profile does not have.
+        Raises ProfileError "config.profile" for a name the profile does not poll.
         """
         known = [point.name for point in self.points]
         for name in names:
@@ -82,56 +72,42 @@ class Profile:
         return tuple(point for point in self.points if not names or point.name in names)
 
     def decode(self, point: Point, registers: tuple[int, ...]) -> tuple[int | None, int]:
-        """Decode one point's registers to (mantissa at point.places, quality)."""
-        if len(registers) != words.WIDTHS[point.kind]:
+        """Decode the registers of a point's span to (mantissa at point.places, quality).
+
+        One sentinel among its terms, or a scale register without an exponent, and there is none.
+        """
+        if len(registers) != point.span or point.kind == "str":
             return None, Quality.CORRUPT
-        return words.decode_reading(
-            registers,
-            point.kind,
-            self.word_order,
-            self.byte_order,
-            point.scale,
-            point.offset,
-            point.places,
-            self.sentinels.get(point.kind, ()),
-        )
+        exponent = self._exponent(point, registers)
+        if exponent is None:
+            return None, Quality.SENTINEL
+        parts = []
+        for term in point.terms:
+            first = term.address - point.address
+            part = registers[first : first + words.WIDTHS[term.kind]]
+            raw = words.raw_of(part, term.kind, self.word_order, self.byte_order)
+            if raw in point.sentinels or raw in self.sentinels.get(term.kind, ()):
+                return None, Quality.SENTINEL
+            ratio = words.decode_ratio(raw, term.kind)
+            if ratio is None:
+                return None, Quality.SENTINEL
+            parts.append((ratio, term.scale))
+        return words.sum_terms(parts, exponent, point.offset, point.places)
+
+    def _exponent(self, point: Point, registers: tuple[int, ...]) -> int | None:
+        if point.exponent is None:
+            return 0
+        register = registers[point.exponent[0] - point.address]
+        return words.decode_exponent(register, point.exponent[1], self.byte_order)
+
+    def decode_text(self, point: Point, registers: tuple[int, ...]) -> str | None:
+        """The text of a point of type "str"; None when it holds none."""
+        return words.decode_text(registers, self.byte_order)
 
 
-def width(point: Point) -> int:
-    """Registers a point takes."""
-    return words.WIDTHS[point.kind]
-
-
-def _refuse(profile_id: str, reason: str) -> None:
-    raise ProfileError("config.profile", profile=profile_id, reason=reason)
-
-
-def _parse_point(document: dict[str, object], profile_id: str, function: int) -> Point:
-    name = str(document["name"])
-    try:
-        scale = fixed.parse_decimal(str(document["scale"]))
-        offset = fixed.parse_decimal(str(document.get("offset", "0")))
-    except TallyError:
-        _refuse(profile_id, name + ": scale and offset are plain decimals")
-    if scale[0] == 0:
-        _refuse(profile_id, name + ": scale is zero")
-    point = Point(
-        name,
-        int(str(document.get("function", function))),
-        int(str(document["address"])),
-        str(document["type"]),
-        scale,
-        offset,
-        str(document["unit"]),
-        int(str(document["places"])),
-        str(document["class"]),
-        bool(document.get("evidence", False)),
-    )
-    if point.kind not in words.WIDTHS:
-        _refuse(profile_id, name + ": unknown type " + point.kind)
-    if point.address + width(point) > 65536:
-        _refuse(profile_id, name + ": runs past address 65535")
-    return point
+def most_in_block(function: int, registers: int) -> int:
+    """How much one request may ask for, where `registers` is the limit for registers."""
+    return registers * BITS_PER_REGISTER if function in BIT_FUNCTIONS else registers
 
 
 def _check_points(
@@ -143,17 +119,28 @@ def _check_points(
     names = set()
     for point in points:
         if point.name in names:
-            _refuse(profile_id, "point " + point.name + " twice")
+            refuse(profile_id, "point " + point.name + " twice")
         names.add(point.name)
-        if width(point) > limit:
-            _refuse(profile_id, point.name + ": wider than max_block_registers")
+        if point.span > most_in_block(point.function, limit):
+            refuse(profile_id, point.name + ": wider than max_block_registers")
         for first, last in forbidden:
-            if point.address <= last and first < point.address + width(point):
-                _refuse(profile_id, point.name + ": lies in a forbidden range")
-    for before, after in zip(points, points[1:]):
-        same = before.function == after.function
-        if same and before.address < after.address < before.address + width(before):
-            _refuse(profile_id, before.name + " and " + after.name + " overlap")
+            if point.address <= last and first < point.address + point.span:
+                refuse(profile_id, point.name + ": lies in a forbidden range")
+    _check_overlaps(profile_id, points)
+
+
+def _check_overlaps(profile_id: str, points: tuple[Point, ...]) -> None:
+    """Two values may share a whole term (two bytes of one register), never a part of one."""
+    taken = []
+    for point in points:
+        for term in point.terms:
+            taken.append((point.function, term.address, words.WIDTHS[term.kind], point.name))
+    taken.sort(key=lambda item: item)
+    for before, after in zip(taken, taken[1:]):
+        if before[0] != after[0] or before[:3] == after[:3]:
+            continue
+        if after[1] < before[1] + before[2]:
+            refuse(profile_id, before[3] + " and " + after[3] + " overlap")
 
 
 def parse_profile(document: dict[str, object]) -> Profile:
@@ -165,10 +152,10 @@ def parse_profile(document: dict[str, object]) -> Profile:
     profile_id = str(document["id"])
     limit = int(str(document["max_block_registers"]))
     if limit < 1 or limit > REGISTERS_MAX:
-        _refuse(profile_id, "max_block_registers is outside 1..125")
-    forbidden = tuple((pair[0], pair[1]) for pair in _list(document, "forbidden"))
+        refuse(profile_id, "max_block_registers is outside 1..125")
+    forbidden = tuple((pair[0], pair[1]) for pair in list_of(document, "forbidden"))
     function = int(str(document["function"]))
-    found = [_parse_point(item, profile_id, function) for item in _list(document, "points")]
+    found = [parse_point(item, profile_id, function) for item in list_of(document, "points")]
     points = tuple(sorted(found, key=lambda p: (p.function, p.address, p.name)))
     _check_points(profile_id, points, limit, forbidden)
     raw: object = document.get("sentinels", {})
@@ -186,8 +173,3 @@ def parse_profile(document: dict[str, object]) -> Profile:
         sentinels,
         points,
     )
-
-
-def _list(document: dict[str, object], key: str) -> list:
-    value = document.get(key, [])
-    return value if isinstance(value, list) else []

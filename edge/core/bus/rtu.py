@@ -1,16 +1,22 @@
-"""Modbus RTU frames: bytes in, registers out, no line and no clock.
+"""Modbus RTU frames: bytes in, registers or bits out, no line and no clock.
 
 Source: MODBUS over Serial Line V1.02 (2.5.1 framing, 6.2.2 CRC) and MODBUS Application Protocol
-V1.1b3 (6.3, 6.4 reads; 7 exceptions).
+V1.1b3 (6.1 to 6.4 reads; 7 exceptions).
 """
 
 from edge.core.errors import BusError, DeviceError
 
+READ_COILS = 1
+READ_DISCRETE = 2
 READ_HOLDING = 3
 READ_INPUT = 4
 
-#: V1.1b3, 6.3: most registers in one read.
+#: Functions that bring single bits.
+BIT_FUNCTIONS = (READ_COILS, READ_DISCRETE)
+
+#: V1.1b3, 6.3: most registers in one read; 6.1: 2000 bits, the same number of bytes.
 REGISTERS_MAX = 125
+BITS_PER_REGISTER = 16
 
 #: Longest RTU frame (serial line guide, 2.5.1).
 FRAME_MAX_BYTES = 256
@@ -50,16 +56,17 @@ def crc16(data: bytes) -> int:
 
 
 def encode_read(station: int, function: int, address: int, count: int) -> bytes:
-    """Build the request for `count` registers from wire address `address`.
+    """Build the request for `count` registers or bits from wire address `address`.
 
-    station 1..247 (0..247 accepted: some devices answer as 0), function 3 or 4, address 0..65535,
-    count 1..125, the last register within 65535.
+    station 1..247 (0..247 accepted: some devices answer as 0), function 1..4, address 0..65535,
+    count 1..125 registers or 1..2000 bits, the last one within 65535.
     Raises BusError "data.range" before anything could wrap.
     """
+    most = REGISTERS_MAX * (BITS_PER_REGISTER if function in BIT_FUNCTIONS else 1)
     for what, value, low, high in (
         ("station", station, 0, 247),
-        ("function", function, READ_HOLDING, READ_INPUT),
-        ("count", count, 1, REGISTERS_MAX),
+        ("function", function, READ_COILS, READ_INPUT),
+        ("count", count, 1, most),
         ("address", address, 0, 65536 - count),
     ):
         if value < low or value > high:
@@ -69,9 +76,14 @@ def encode_read(station: int, function: int, address: int, count: int) -> bytes:
     return body + bytes((crc & 0xFF, crc >> 8))
 
 
+def data_bytes(function: int, count: int) -> int:
+    """Bytes of data in a good reply: 2 per register, 1 per 8 bits begun."""
+    return (count + 7) // 8 if function in BIT_FUNCTIONS else 2 * count
+
+
 def read_reply_bytes(request: bytes) -> int:
-    """Length of the good reply to a read request: 5 + 2 per register."""
-    return 5 + 2 * ((request[4] << 8) | request[5])
+    """Length of the good reply to a read request: its data and 5."""
+    return 5 + data_bytes(request[1], (request[4] << 8) | request[5])
 
 
 def bytes_missing(request: bytes, reply: bytes) -> int:
@@ -88,7 +100,7 @@ def bytes_missing(request: bytes, reply: bytes) -> int:
 
 
 def decode_read_reply(request: bytes, reply: bytes) -> tuple[int, ...]:
-    """Return the registers that answer `request`, in wire order.
+    """Return the registers, or bits as 0 and 1, that answer `request`, in wire order.
 
     Checked in this order: length, CRC, station, function, byte count.
     Raises BusError "bus.short", "bus.crc", "bus.mismatch", or DeviceError for an exception.
@@ -105,6 +117,9 @@ def decode_read_reply(request: bytes, reply: bytes) -> tuple[int, ...]:
         raise _exception(request, reply[2])
     if len(reply) != read_reply_bytes(request) or reply[2] != len(reply) - 5:
         raise BusError("bus.mismatch", station=station, frame_hex=reply.hex())
+    if request[1] in BIT_FUNCTIONS:
+        count = (request[4] << 8) | request[5]
+        return tuple((reply[3 + i // 8] >> (i % 8)) & 1 for i in range(count))
     return tuple((reply[i] << 8) | reply[i + 1] for i in range(3, len(reply) - 2, 2))
 
 
