@@ -1,4 +1,4 @@
-"""The gateway's serial link and its line: silence, noise, a port that goes, bytes that are sent."""
+"""The serial link and its line: silence, noise, a port that goes, the bytes that are sent."""
 
 import os
 import struct
