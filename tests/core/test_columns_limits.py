@@ -29,3 +29,12 @@ def test_the_widest_leap_between_two_readings_survives():
     columns = encode_columns(records)
     assert all(delta is None or low <= delta <= high for delta in columns[3][0][2])
     assert decode_columns(0, columns) == records
+
+
+def test_a_reading_beyond_64_bits_never_leaves():
+    try:
+        encode_columns((Record(Kind.POLL, 0, 1, 0, 0, 2, [0, [1 << 63], [], []]),))
+    except DataError as error:
+        assert error.code == "data.range"
+    else:
+        raise AssertionError("accepted")

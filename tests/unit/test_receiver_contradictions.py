@@ -67,7 +67,6 @@ ODD_BODIES = (
     (Kind.TABLE, [[9, 1]]),
     (Kind.TABLE, [[Part.CONFIG, b"c", 5]]),
     (Kind.TABLE, [[Part.DEVICE, 1, "m", "b", 1, "p", b"d", 1000, [["x", "W", 19, "gauge"]]]]),
-    (Kind.POLL, [0, [1 << 63, 1], [], []]),
     (Kind.POLL, [0, [1, 1], [2, 3], []]),
     (Kind.POLL, [0, [1, 2], [1, 3, 1, 4], []]),
     (Kind.INTERVAL, [1, 2, [[1, 2]], [0, 0, 0, 0, 0]]),

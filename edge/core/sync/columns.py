@@ -14,6 +14,7 @@ bodies  bodies of the records that are no polls, in order
 
 from edge.core.errors import DataError
 from edge.core.journal.record import Kind, Record, check_record, is_integer
+from edge.core.numbers.fixed import check_int64
 
 #: Most records in one batch.
 RECORDS_MAX = 10_000
@@ -40,6 +41,7 @@ class _Block:
             if value is None:
                 self.deltas.append(None)
             else:
+                check_int64(value, "a reading")
                 self.deltas.append(_wrapped(value - self.last[index]))
                 self.last[index] = value
         _triples(self.qualities, qualities, self.polls)
