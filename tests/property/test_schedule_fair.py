@@ -54,5 +54,5 @@ def test_dead_stations_together_cost_their_share_and_no_more(periods, timeout_ms
         now += timeout_ms if silent else 5
         lost_ms += timeout_ms if silent else 0
         schedule.done(device, now, not silent, timeout_ms if silent else 5)
-    until_known = dead * (DEAD_AFTER + 1) * timeout_ms
+    until_known = dead * DEAD_AFTER * timeout_ms + timeout_ms  # the last probe is not over yet
     assert (lost_ms - until_known) * 1_000_000 <= now * DEAD_SHARE_PPM

@@ -97,7 +97,7 @@ class Schedule:
             self._silent[station] = 0
             return
         if self.is_dead(station):
-            rest_ms = spent_ms * (MILLION - DEAD_SHARE_PPM) // DEAD_SHARE_PPM
+            rest_ms = -(-spent_ms * (MILLION - DEAD_SHARE_PPM) // DEAD_SHARE_PPM)
             self._probe_at_ms = now_ms + rest_ms
         self._silent[station] = min(self._silent.get(station, 0) + 1, DEAD_AFTER)
 
