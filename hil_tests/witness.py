@@ -69,7 +69,7 @@ class Journal:
 def decode_entry(raw: bytes) -> Entry:
     fields = msgpack.unpackb(raw)
     assert len(fields) == 7
-    return Entry(*fields, raw=raw)
+    return Entry._make([*fields, raw])
 
 
 @contextlib.contextmanager
