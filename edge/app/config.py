@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 Bus = namedtuple("Bus", ("name", "port", "baud", "format", "reply_timeout_ms"))
 
-#: points: tuple of Point in profile order.
-Device = namedtuple("Device", ("name", "bus", "station", "profile", "points", "poll_ms"))
+#: What is polled at one rate: a device of the configuration, or a group of its points. owner: the
+#: device's name; points: tuple of Point in profile order.
+Device = namedtuple("Device", ("name", "bus", "station", "profile", "points", "poll_ms", "owner"))
 
 #: A stream with its inputs as (device index, point index); stack: None for a counter, else
 #: (cems.Stack, input pairs, status pair or None, accepted status values).
@@ -55,11 +56,11 @@ class Settings:
         ]
         self._unique("bus", "name", [bus.name for bus in self.buses])
         self._unique("bus", "port", [bus.port for bus in self.buses])
-        self.devices = [
-            self._device(index, item, library) for index, item in enumerate(document["device"])
-        ]
+        self.devices: list[Device] = []
+        for index, item in enumerate(document["device"]):
+            self.devices.extend(self._device(index, item, library))
         self._unique("device", "name", [device.name for device in self.devices])
-        stations = [f"{device.bus}/{device.station}" for device in self.devices]
+        stations = [f"{item['bus']}/{item['station']}" for item in document["device"]]
         self._unique("device", "bus/station", stations)
         self.streams = [
             self._stream(index, item) for index, item in enumerate(document.get("stream", []))
@@ -107,37 +108,51 @@ class Settings:
                     "config.duplicate", file=self.file, key=table + "." + key, found=value
                 )
 
-    def _device(self, index: int, item: dict, library: "Library") -> Device:
+    def _device(self, index: int, item: dict, library: "Library") -> list[Device]:
+        """A device and its groups, each as something to poll."""
         where = f"device[{index}]"
         names = [bus.name for bus in self.buses]
         if item["bus"] not in names:
             self._unknown(where + ".bus", item["bus"], names)
         profile = library.profile(item["profile"], self.file, where + ".profile")
         known = [point.name for point in profile.points]
-        for name in item.get("points", []):
+        groups = item.get("group", [])
+        apart = [name for group in groups for name in group["points"]]
+        rest = item.get("points", [name for name in known if name not in apart])
+        for name in rest + apart:
             if name not in known:
                 self._unknown(where + ".points", name, known)
-        points = profile.select(tuple(item.get("points", ())))
-        return Device(
-            item["name"],
-            item["bus"],
-            item["station"],
-            profile,
-            points,
-            item.get("poll_ms", 10_000),
-        )
+        self._unique(where, "points", rest + apart)
+        parts = [(item["name"], rest, item.get("poll_ms", 10_000))] if rest else []
+        for group in groups:
+            parts.append((item["name"] + "-" + group["name"], group["points"], group["poll_ms"]))
+        return [
+            Device(
+                name,
+                item["bus"],
+                item["station"],
+                profile,
+                profile.select(tuple(points)),
+                poll_ms,
+                item["name"],
+            )
+            for name, points, poll_ms in parts
+        ]
 
     def locate(self, reference: str, key: str) -> tuple[int, int]:
-        """(device index, point index) of a "device.point" reference."""
+        """(device index, point index) of a "device.point" reference; groups are looked into."""
         name, _, point_name = reference.partition(".")
-        names = [device.name for device in self.devices]
-        if name not in names:
-            self._unknown(key, name, names)
-        index = names.index(name)
-        points = [point.name for point in self.devices[index].points]
-        if point_name not in points:
-            self._unknown(key, reference, [name + "." + point for point in points])
-        return index, points.index(point_name)
+        owned = [at for at, device in enumerate(self.devices) if device.owner == name]
+        if not owned:
+            self._unknown(key, name, [device.owner for device in self.devices])
+        known = []
+        for at in owned:
+            points = [point.name for point in self.devices[at].points]
+            if point_name in points:
+                return at, points.index(point_name)
+            known += [name + "." + point for point in points]
+        self._unknown(key, reference, known)
+        return -1, -1
 
     def point(self, place: tuple[int, int]) -> Point:
         """The profile's point at (device index, point index)."""
