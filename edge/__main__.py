@@ -20,6 +20,7 @@ VERBS = {
     "plan": ("edge.app.cli_plan:plan", "what a configuration asks of each bus"),
     "receive": ("cloud_sync.cli:receive", "run the receiver"),
     "verify": ("cloud_sync.cli:verify", "walk the hash chains of a receiver's store"),
+    "scan": ("edge.app.cli_scan:scan", "find and name the stations on a bus; reads only"),
     "demo": ("hil_tests.demo.cli:demo", "the main job on this machine, end to end"),
     "emulate": ("hil_tests.cli:emulate", "an RS-485 bus with emulated stations"),
     "bench": ("hil_tests.bench.cli:bench", "measure: bench NAME"),

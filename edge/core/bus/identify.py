@@ -37,6 +37,9 @@ _SIGNATURE_POINTS = 4
 _PLAUSIBLE_BASE = 35
 _PLAUSIBLE_MAX = 88
 
+#: Variants of a model lack a lesser register now and then, never voltage or frequency.
+_REFUSAL_COST = 8
+
 
 def signature(profile: Profile) -> tuple[Point, ...]:
     """Up to four points whose values tell most about the model: frequency and voltage first."""
@@ -93,7 +96,8 @@ def judge(document: dict, profile: Profile, answers: dict) -> Candidate:
         registers = answers.get(question)
         if registers is None:
             if question in answers:
-                against = point.name
+                score -= _REFUSAL_COST
+                against = against or (point.name if _BANDS[point.unit][2] > 10 else "")
             continue
         weight, shown = _judge_value(profile, point, registers)
         if weight < 0:

@@ -1,0 +1,241 @@
+"""`carbontally scan`: which stations are on a bus, at which settings, and what they are.
+
+Presence first, by one read an address; then names. Nothing is ever written to a station.
+"""
+
+import sys
+import time
+from contextlib import nullcontext
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from edge.app.cli_bus import JsonOption, PortArgument, parse_line_settings, parse_numbers, say
+from edge.app.cli_bus_identify import Library, describe, identify_station, read_library
+from edge.core.bus.presence import (
+    WAIT_MS,
+    Stretch,
+    Wait,
+    encode_probe,
+    hear,
+    plan_scan,
+    scan_us,
+)
+from edge.core.bus.sniff import find_frame
+from edge.core.errors.table import printable
+from edge.ports.linux.serial_probe import ProbeLine
+
+#: Settings tried when none are asked for; `--all-settings` tries every one that is known.
+_SETTINGS = 8
+_ALL = 99
+
+REASONS = {
+    "says_so": "it says so",
+    "vendor_says_so": "it names this vendor",
+    "sunspec": "SunSpec, models",
+    "register": "identification register reads",
+    "plausible": "plausible values",
+}
+
+
+class Scan:
+    """One scan of a line; `found`: station -> (baud, format, turnaround ms)."""
+
+    def __init__(self, line: ProbeLine, wait_ms: int) -> None:
+        self.line = line
+        self.wait = Wait(wait_ms)
+        self.found: dict[int, tuple[int, str, int]] = {}
+        self.noise: dict[tuple[int, str], int] = {}
+        self.echoes = 0
+        self.foreign = 0
+        self.asked = 0
+        self._last_us = 0
+        self._last = b""
+
+    def probe(self, station: int) -> list[int]:
+        """Ask one address; return the stations that this has newly shown."""
+        request = encode_probe(station)
+        answer = self.line.exchange(
+            request, self.wait.wait_ms, lambda data: 0 if find_frame(data, 0) else 1
+        )
+        self.asked += 1
+        new = []
+        if answer.before:
+            late = hear(self._last, answer.before)
+            new += self._note(late.stations, (answer.sent_us - self._last_us) // 1000)
+            if late.stations:
+                self.wait.late((answer.sent_us - self._last_us) // 1000)
+        heard = hear(request, answer.data)
+        self.echoes += heard.is_echo
+        self.foreign += heard.requests
+        if heard.noise and not heard.stations:
+            setting = (self.line.baud, self.line.format)
+            self.noise[setting] = self.noise.get(setting, 0) + 1
+        new += self._note(heard.stations, (answer.first_us or 0) // 1000)
+        self._last, self._last_us = request, answer.sent_us
+        return new
+
+    def _note(self, stations: tuple[int, ...], taken_ms: int) -> list[int]:
+        new = [station for station in stations if station not in self.found]
+        for station in new:
+            self.found[station] = (self.line.baud, self.line.format, taken_ms)
+        return new
+
+    def late_ones(self) -> list[int]:
+        """What still comes after the last request of a stretch."""
+        data = self.line.pending(self.wait.wait_ms / 1000)
+        return self._note(hear(self._last, data).stations, self.wait.wait_ms) if data else []
+
+
+def scan(
+    port: PortArgument,
+    stations: Annotated[str, typer.Option(help="addresses, such as 1-32,100")] = "1-247",
+    bauds: Annotated[str, typer.Option(help="baud rates, such as 9600,19200")] = "",
+    formats: Annotated[str, typer.Option(help="formats, such as 8N1,8E1")] = "",
+    all_settings: Annotated[
+        bool, typer.Option("--all-settings", help="every setting that is known, not the likeliest")
+    ] = False,
+    wait_ms: Annotated[
+        int, typer.Option(min=5, max=2000, help="wait for the first byte of a reply")
+    ] = WAIT_MS,
+    identify: Annotated[bool, typer.Option(help="name what was found")] = True,
+    json: JsonOption = False,
+) -> int:
+    """Find every station on a bus and name it; reads only."""
+    addresses = parse_numbers(stations, "--stations", 1, 247)
+    settings = parse_line_settings(bauds, formats, _ALL if all_settings else _SETTINGS)
+    library = read_library()
+    plan = plan_scan(addresses, settings, library.likely_stations())
+    eta_s = scan_us(plan, wait_ms) / 1e6
+    probes = sum(len(stretch.stations) for stretch in plan)
+    fact = {"event": "plan", "settings": len(settings), "probes": probes, "eta_s": round(eta_s, 1)}
+    say(json, fact, f"{probes} addresses x settings to ask, at most {_duration(eta_s)}")
+    started_s = time.monotonic()
+    with ProbeLine(port, *settings[0]) as line:
+        running = Scan(line, wait_ms)
+        is_whole = _run(running, plan, json)
+        if identify:
+            _identify(running, library, json)
+    _report(running, is_whole, time.monotonic() - started_s, json)
+    if not is_whole:
+        return 130
+    return 0 if running.found else 75
+
+
+def _run(running: Scan, plan: tuple[Stretch, ...], json: bool) -> bool:
+    """Ask everything; False when the user broke it off."""
+    try:
+        with _progress(json) as progress:
+            task = (
+                progress.add_task("", total=sum(len(s.stations) for s in plan))
+                if progress
+                else None
+            )
+            for stretch in plan:
+                _run_stretch(running, stretch, json, progress, task)
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _run_stretch(
+    running: Scan, stretch: Stretch, json: bool, progress: Progress | None, task: Any
+) -> None:
+    """One line setting: every address once, those again that a longer wait may show."""
+    running.line.configure(stretch.baud, stretch.format)
+    queue = [station for station in stretch.stations if station not in running.found]
+    if progress:
+        skipped = len(stretch.stations) - len(queue)
+        progress.update(task, advance=skipped, description=f"{stretch.baud} {stretch.format}")
+    wait_ms = running.wait.wait_ms
+    for number, station in enumerate(queue):
+        _tell(running, running.probe(station), json, progress)
+        if progress:
+            progress.update(task, advance=1)
+        if running.wait.wait_ms > wait_ms:
+            wait_ms = running.wait.wait_ms
+            again = [s for s in queue[: number + 1] if s not in running.found]
+            queue += [s for s in again if s not in queue[number + 1 :]]
+    _tell(running, running.late_ones(), json, progress)
+
+
+def _tell(running: Scan, new: list[int], json: bool, progress: Progress | None) -> None:
+    """Say what has just been found, above the progress bar if there is one."""
+    for station in new:
+        baud, form, taken_ms = running.found[station]
+        line = f"station {station} at {baud} {form}, answers in {taken_ms} ms"
+        fact = {"event": "found", "station": station, "baud": baud, "format": form}
+        if progress:
+            progress.console.print(line)
+        else:
+            say(json, {**fact, "turnaround_ms": taken_ms}, line)
+
+
+def _identify(running: Scan, library: Library, json: bool) -> None:
+    for station, (baud, form, _) in sorted(running.found.items()):
+        running.line.configure(baud, form)
+        identity = identify_station(running.line, station, library)
+        fact = {"event": "identified", "station": station, **describe(identity)}
+        say(json, fact, _identity_lines(station, fact))
+
+
+def _identity_lines(station: int, fact: dict[str, Any]) -> str:
+    lines = []
+    if fact["profile"]:
+        best = fact["candidates"][0]
+        why = f"{REASONS[best['reason']]} {best['detail']}"
+        lines.append(printable(f"station {station} is {fact['profile']}: {why}"))
+    elif fact["candidates"]:
+        lines.append(f"station {station} may be one of")
+        for candidate in fact["candidates"]:
+            why = f"{REASONS[candidate['reason']]} {candidate['detail']}"
+            lines.append(printable(f"  {candidate['score']:3} {candidate['profile']}: {why}"))
+    else:
+        said = f"; it says {fact['says']}" if fact["says"] else ""
+        lines.append(printable(f"station {station} fits no profile{said}: try carbontally read"))
+    return "\n".join(lines)
+
+
+def _report(running: Scan, is_whole: bool, taken_s: float, json: bool) -> None:
+    noise = [
+        {"baud": baud, "format": form, "times": times}
+        for (baud, form), times in sorted(running.noise.items())
+    ]
+    fact: dict[str, Any] = {
+        "event": "done",
+        "found": len(running.found),
+        "asked": running.asked,
+        "seconds": round(taken_s, 1),
+        "complete": is_whole,
+        "echo": running.echoes > 0,
+        "foreign_requests": running.foreign,
+        "noise": noise,
+    }
+    lines = [f"{len(running.found)} stations, {running.asked} requests, {_duration(taken_s)}"]
+    if not is_whole:
+        lines.append("broken off: not every address was asked")
+    if running.echoes:
+        lines.append("the adapter echoes what is sent; carbontally copes with it")
+    if running.foreign:
+        lines.append("another master is polling this bus: stop it and scan again")
+    for entry in noise:
+        lines.append(
+            f"something unreadable answered {entry['times']} times at {entry['baud']} "
+            f"{entry['format']}: two stations with one number, or another setting"
+        )
+    if not running.found:
+        lines.append(f"next: carbontally doctor {running.line.port}")
+    say(json, fact, "\n".join(lines))
+
+
+def _progress(json: bool) -> Any:
+    if json or not sys.stdout.isatty():
+        return nullcontext()
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console())
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
