@@ -94,7 +94,7 @@ class Site:
                 {"name": name, "bus": BUS, "station": n, "profile": profile, "poll_ms": poll_ms}
                 for name, n, profile in devices
             ],
-            "stream": [s for s in STREAMS if s["point"].partition(".")[0] in names],
+            "stream": [dict(s) for s in STREAMS if s["point"].partition(".")[0] in names],
         }
         write_secret(self.key_file, KEY.hex())
         write_secret(self.keys, f'[{TENANT}.{GATEWAY}]\nkey = "{KEY.hex()}"\n')
