@@ -155,8 +155,8 @@ def test_the_first_fault_of_the_list_wins_and_windows_are_half_open() -> None:
     first = Fault(1, "crc", every=2)
     second = Fault(None, "silent")
     plan = FaultPlan((first, second), 1)
-    assert [plan.next(1, 0.0) for _ in range(4)] == [second, first, second, first]
-    assert plan.next(2, 0.0) == second
+    strikes = [plan.next(station, 0.0) for station in (1, 1, 1, 1, 2)]
+    assert [s and s.fault for s in strikes] == [second, first, second, first, second]
     window = FaultPlan((Fault(1, "crc", from_s=Fraction(2), to_s=Fraction(3)),), 1)
     moments_s = (1.99, 2.0, 2.99, 3.0)
     assert [window.next(1, s) is not None for s in moments_s] == [False, True, True, False]

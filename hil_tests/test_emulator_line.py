@@ -95,22 +95,24 @@ def test_bytes_are_spread_over_the_wire_time(tmp_path: Path) -> None:
 def test_strict_stations_ignore_a_request_that_breaks_the_silence(
     tmp_path: Path, strict: bool
 ) -> None:
-    # The next request goes out before the reply has ended; at 600 baud even a slow test machine
-    # is early then, by 4 characters and a silence: 125 ms.
-    timing = plan_timing(600, "8N1")
+    # The next request goes out as soon as the reply has ended; at 300 baud even a slow test
+    # machine is early then: 3.5 characters are 117 ms.
+    timing = plan_timing(300, "8N1")
     request = read_request(1, 3, 0, 1)
     with (
-        play(tmp_path, one_station(600), strict=strict) as emulator,
+        play(tmp_path, one_station(300), strict=strict) as emulator,
         TtyMaster(emulator.ports["b"]) as master,
     ):
-        first = master.ask(request, 3)
-        within_s = 3 * timing.transaction_s(1, TURNAROUND_S)
-        first_and_early = first + master.ask(request, 14 - len(first), within_s)
-        late = master.ask(request, 7)
-        silences = emulator.summary()["b"]["unanswered"]
-    assert len(late) == 7
-    assert len(first_and_early) == (7 if strict else 14)
-    assert silences == ({"early": 1} if strict else {})
+        assert len(master.ask(request, 7)) == 7
+        within_s = 2 * timing.transaction_s(1, TURNAROUND_S)
+        early = master.ask(request, 7, within_s)
+        summary = emulator.summary()["b"]
+    assert len(early) == (0 if strict else 7)
+    assert summary["unanswered"] == ({"early": 1} if strict else {})
+    silence = summary["silence"]
+    assert (silence["strict"], silence["requests"], silence["early"]) == (strict, 2, 1)
+    assert silence["needed_us"] == 116_667
+    assert 0 <= silence["shortest_us"] < silence["needed_us"]
 
 
 def test_a_reply_waits_for_the_one_before_it(tmp_path: Path) -> None:

@@ -5,14 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from edge.core.errors import BusError
-from hil_tests.emulator.faults import FaultPlan
+from hil_tests.emulator.device import Device
 from hil_tests.emulator.ledger import Ledger
 from hil_tests.emulator.line import Line
 from hil_tests.emulator.port import PtyPort, SerialPort
 from hil_tests.emulator.responder import BusResponder, FactoryView
 from hil_tests.emulator.scenario import BusSpec, Scenario
-from hil_tests.emulator.station import Station
-from hil_tests.emulator.timing import plan_timing
+from hil_tests.emulator.timing import UNPACED, Timing, plan_timing
+
+#: A pause inside a request that makes it two (serial line guide V1.02, 2.5.1.1): a strict station
+#: discards the frame after 1.5 characters, any station ends it after 3.5.
+STRICT_GAP_CHARACTERS = 1.5
+GAP_CHARACTERS = 3.5
 
 #: 10:30, when the sun and both shifts are at work.
 DEFAULT_START_S = 37_800
@@ -25,6 +29,7 @@ class Emulator:
     link_dir: directory that gets one link per pty bus, named as the bus.
     speed: factory seconds per real second; start_s: factory second to begin at.
     strict: stations drop a request that breaks the silence before it.
+    is_paced: False lets every byte and every answer pass at once.
     ports: bus name -> what a master opens; usable before start().
     Raises BusError bus.port for a port that can't be opened, StoreError for the ledger.
     """
@@ -37,9 +42,12 @@ class Emulator:
         speed: int = 1,
         start_s: int = DEFAULT_START_S,
         strict: bool = False,
+        is_paced: bool = True,
     ) -> None:
         self._view = FactoryView(scenario.seed, start_s, speed)
         self._strict = strict
+        self._is_paced = is_paced
+        self._timings: dict[str, Timing] = {}
         self._ledger: Ledger | None = None
         self._responders: dict[str, BusResponder] = {}
         self._lines: dict[str, Line] = {}
@@ -49,7 +57,7 @@ class Emulator:
             for bus in scenario.buses:
                 opened.append((bus, _open_port(bus, link_dir)))
             if ledger_path is not None:
-                self._ledger = Ledger(ledger_path, _facts(scenario, start_s, speed))
+                self._ledger = Ledger(ledger_path, self._facts(scenario, start_s, speed))
         except Exception:
             for _, port in opened:
                 port.close()
@@ -58,16 +66,20 @@ class Emulator:
             self._add_line(scenario.seed, bus, port)
 
     def _add_line(self, seed: int, bus: BusSpec, port: PtyPort | SerialPort) -> None:
-        stations = [
-            (
-                Station(spec.station, spec.profile, spec.sources, spec.raw, spec.functions),
-                spec.turnaround_ms / 1000,
-            )
-            for spec in bus.stations
-        ]
-        faults = FaultPlan(bus.faults, seed)
-        responder = BusResponder(bus.name, stations, self._view, faults, seed, self._ledger)
-        timing = plan_timing(bus.baud, bus.format)
+        is_paced = self._is_paced
+        timing = plan_timing(bus.baud, bus.format) if is_paced else UNPACED
+        responder = BusResponder(
+            bus.name,
+            [Device(spec, seed, is_paced) for spec in bus.stations],
+            self._view,
+            bus.faults,
+            bus.foreign,
+            seed,
+            timing,
+            STRICT_GAP_CHARACTERS if self._strict else GAP_CHARACTERS,
+            self._ledger,
+        )
+        self._timings[bus.name] = timing
         self._responders[bus.name] = responder
         self._lines[bus.name] = Line(port, timing, responder, self._strict)
         self.ports[bus.name] = port.name
@@ -99,31 +111,49 @@ class Emulator:
                 raise BusError("bus.port", port=self.ports[name], reason=str(line.failure))
 
     def summary(self) -> dict[str, dict[str, Any]]:
-        """What each bus did: replies and spoilt replies by station, silences by reason."""
+        """What each bus did.
+
+        stations: replies and spoilt replies by station; unanswered: by reason; incidents: by
+        name; silence: how the master keeps the 3.5 characters before its requests.
+        """
         result: dict[str, dict[str, Any]] = {}
         for name, responder in self._responders.items():
-            bus: dict[str, Any] = {"stations": {}, "unanswered": {}}
-            for key, number in sorted(responder.counts.items(), key=str):
-                if key[0] == "unanswered":
-                    bus["unanswered"][key[1]] = number
-                else:
+            bus: dict[str, Any] = {"stations": {}, "unanswered": {}, "incidents": {}}
+            for key, number in sorted(dict(responder.counts).items(), key=str):
+                if key[0] == "reply":
                     station = bus["stations"].setdefault(str(key[1]), {})
                     station[key[2] or "clean"] = number
+                else:
+                    table = "unanswered" if key[0] == "unanswered" else "incidents"
+                    bus[table][key[1]] = number
+            bus["silence"] = self._describe_silence(name)
             result[name] = bus
         return result
+
+    def _describe_silence(self, name: str) -> dict[str, Any]:
+        silences = self._lines[name].silences
+        shortest_s = silences.shortest_s
+        return {
+            "strict": self._strict,
+            "requests": silences.requests,
+            "early": silences.early,
+            "shortest_us": None if shortest_s is None else round(shortest_s * 1e6),
+            "needed_us": round(self._timings[name].silence_s * 1e6),
+        }
+
+    def _facts(self, scenario: Scenario, start_s: int, speed: int) -> dict[str, str]:
+        return {
+            "scenario": scenario.file,
+            "seed": str(scenario.seed),
+            "start_s": str(start_s),
+            "speed": str(speed),
+            "started_ms": str(time.time_ns() // 1_000_000),
+            "strict": "yes" if self._strict else "no",
+            "pacing": "wire" if self._is_paced else "none",
+        }
 
 
 def _open_port(bus: BusSpec, link_dir: Path | None) -> PtyPort | SerialPort:
     if bus.port is not None:
         return SerialPort(bus.port, bus.baud, bus.format)
     return PtyPort(None if link_dir is None else link_dir / bus.name)
-
-
-def _facts(scenario: Scenario, start_s: int, speed: int) -> dict[str, str]:
-    return {
-        "scenario": scenario.file,
-        "seed": str(scenario.seed),
-        "start_s": str(start_s),
-        "speed": str(speed),
-        "started_ms": str(time.time_ns() // 1_000_000),
-    }

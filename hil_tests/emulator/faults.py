@@ -1,86 +1,92 @@
 """Faults of a bus or of one station: what goes wrong, and when, repeatable from the seed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any, NamedTuple
 
-from hil_tests.emulator.noise import FULL, hash64, pick, random_bytes
+from hil_tests.emulator.effects import KINDS, REPLY, Draft
+from hil_tests.emulator.noise import FULL, Noise, hash64
 
-KINDS = ("silent", "exception", "crc", "garbage", "truncate", "late_ms")
-
-#: Names in the ledger. The first two leave the reply itself intact.
-LATE, GARBAGE_BEFORE = "late", "garbage_before"
-INTACT_FAULTS = (LATE, GARBAGE_BEFORE)
-
-_MOST_NOISE_BYTES = 8
+#: Names in the ledger of what leaves the reply itself intact, so that a master may take it.
+INTACT_FAULTS = tuple(kind.label.format("before") for kind in KINDS.values() if kind.is_intact)
 
 
 @dataclass(frozen=True)
 class Fault:
     """One fault; without a trigger it strikes every request in its time window.
 
-    station: whose replies it hits, None for every station of the bus.
-    kind: one of KINDS; value: the exception code, the bytes kept, the delay in ms, or "before"
-    or "instead" for garbage.
-    every: strikes each Nth request; probability: 0..1, by the seed.
+    station: whose transactions it hits, None for every station of the bus.
+    kind: one of KINDS; value: what its key held, a fraction where decimals are allowed.
+    every: strikes each Nth request; probability: 0..1, by the seed; times: at most so often.
     from_s, to_s: seconds since the start in which it is active; to_s None: for ever.
+    works_on: REQUEST, REPLY or ADAPTER.
+    restarts: counters begin at 0 after a reboot.
     """
 
     station: int | None
     kind: str
-    value: int | str = 0
+    value: Any = True
     every: int | None = None
     probability: Fraction | None = None
     from_s: Fraction = Fraction(0)
     to_s: Fraction | None = None
+    works_on: str = REPLY
+    times: int | None = None
+    restarts: bool = False
 
     @property
     def label(self) -> str:
         """Its name in the ledger."""
-        if self.kind == "garbage":
-            return f"garbage_{self.value}"
-        return LATE if self.kind == "late_ms" else self.kind
+        return KINDS[self.kind].label.format(self.value)
+
+
+class Strike(NamedTuple):
+    """One fault at one request, with the noise that belongs to both."""
+
+    fault: Fault
+    noise: Noise
+
+    def apply(self, draft: Draft) -> str | None:
+        """Change `draft`; the fault's label if that made a difference."""
+        before = replace(draft)
+        KINDS[self.fault.kind].strike(draft, self.fault.value, self.noise)
+        return None if draft == before else self.fault.label
 
 
 class FaultPlan:
-    """Decides for each request of a bus which fault strikes, the first of the list winning."""
+    """Decides for each request of a bus which fault strikes, the first of the list winning.
 
-    def __init__(self, faults: tuple[Fault, ...], seed: int) -> None:
-        self._faults = faults
+    works_on: only faults of a bus that work on this are considered.
+    """
+
+    def __init__(self, faults: tuple[Fault, ...], seed: int, works_on: str = REPLY) -> None:
+        self._faults = [
+            (index, fault) for index, fault in enumerate(faults) if fault.works_on == works_on
+        ]
         self._seed = seed
         self._asked = [0] * len(faults)
+        self._struck = [0] * len(faults)
 
-    def next(self, station: int, elapsed_s: float) -> Fault | None:
+    def next(self, station: int, elapsed_s: float) -> Strike | None:
         """The fault for the next request to `station`, `elapsed_s` after the start."""
-        struck = None
-        for index, fault in enumerate(self._faults):
+        winner = None
+        for index, fault in self._faults:
             if fault.station not in (None, station) or elapsed_s < fault.from_s:
                 continue
             if fault.to_s is not None and elapsed_s >= fault.to_s:
                 continue
             self._asked[index] += 1
-            if struck is None and self._strikes(index):
-                struck = fault
-        return struck
+            if winner is None and self._strikes(index, fault):
+                self._struck[index] += 1
+                winner = Strike(fault, Noise(self._seed, f"effect{index}", self._asked[index]))
+        return winner
 
-    def _strikes(self, index: int) -> bool:
-        fault, asked = self._faults[index], self._asked[index]
+    def _strikes(self, index: int, fault: Fault) -> bool:
+        asked = self._asked[index]
+        if fault.times is not None and self._struck[index] >= fault.times:
+            return False
         if fault.every is not None:
             return asked % fault.every == 0
         if fault.probability is not None:
             return hash64(self._seed, f"fault{index}", asked) < fault.probability * FULL
         return True
-
-
-def damage(frame: bytes, fault: Fault, seed: int, number: int) -> bytes:
-    """What of `frame`, the `number`th reply, reaches the line under `fault`."""
-    if fault.kind == "crc":
-        flip = pick(seed, "crc", number, 1, 0xFFFF)
-        return frame[:-2] + bytes((frame[-2] ^ (flip >> 8), frame[-1] ^ (flip & 0xFF)))
-    if fault.kind == "truncate":
-        return frame[: min(int(fault.value), len(frame) - 1)]
-    if fault.label == GARBAGE_BEFORE:
-        count = pick(seed, "noise", number, 1, _MOST_NOISE_BYTES)
-        return random_bytes(seed, "garbage", number, count) + frame
-    if fault.kind == "garbage":
-        return random_bytes(seed, "garbage", number, len(frame))
-    return frame

@@ -39,12 +39,23 @@ CREATE TABLE IF NOT EXISTS reply (
     fault TEXT
 );
 CREATE INDEX IF NOT EXISTS reply_by_station ON reply (bus, station, id);
--- A request that got no reply; reason: crc, no_station, broadcast, early, silent.
+-- A request that got no reply; reason: crc, no_station, broadcast, early, collision, or the name
+-- of a fault.
 CREATE TABLE IF NOT EXISTS unanswered (
     id INTEGER PRIMARY KEY,
     wall_ms INTEGER NOT NULL,
     bus TEXT NOT NULL,
     reason TEXT NOT NULL,
+    frame BLOB NOT NULL
+);
+-- What else happened on the bus: foreign, babble, babble_end, reboot, unplug, replug, echo, or a
+-- fault that a request survived. frame: the request concerned, if any.
+CREATE TABLE IF NOT EXISTS incident (
+    id INTEGER PRIMARY KEY,
+    wall_ms INTEGER NOT NULL,
+    bus TEXT NOT NULL,
+    station INTEGER,
+    name TEXT NOT NULL,
     frame BLOB NOT NULL
 );
 """
@@ -53,6 +64,9 @@ INSERT INTO reply (wall_ms, factory_s, bus, station, function, address, count, r
     exception, fault) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _INSERT_UNANSWERED = "INSERT INTO unanswered (wall_ms, bus, reason, frame) VALUES (?, ?, ?, ?)"
+_INSERT_INCIDENT = (
+    "INSERT INTO incident (wall_ms, bus, station, name, frame) VALUES (?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True)
@@ -82,15 +96,35 @@ class Unanswered:
     frame: bytes
 
 
+@dataclass(frozen=True)
+class Incident:
+    """One row of table incident."""
+
+    wall_ms: int
+    bus: str
+    station: int | None
+    name: str
+    frame: bytes
+
+
+_INSERTS: dict[type, str] = {
+    ServedReply: _INSERT_REPLY,
+    Unanswered: _INSERT_UNANSWERED,
+    Incident: _INSERT_INCIDENT,
+}
+
+
 class Ledger:
-    """Writes one ledger file; any thread may call reply() and unanswered().
+    """Writes one ledger file; any thread may call reply(), unanswered() and incident().
 
     Raises StoreError store.open at once, store.write from close().
     """
 
     def __init__(self, path: Path, facts: dict[str, str]) -> None:
         self._path = path
-        self._queue: queue.SimpleQueue[ServedReply | Unanswered | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[ServedReply | Unanswered | Incident | None] = (
+            queue.SimpleQueue()
+        )
         self._failure: str | None = None
         try:
             with contextlib.closing(sqlite3.connect(path)) as database, database:
@@ -106,6 +140,9 @@ class Ledger:
         self._queue.put(row)
 
     def unanswered(self, row: Unanswered) -> None:
+        self._queue.put(row)
+
+    def incident(self, row: Incident) -> None:
         self._queue.put(row)
 
     def close(self) -> None:
@@ -126,8 +163,7 @@ class Ledger:
 
     def _write_batch(self, database: sqlite3.Connection) -> bool:
         """Collect for up to a second, commit in one transaction; False after close()."""
-        replies: list[tuple[Any, ...]] = []
-        silences: list[tuple[Any, ...]] = []
+        rows: dict[type, list[tuple[Any, ...]]] = {kind: [] for kind in _INSERTS}
         goes_on = True
         deadline_s = time.monotonic() + _COMMIT_S
         while goes_on and (left_s := deadline_s - time.monotonic()) > 0:
@@ -135,16 +171,16 @@ class Ledger:
                 row = self._queue.get(timeout=left_s)
             except queue.Empty:
                 break
-            if isinstance(row, ServedReply):
-                replies.append(astuple(row)[:-1])
-            elif isinstance(row, Unanswered):
-                silences.append(astuple(row))
-            else:
+            if row is None:
                 goes_on = False
-        if replies or silences:
+            else:
+                # A reply's id is the database's own.
+                columns = _INSERTS[type(row)].count("?")
+                rows[type(row)].append(astuple(row)[:columns])
+        if any(rows.values()):
             with database:
-                database.executemany(_INSERT_REPLY, replies)
-                database.executemany(_INSERT_UNANSWERED, silences)
+                for kind, insert in _INSERTS.items():
+                    database.executemany(insert, rows[kind])
         return goes_on
 
 
@@ -170,6 +206,12 @@ def read_unanswered(path: Path) -> list[Unanswered]:
     return [Unanswered(*row) for row in _read(path, query)]
 
 
+def read_incidents(path: Path) -> list[Incident]:
+    """What else happened, in order."""
+    query = "SELECT wall_ms, bus, station, name, frame FROM incident ORDER BY id"
+    return [Incident(*row) for row in _read(path, query)]
+
+
 def read_run(path: Path) -> dict[str, str]:
-    """What the run was: scenario, seed, speed, started_ms, start_s."""
+    """What the run was: scenario, seed, speed, started_ms, start_s, pacing, strict."""
     return dict(_read(path, "SELECT key, value FROM run"))

@@ -1,7 +1,8 @@
 """The two ends a bus can have: a pty pair, or a real serial port.
 
-Both offer `fileno`, `read`, `write`, `close`, the `name` a master opens, and `paced`: whether
-the line must hold each byte back for its time on the wire (a pty has none of its own).
+Both offer `fileno`, `read`, `write`, `unplug`, `replug`, `close`, the `name` a master opens, and
+`paced`: whether the line must hold each byte back for its time on the wire (a pty has none of its
+own).
 """
 
 import os
@@ -28,16 +29,21 @@ class PtyPort:
     pause_s = 0.0
 
     def __init__(self, link: Path | None = None) -> None:
+        self._link = link
+        self.replug()
+
+    def replug(self) -> None:
+        """Make the pair and its link; after unplug() at the same link, another tty behind it."""
         # Both ends stay open: with the tty closed, the other end would read as hung up.
         self._fd, self._tty_fd = os.openpty()
+        self._is_open = True
         tty.setraw(self._fd)
         tty.setraw(self._tty_fd)
         os.set_blocking(self._fd, False)
         self._tty_name = os.ttyname(self._tty_fd)
-        self._link = link
         self.name = self._tty_name
-        if link is not None:
-            self._make_link(link)
+        if self._link is not None:
+            self._make_link(self._link)
 
     def _make_link(self, link: Path) -> None:
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -46,8 +52,7 @@ class PtyPort:
         try:
             link.symlink_to(self._tty_name)
         except OSError as error:
-            os.close(self._fd)
-            os.close(self._tty_fd)
+            self.close()
             raise BusError("bus.port", port=str(link), reason=error.strerror)
         self.name = str(link)
 
@@ -67,12 +72,18 @@ class PtyPort:
         except BlockingIOError:
             pass
 
-    def close(self) -> None:
+    def unplug(self) -> None:
+        """Take the pair away, as a USB adapter goes: the master's end hangs up."""
         link = self._link
         if link is not None and link.is_symlink() and str(link.readlink()) == self._tty_name:
             link.unlink()
+        self._is_open = False
         os.close(self._fd)
         os.close(self._tty_fd)
+
+    def close(self) -> None:
+        if self._is_open:
+            self.unplug()
 
 
 class SerialPort:
@@ -104,6 +115,14 @@ class SerialPort:
 
     def write(self, data: bytes) -> None:
         self._serial.write(data)
+
+    def unplug(self) -> None:
+        """No program can pull a real plug; scenarios refuse to ask for it."""
+        raise OSError("a real port cannot be unplugged")
+
+    def replug(self) -> None:
+        """Never asked for, as unplug() refuses."""
+        raise OSError("a real port cannot be plugged in")
 
     def close(self) -> None:
         self._serial.close()

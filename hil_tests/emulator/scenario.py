@@ -12,10 +12,13 @@ from typing import Any
 
 from edge.core.errors import ConfigError
 from hil_tests.emulator import rules
-from hil_tests.emulator.faults import KINDS, Fault
+from hil_tests.emulator.device import StationSpec
+from hil_tests.emulator.faults import Fault
 from hil_tests.emulator.profile import PROFILE_DIR, Profile, list_profiles, read_profile
 from hil_tests.emulator.rules import Source, check_table
+from hil_tests.emulator.scenario_faults import read_fault, read_foreign
 from hil_tests.emulator.signals import list_units
+from hil_tests.emulator.talkers import ForeignSpec
 from hil_tests.emulator.timing import FORMATS
 from hil_tests.emulator.units import unit_factor
 
@@ -24,20 +27,6 @@ FACTORY_DAY = SCENARIO_DIR / "factory_day.toml"
 
 _DEFAULT_TURNAROUND_MS = 5
 _MOST_MS = 60_000
-_MOST_S = 10_000_000
-
-
-@dataclass(frozen=True)
-class StationSpec:
-    """One station; sources and raw as emulator.station.Station takes them."""
-
-    station: int
-    name: str
-    profile: Profile
-    sources: dict[str, str | Fraction]
-    raw: dict[str, tuple[int, ...]]
-    functions: tuple[int, ...] | None
-    turnaround_ms: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +38,8 @@ class BusSpec:
     format: str
     port: str | None
     stations: tuple[StationSpec, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[Fault, ...] = ()
+    foreign: tuple[ForeignSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,9 +69,11 @@ _BUS_RULES = {
     "baud": rules.integer(300, 921_600),
     "format": rules.choice(FORMATS),
     "turnaround_ms": rules.integer(0, _MOST_MS),
+    "jitter_ms": rules.integer(0, _MOST_MS),
     "port": rules.text(),
     "station": rules.tables(True),
     "fault": rules.tables(),
+    "foreign": rules.tables(),
 }
 _STATION_RULES = {
     "station": rules.integer(1, 247, True),
@@ -89,6 +81,8 @@ _STATION_RULES = {
     "profile": rules.text(True),
     "follows": rules.text(),
     "turnaround_ms": rules.integer(0, _MOST_MS),
+    "jitter_ms": rules.integer(0, _MOST_MS),
+    "twin": rules.choice((True,)),
     "functions": rules.Rule(
         lambda v: isinstance(v, list) and v in ([3], [4], [3, 4]), "[3], [4] or [3, 4]"
     ),
@@ -97,19 +91,6 @@ _STATION_RULES = {
         lambda v: isinstance(v, list) and all(_is_register(word) for word in v),
         "a table of point = [registers from 0 to 65535]",
     ),
-}
-_FAULT_RULES = {
-    "station": rules.integer(1, 247),
-    "silent": rules.choice((True,)),
-    "exception": rules.integer(1, 255),
-    "crc": rules.choice((True,)),
-    "garbage": rules.choice(("before", "instead")),
-    "truncate": rules.integer(1, 255),
-    "late_ms": rules.integer(1, _MOST_MS),
-    "every": rules.integer(1, _MOST_S),
-    "probability": rules.number(0, 1),
-    "from_s": rules.number(0, _MOST_S),
-    "to_s": rules.number(0, _MOST_S),
 }
 
 
@@ -143,18 +124,15 @@ def read_scenario(path: Path) -> Scenario:
 
 def _read_bus(row: dict[str, Any], source: Source, directory: Path) -> BusSpec:
     check_table(row, _BUS_RULES, source)
-    turnaround_ms = row.get("turnaround_ms", _DEFAULT_TURNAROUND_MS)
-    stations: list[StationSpec] = []
-    for index, entry in enumerate(row["station"]):
-        inside = source.inside(f"station[{index}]")
-        station = _read_station(entry, inside, directory, turnaround_ms)
-        if any(station.station == other.station for other in stations):
-            raise inside.twice("station", station.station)
-        stations.append(station)
+    stations = _read_stations(row, source, directory)
     numbers = {station.station for station in stations}
     faults = tuple(
-        _read_fault(entry, source.inside(f"fault[{index}]"), numbers)
+        read_fault(entry, source.inside(f"fault[{index}]"), numbers, row.get("port"))
         for index, entry in enumerate(row.get("fault", ()))
+    )
+    foreign = tuple(
+        read_foreign(entry, source.inside(f"foreign[{index}]"))
+        for index, entry in enumerate(row.get("foreign", ()))
     )
     return BusSpec(
         row["name"],
@@ -163,15 +141,36 @@ def _read_bus(row: dict[str, Any], source: Source, directory: Path) -> BusSpec:
         row.get("port"),
         tuple(stations),
         faults,
+        foreign,
     )
 
 
+def _read_stations(row: dict[str, Any], source: Source, directory: Path) -> list[StationSpec]:
+    """The stations of a bus; a twin stands after the one whose number it shares."""
+    habits: dict[str, int] = {
+        name: row[name] for name in ("turnaround_ms", "jitter_ms") if name in row
+    }
+    stations: list[StationSpec] = []
+    for index, entry in enumerate(row["station"]):
+        inside = source.inside(f"station[{index}]")
+        station = _read_station(entry, inside, directory, habits)
+        is_known = any(station.station == other.station for other in stations)
+        if is_known and not station.is_twin:
+            raise inside.twice("station", station.station)
+        if station.is_twin and not is_known:
+            raise inside.refuse("twin", "true", "a station above with the same number")
+        stations.append(station)
+    return stations
+
+
 def _read_station(
-    row: dict[str, Any], source: Source, directory: Path, turnaround_ms: int
+    row: dict[str, Any], source: Source, directory: Path, habits: dict[str, int]
 ) -> StationSpec:
+    """One station; `habits`: what the bus says of all."""
     check_table(row, _STATION_RULES, source)
     profile = _read_profile(row["profile"], source, directory)
     functions = row.get("functions")
+    habits = {**habits, **row}
     return StationSpec(
         station=row["station"],
         name=row["name"],
@@ -179,7 +178,9 @@ def _read_station(
         sources=_read_sources(row, source, profile),
         raw=_read_raw(row.get("raw", {}), source.inside("raw"), profile),
         functions=None if functions is None else tuple(functions),
-        turnaround_ms=row.get("turnaround_ms", turnaround_ms),
+        turnaround_ms=habits.get("turnaround_ms", _DEFAULT_TURNAROUND_MS),
+        jitter_ms=habits.get("jitter_ms", 0),
+        is_twin="twin" in row,
     )
 
 
@@ -233,28 +234,3 @@ def _read_raw(
         if len(words) != widths[name]:
             raise source.refuse(name, f"{len(words)} registers", f"{widths[name]} registers")
     return {name: tuple(words) for name, words in table.items()}
-
-
-def _read_fault(row: dict[str, Any], source: Source, stations: set[int]) -> Fault:
-    check_table(row, _FAULT_RULES, source)
-    kinds = [kind for kind in KINDS if kind in row]
-    if len(kinds) != 1:
-        found = " and ".join(kinds) or "none"
-        raise source.refuse("fault", found, "exactly one of " + ", ".join(KINDS))
-    if "every" in row and "probability" in row:
-        raise source.refuse("probability", row["probability"], "either every or probability")
-    if "station" in row and row["station"] not in stations:
-        raise source.unknown("station", str(row["station"]), map(str, stations))
-    begin, end = row.get("from_s", 0), row.get("to_s")
-    if end is not None and end <= begin:
-        raise source.refuse("to_s", end, f"more than from_s, {begin}")
-    probability = row.get("probability")
-    return Fault(
-        station=row.get("station"),
-        kind=kinds[0],
-        value=row[kinds[0]],
-        every=row.get("every"),
-        probability=None if probability is None else Fraction(probability),
-        from_s=Fraction(begin),
-        to_s=None if end is None else Fraction(end),
-    )

@@ -24,6 +24,10 @@ class Timing(NamedTuple):
         return characters * self.character_s + 2 * self.silence_s + turnaround_s
 
 
+#: For tools that want speed rather than the wire's time.
+UNPACED = Timing(0.0, 0.0)
+
+
 def bits_per_character(line_format: str) -> int:
     """Start bit, data bits, parity bit if any, stop bits of e.g. "8N1"."""
     parity = 0 if line_format[1] == "N" else 1
