@@ -195,7 +195,13 @@ def test_the_golden_batch_is_read_by_the_text_of_the_contract():
 
 def test_every_kind_of_a_running_gateway_and_both_clock_runs_are_in_the_example():
     rows = [row["fields"] for row in read_golden()["records"]]
-    assert {row[0] for row in rows} == {Kind.TABLE, Kind.POLL, Kind.INTERVAL, Kind.EVENT, Kind.CLOCK}
+    assert {row[0] for row in rows} == {
+        Kind.TABLE,
+        Kind.POLL,
+        Kind.INTERVAL,
+        Kind.EVENT,
+        Kind.CLOCK,
+    }
     assert {row[5] for row in rows} == {1, 2}
 
 
@@ -237,21 +243,48 @@ def test_the_digest_of_a_factor_set_is_what_the_contract_says():
     assert {factor.set_digest for factor in parse_factors(document, "")} == {digest}
 
 
+#: type -> registers it takes.
+SPANS = {"u32": 2, "i32": 2, "f32": 2, "bcd32": 2, "u64": 4, "i64": 4, "f64": 4}
+
+
 def test_the_digest_of_a_profile_is_what_the_contract_says():
     for path in sorted(PROFILES.glob("*.toml")):
         document = tomllib.loads(path.read_text("utf-8"))
         sentinels = document.get("sentinels", {})
-        points = []
-        for row in document["points"]:
-            function = row.get("function", document["function"])
-            numbers = [_decimal(row["scale"]), _decimal(row.get("offset", "0"))]
-            point = [row["name"], function, row["address"], row["type"], *numbers, row["unit"]]
-            points.append([*point, row["places"], row["class"], row.get("evidence", False)])
+        rows = [row for row in document["points"] if row["class"] != "identity"]
+        points = [point_meaning(row, document["function"]) for row in rows]
         points.sort(key=lambda point: (point[1], point[2], point[0]))
         meaning = [document["id"], document["word_order"], document["byte_order"]]
         meaning += [[[kind, sorted(sentinels[kind])] for kind in sorted(sentinels)], points]
         digest = hashlib.sha256(msgpack.packb(meaning)).digest()
         assert parse_profile(document).digest == digest, path
+
+
+def point_meaning(row: dict[str, Any], function: int) -> list[Any]:
+    terms = [[t["address"], t["type"], _decimal(t["scale"])] for t in row.get("terms", [row])]
+    ends = [address + SPANS.get(kind, 1) for address, kind, _ in terms]
+    register = row.get("scale_register")
+    exponent = [register["address"], register["type"]] if register else None
+    starts = [term[0] for term in terms] + ([exponent[0]] if exponent else [])
+    ends += [exponent[0] + 1] if exponent else []
+    only = terms[0][1:] if len(terms) == 1 else ["terms", [1, 0]]
+    rollover = row.get("rollover")
+    return [
+        row["name"],
+        row.get("function", function),
+        min(starts),
+        max(ends) - min(starts),
+        *only,
+        _decimal(row.get("offset", "0")),
+        row["unit"],
+        row["places"],
+        row["class"],
+        row.get("evidence", False),
+        terms,
+        exponent,
+        sorted(row.get("sentinels", [])),
+        None if rollover is None else int(Decimal(rollover).scaleb(row["places"])),
+    ]
 
 
 def _decimal(text: str) -> list[int]:
