@@ -15,7 +15,7 @@ import serial
 
 from edge.core.bus.rtu import encode_read
 from edge.core.errors import BusError
-from edge.ports.linux.serial_link import NOISE_LIMIT_S
+from edge.ports.linux.serial_line import NOISE_LIMIT_S
 from hil_tests.emulator.frame import encode_reply
 from hil_tests.emulator.ledger import read_unanswered
 from hil_tests.link_master import BAUD, ONE, TWO, WORDS, Master, Read, bus, master

@@ -17,7 +17,7 @@ from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from edge.core.errors import BusError, DeviceError
-from edge.ports.linux.serial_link import Line
+from edge.ports.linux.serial_line import Line
 from hil_tests.link_master import Master, master
 from tests.contract.brokers import wait_until
 

@@ -21,10 +21,9 @@ from edge.core.bus.budget import (
     slowest_baud,
     stretch_permille,
 )
-from edge.core.bus.plan import Block, Timing, line_timing, plan_blocks
+from edge.core.bus.plan import Block, Timing, character_bits, line_timing, plan_blocks
 from edge.core.bus.schedule import DEAD_SHARE_PPM
 from edge.core.errors import TallyError
-from edge.ports.linux.serial_link import character_bits
 
 
 def plan(

@@ -56,6 +56,7 @@ class Gateway:
         self.stopping = False
         self._clock_due_ms = 0
         self._remember_due_ms = REMEMBER_MS
+        self._noted: dict[tuple[str, str], int] = {}
 
     def start(
         self, definitions: list[list[object]], ancestors: dict[int, list[int]], now_ms: int
@@ -105,6 +106,7 @@ class Gateway:
                 if poll is None:
                     break
                 self._record(poll, now_ms)
+            self._note_findings(poller, now_ms)
         self._close_interval(now_ms)
         idle = self.idle
         if now_ms >= self._remember_due_ms or (self.stopping and idle):
@@ -136,6 +138,16 @@ class Gateway:
         if poll.taught:
             self._remember(self.stations[poll.device], now_ms)
         self._watch(poll, now_ms)
+
+    def _note_findings(self, poller: Poller, now_ms: int) -> None:
+        """What the line noticed becomes an event, each kind once in a while."""
+        for finding in poller.link.findings():
+            key = (poller.bus.name, finding.code)
+            if now_ms >= self._noted.get(key, 0):
+                self._noted[key] = now_ms + REMEMBER_MS
+                fields = dict(finding.fields)
+                fields["bus"] = poller.bus.name
+                self.recorder.event(finding.code, fields, now_ms)
 
     def _remember(self, station: Station, now_ms: int) -> None:
         """Record what a station has taught, for the next start."""

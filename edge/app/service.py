@@ -22,6 +22,7 @@ from edge.app.recorder import Recorder
 from edge.app.station import plan_station
 from edge.app.status import status_of
 from edge.app.uploader import Uploader
+from edge.core.bus.plan import character_bits
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.streams import KINDS
 from edge.core.errors import ConfigError, DataError
@@ -31,7 +32,7 @@ from edge.core.schema import check_document
 from edge.ports.contracts import Uplink
 from edge.ports.linux import files
 from edge.ports.linux.clock import LinuxClock
-from edge.ports.linux.serial_link import SerialLink, character_bits
+from edge.ports.linux.serial_link import SerialLink
 from edge.ports.linux.sqlite_store import SqliteStore
 from edge.ports.linux.tcp import TcpStream
 from edge.ports.mqtt_uplink import MQTTUplink

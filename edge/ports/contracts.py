@@ -7,6 +7,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.core.errors import BusError
+
 
 class Stream:
     """A byte stream to one server, over TCP or over TLS on TCP; one connection at a time.
@@ -151,6 +153,12 @@ class Link:
     def distrust(self) -> None:
         """The last reply did not answer its request: keep the line quiet as after a timeout."""
         raise NotImplementedError
+
+    def findings(self) -> "list[BusError]":
+        """What was noticed on the line since the last call, each named by its code: "bus.echo",
+        "bus.late", "bus.two_answers", "bus.foreign_master". None of it has harmed a reading.
+        """
+        return []
 
     def close(self) -> None:
         """Let go of the port; waits for a running transaction, at most its own timeouts."""

@@ -19,6 +19,11 @@ Block = namedtuple("Block", ("function", "address", "count", "points"))
 Timing = namedtuple("Timing", ("character_us", "silence_us", "turnaround_us"))
 
 
+def character_bits(serial_format: str) -> int:
+    """Bits on the wire per character of a format such as "8E1", start bit included."""
+    return 1 + int(serial_format[0]) + (serial_format[1] != "N") + int(serial_format[2])
+
+
 def line_timing(baud: int, bits: int, turnaround_us: int = 5000) -> Timing:
     """Timing of a serial line.
 

@@ -6,7 +6,7 @@ too, because its CRC and address could not come from anything else. Nothing here
 
 from collections import namedtuple
 
-from edge.core.bus.plan import line_timing
+from edge.core.bus.plan import character_bits, line_timing
 from edge.core.bus.rtu import READ_HOLDING, encode_read
 from edge.core.bus.sniff import find_frame
 from edge.core.bus.trace import REPLY
@@ -85,11 +85,6 @@ def plan_scan(
     return tuple(
         [Stretch(baud, form, tuple(group)) for group in passes for baud, form in settings]
     )
-
-
-def character_bits(serial_format: str) -> int:
-    """Bits on the wire per character of a format such as "8E1", start bit included."""
-    return 1 + int(serial_format[0]) + (serial_format[1] != "N") + int(serial_format[2])
 
 
 def stretch_us(stretch: Stretch, wait_ms: int) -> int:

@@ -16,8 +16,7 @@ from typing import NamedTuple
 import serial
 
 from edge.core.bus import device_id, rtu, rtu_write
-from edge.core.bus.plan import line_timing
-from edge.core.bus.presence import character_bits
+from edge.core.bus.plan import character_bits, line_timing
 from edge.core.errors import BusError
 from edge.ports.contracts import Link
 
