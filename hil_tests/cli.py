@@ -14,10 +14,13 @@ import typer
 
 from edge.core.errors import UsageError
 from hil_tests.emulator.emulator import Emulator
+from hil_tests.emulator.replay import Replay
 from hil_tests.emulator.scenario import FACTORY_DAY, read_scenario
+from hil_tests.emulator.summary import describe_lines
 
 _CHECK_S = 0.5
 _MOST_SPEED = 3600
+_LEAST_BAUD, _MOST_BAUD = 300, 921_600
 
 
 def emulate(
@@ -36,11 +39,26 @@ def emulate(
     strict: Annotated[
         bool, typer.Option("--strict", help="ignore requests that break the silence")
     ] = False,
+    unpaced: Annotated[
+        bool, typer.Option("--unpaced", help="every byte at once: for tools that want speed")
+    ] = False,
+    replay: Annotated[
+        Path | None, typer.Option(help="answer from this trace instead of a scenario")
+    ] = None,
+    baud: Annotated[
+        int | None, typer.Option(help="of the replay, if not that of the trace")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> int:
     """Play a factory's meters on an emulated RS-485 bus, with the wire's timing."""
     start_s = parse_start(start)
-    emulator = Emulator(read_scenario(scenario), ledger, link_dir, speed, start_s, strict)
+    _check_fit(strict, unpaced, replay, baud)
+    emulator: Emulator | Replay
+    if replay is not None:
+        emulator = Replay(replay, baud, ledger, link_dir, strict, not unpaced)
+    else:
+        factory = read_scenario(scenario)
+        emulator = Emulator(factory, ledger, link_dir, speed, start_s, strict, not unpaced)
     with _stop_signals() as stopped_fd:
         with emulator:
             for bus, port in emulator.ports.items():
@@ -61,6 +79,17 @@ def parse_start(text: str) -> int:
     return int(hours) * 3600 + int(minutes) * 60
 
 
+def _check_fit(strict: bool, unpaced: bool, replay: Path | None, baud: int | None) -> None:
+    """UsageError usage.value for options that contradict each other."""
+    if strict and unpaced:
+        raise UsageError(
+            "usage.value", option="--strict", found="with --unpaced", expected="one of the two"
+        )
+    if baud is not None and (replay is None or not _LEAST_BAUD <= baud <= _MOST_BAUD):
+        expected = f"{_LEAST_BAUD} to {_MOST_BAUD}, with --replay"
+        raise UsageError("usage.value", option="--baud", found=baud, expected=expected)
+
+
 @contextmanager
 def _stop_signals() -> Iterator[int]:
     """A descriptor that becomes readable on SIGTERM or SIGINT."""
@@ -76,7 +105,7 @@ def _stop_signals() -> Iterator[int]:
         os.close(write_fd)
 
 
-def _wait(emulator: Emulator, stopped_fd: int, seconds: float | None) -> None:
+def _wait(emulator: Emulator | Replay, stopped_fd: int, seconds: float | None) -> None:
     end_s = float("inf") if seconds is None else time.monotonic() + seconds
     while (left_s := end_s - time.monotonic()) > 0:
         if select.select([stopped_fd], [], [], min(left_s, _CHECK_S))[0]:
@@ -84,15 +113,10 @@ def _wait(emulator: Emulator, stopped_fd: int, seconds: float | None) -> None:
         emulator.check()
 
 
-def _report(emulator: Emulator, json: bool) -> None:
+def _report(emulator: Emulator | Replay, json: bool) -> None:
     for bus, counts in emulator.summary().items():
-        lines = [f"{bus}:"]
-        for station, outcomes in counts["stations"].items():
-            served = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
-            lines.append(f"  station {station}: {served}")
-        for reason, number in counts["unanswered"].items():
-            lines.append(f"  unanswered, {reason}: {number}")
-        _say(json, {"event": "summary", "bus": bus, **counts}, "\n".join(lines))
+        lines = "\n".join(describe_lines(bus, counts))
+        _say(json, {"event": "summary", "bus": bus, **counts}, lines)
 
 
 def _say(json: bool, fact: dict[str, object], line: str) -> None:

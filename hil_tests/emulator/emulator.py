@@ -11,7 +11,8 @@ from hil_tests.emulator.line import Line
 from hil_tests.emulator.port import PtyPort, SerialPort
 from hil_tests.emulator.responder import BusResponder, FactoryView
 from hil_tests.emulator.scenario import BusSpec, Scenario
-from hil_tests.emulator.timing import UNPACED, Timing, plan_timing
+from hil_tests.emulator.summary import summarise
+from hil_tests.emulator.timing import UNPACED, plan_timing
 
 #: A pause inside a request that makes it two (serial line guide V1.02, 2.5.1.1): a strict station
 #: discards the frame after 1.5 characters, any station ends it after 3.5.
@@ -47,7 +48,6 @@ class Emulator:
         self._view = FactoryView(scenario.seed, start_s, speed)
         self._strict = strict
         self._is_paced = is_paced
-        self._timings: dict[str, Timing] = {}
         self._ledger: Ledger | None = None
         self._responders: dict[str, BusResponder] = {}
         self._lines: dict[str, Line] = {}
@@ -79,7 +79,6 @@ class Emulator:
             STRICT_GAP_CHARACTERS if self._strict else GAP_CHARACTERS,
             self._ledger,
         )
-        self._timings[bus.name] = timing
         self._responders[bus.name] = responder
         self._lines[bus.name] = Line(port, timing, responder, self._strict)
         self.ports[bus.name] = port.name
@@ -111,34 +110,10 @@ class Emulator:
                 raise BusError("bus.port", port=self.ports[name], reason=str(line.failure))
 
     def summary(self) -> dict[str, dict[str, Any]]:
-        """What each bus did.
-
-        stations: replies and spoilt replies by station; unanswered: by reason; incidents: by
-        name; silence: how the master keeps the 3.5 characters before its requests.
-        """
-        result: dict[str, dict[str, Any]] = {}
-        for name, responder in self._responders.items():
-            bus: dict[str, Any] = {"stations": {}, "unanswered": {}, "incidents": {}}
-            for key, number in sorted(dict(responder.counts).items(), key=str):
-                if key[0] == "reply":
-                    station = bus["stations"].setdefault(str(key[1]), {})
-                    station[key[2] or "clean"] = number
-                else:
-                    table = "unanswered" if key[0] == "unanswered" else "incidents"
-                    bus[table][key[1]] = number
-            bus["silence"] = self._describe_silence(name)
-            result[name] = bus
-        return result
-
-    def _describe_silence(self, name: str) -> dict[str, Any]:
-        silences = self._lines[name].silences
-        shortest_s = silences.shortest_s
+        """What each bus did; see emulator.summary."""
         return {
-            "strict": self._strict,
-            "requests": silences.requests,
-            "early": silences.early,
-            "shortest_us": None if shortest_s is None else round(shortest_s * 1e6),
-            "needed_us": round(self._timings[name].silence_s * 1e6),
+            name: summarise(responder.counts, self._lines[name])
+            for name, responder in self._responders.items()
         }
 
     def _facts(self, scenario: Scenario, start_s: int, speed: int) -> dict[str, str]:

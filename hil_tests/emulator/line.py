@@ -71,9 +71,9 @@ class Line:
         strict: bool = False,
     ) -> None:
         self._port = port
-        self._timing = timing
+        self.timing = timing
         self._responder = responder
-        self._strict = strict
+        self.strict = strict
         self._wire = Wire(timing.character_s)
         self._pause_s = port.pause_s if timing.character_s > 0 else _UNPACED_PAUSE_S
         self._frame = bytearray()
@@ -135,7 +135,7 @@ class Line:
         """Take bytes that a pty delivers at once, or that hardware has already timed."""
         if not data:
             return
-        duration_s = len(data) * self._timing.character_s
+        duration_s = len(data) * self.timing.character_s
         begin_s = now_s if self._port.paced else now_s - duration_s
         if not self._frame:
             self._begin_frame(data[0], begin_s)
@@ -150,7 +150,7 @@ class Line:
 
     def _begin_frame(self, station: int, begin_s: float) -> None:
         silence_s = begin_s - self._wire.busy_until_s
-        self._is_early = silence_s < self._timing.silence_s
+        self._is_early = silence_s < self.timing.silence_s
         self.silences.requests += 1
         self.silences.early += self._is_early
         shortest_s = self.silences.shortest_s
@@ -168,7 +168,7 @@ class Line:
         length = request_length(bytes(self._frame))
         complete = length is not None and len(self._frame) >= length
         pause_s = 0.0 if complete else self._pause_s
-        return self._wire.busy_until_s + max(self._timing.silence_s, pause_s)
+        return self._wire.busy_until_s + max(self.timing.silence_s, pause_s)
 
     def _finish_frame(self, now_s: float) -> None:
         if not self._frame or now_s < self._frame_end_s():
@@ -179,7 +179,7 @@ class Line:
         if self._wire.take_spoilt():
             self._responder.ignore(frame, COLLISION)
             return
-        if self._strict and self._is_early:
+        if self.strict and self._is_early:
             self._responder.ignore(frame, "early")
             return
         for sending in self._responder.answer(frame, end_s):
