@@ -1,0 +1,304 @@
+"""`carbontally read`: one station's values by its profile, or raw registers in every reading.
+
+Without a profile the registers are decoded on trial: every type and order, the plausible one
+first, and why.
+"""
+
+from fractions import Fraction
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from edge.app import cli_bus
+from edge.app.cli_bus import (
+    BaudOption,
+    FormatOption,
+    JsonOption,
+    PortArgument,
+    StationArgument,
+    TimeoutOption,
+    say,
+)
+from edge.app.cli_bus_identify import read_sunspec_models, walk_sunspec
+from edge.app.line_session import LineSession
+from edge.core.bus.labels import format_label, parse_label
+from edge.core.bus.plan import character_bits, line_timing, plan_blocks
+from edge.core.bus.points import Point
+from edge.core.bus.profile import Profile, parse_profile
+from edge.core.bus.rtu import READ_HOLDING
+from edge.core.bus.sunspec import plan_profile
+from edge.core.bus.trial import KINDS, Trial, rank
+from edge.core.errors import DataError, DeviceError, ProfileError, UsageError
+from edge.core.errors.table import printable
+from edge.core.numbers.quality import Quality
+from edge.core.numbers.words import WIDTHS
+from edge.ports.linux import files
+
+SUNSPEC = "sunspec"
+
+#: (function, address) -> register or bit
+Registers = dict[tuple[int, int], int]
+
+REASONS = {
+    "voltage": "mains voltage",
+    "frequency": "mains frequency",
+    "power_factor": "a power factor",
+    "power": "voltage x current x power factor gives the power",
+    "ordinary": "of ordinary size",
+    "round": "a round number",
+    "small": "a small integer",
+    "counter": "a counter's size",
+    "large": "large",
+    "tiny": "tiny",
+    "negative": "slightly negative",
+    "decimal": "decimal digits only",
+    "text": "printable text",
+    "zeros": "all zero: any type",
+    "denormal": "a denormal float",
+    "absurd": "absurdly large or small",
+    "not_a_number": "not a number",
+    "not_decimal": "no decimal digits",
+    "": "nothing speaks for it",
+}
+_SHOWN = 8
+
+
+def read(
+    port: PortArgument,
+    station: StationArgument,
+    profile: Annotated[
+        str | None, typer.Option("--profile", "-p", help="profile name, or sunspec")
+    ] = None,
+    address: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="wire address, from 0")
+    ] = None,
+    label_address: Annotated[
+        str | None, typer.Option(help="register as manuals print it, such as 40001")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=125, help="registers")] = 2,
+    function: Annotated[
+        int, typer.Option(min=3, max=4, help="3 holding, 4 input registers")
+    ] = READ_HOLDING,
+    type: Annotated[str | None, typer.Option("--type", help="only this type")] = None,
+    baud: BaudOption = 9600,
+    format: FormatOption = "8N1",
+    timeout_ms: TimeoutOption = 500,
+    json: JsonOption = False,
+) -> int:
+    """Read a station once: by profile, or raw with every reading of the registers."""
+    place = _parse_place(profile, address, label_address, function)
+    kinds = KINDS if type is None else (_parse_kind(type, count),)
+    if place is not None and place[1] + count > 65536:
+        raise DataError("data.range", what="address", value=place[1] + count - 1)
+    meaning = None
+    if profile is not None and profile != SUNSPEC:
+        meaning = parse_profile(files.read_profile(profile, "command line", "--profile"))
+    with cli_bus.open_session(port, baud, format, timeout_ms) as session:
+        if place is not None:
+            registers = session.read(station, place[0], place[1], count)
+            _show_trials(registers, station, place, kinds, json)
+            return 0
+        if meaning is None:
+            meaning = find_sunspec(session, station)
+        return _show_points(
+            session, station, meaning, line_timing(baud, character_bits(format)), json
+        )
+
+
+def _parse_place(
+    profile: str | None, address: int | None, label: str | None, function: int
+) -> tuple[int, int] | None:
+    """(function, wire address) to read raw, or None for a read by profile."""
+    given = [option for option in (profile, address, label) if option is not None]
+    if len(given) != 1:
+        raise UsageError(
+            "usage.value",
+            option="read",
+            found=f"{len(given)} of them",
+            expected="one of --profile, --address, --label-address",
+        )
+    if label is not None:
+        return parse_label(label)
+    return None if address is None else (function, address)
+
+
+def _parse_kind(kind: str, count: int) -> str:
+    if kind not in WIDTHS or kind not in KINDS or count % WIDTHS[kind]:
+        fitting = [name for name in KINDS if count % WIDTHS[name] == 0]
+        raise UsageError(
+            "usage.value",
+            option="--type",
+            found=kind,
+            expected=f"for {count} registers one of " + ", ".join(fitting),
+        )
+    return kind
+
+
+def find_sunspec(session: LineSession, station: int) -> Profile:
+    """The profile that a SunSpec station describes itself.
+
+    Raises ProfileError "config.profile" when there is no marker, or no model that is known.
+    """
+
+    def ask(function: int, address: int, count: int) -> tuple[int, ...] | None:
+        try:
+            return session.read(station, function, address, count)
+        except DeviceError:
+            return None
+
+    walk = walk_sunspec(ask)
+    if walk.state == "none":
+        reason = f"station {station} has no SunSpec marker at 40000, 0 or 50000"
+        raise ProfileError("config.profile", profile=SUNSPEC, reason=reason)
+    found = plan_profile(walk.models, read_sunspec_models())
+    if found is None:
+        numbers = ", ".join(str(model.number) for model in walk.models)
+        reason = f"none of the models of station {station} is known: {numbers}"
+        raise ProfileError("config.profile", profile=SUNSPEC, reason=reason)
+    return found
+
+
+def read_profile_registers(
+    session: LineSession, station: int, profile: Profile, timing: Any
+) -> Registers:
+    """Every register the profile's points need; those that the station refuses are missing.
+
+    A merged block that is refused is read again point by point.
+    """
+    registers: Registers = {}
+    for block in plan_blocks(profile.points, profile, timing):
+        pieces = [(block.address, block.count)]
+        if not _take(session, station, block.function, pieces, registers):
+            each = [(point.address, point.span) for point in block.points]
+            _take(session, station, block.function, each, registers)
+    return registers
+
+
+def _take(
+    session: LineSession,
+    station: int,
+    function: int,
+    pieces: list[tuple[int, int]],
+    registers: Registers,
+) -> bool:
+    """Read each (address, count); False if the station refused one."""
+    taken = True
+    for address, count in pieces:
+        try:
+            values = session.read(station, function, address, count)
+        except DeviceError:
+            taken = False
+            continue
+        registers.update({(function, address + i): value for i, value in enumerate(values)})
+    return taken
+
+
+def decode_point(
+    profile: Profile, point: Point, registers: Registers
+) -> tuple[int | None, int, tuple[int, ...]]:
+    """(mantissa, quality, raw registers) of one point."""
+    keys = [(point.function, point.address + i) for i in range(point.span)]
+    if any(key not in registers for key in keys):
+        return None, Quality.EXCEPTION, ()
+    raw = tuple(registers[key] for key in keys)
+    mantissa, quality = profile.decode(point, raw)
+    return mantissa, quality, raw
+
+
+def _show_points(
+    session: LineSession, station: int, profile: Profile, timing: Any, json: bool
+) -> int:
+    session.gap_ms = profile.gap_ms
+    registers = read_profile_registers(session, station, profile, timing)
+    table = Table("point", "value", "unit", "quality", "address", "registers", box=None)
+    good = 0
+    for point in profile.points:
+        mantissa, quality, raw = decode_point(profile, point, registers)
+        good += quality == Quality.GOOD
+        value = cli_bus.show_value(mantissa, point.places)
+        fact = {
+            "event": "reading",
+            "station": station,
+            "point": point.name,
+            "value": None if mantissa is None else value,
+            "unit": point.unit,
+            "quality": cli_bus.quality_name(quality),
+            "function": point.function,
+            "address": point.address,
+            "registers": list(raw),
+        }
+        words = " ".join(f"{word:04X}" for word in raw[:8])
+        where = f"{point.function}/{point.address}"
+        say(json, fact, "")
+        table.add_row(point.name, value, point.unit, str(fact["quality"]), where, words)
+    if not json:
+        cli_bus.console().print(table)
+    return 0 if good else 65
+
+
+def _show_trials(
+    registers: tuple[int, ...],
+    station: int,
+    place: tuple[int, int],
+    kinds: tuple[str, ...],
+    json: bool,
+) -> None:
+    """The raw registers, then every reading of them, the plausible ones first."""
+    function, address = place
+    label = format_label(function, address)
+    head = {
+        "event": "registers",
+        "station": station,
+        "function": function,
+        "address": address,
+        "label_address": label,
+        "registers": list(registers),
+    }
+    words = " ".join(f"{register:04X}" for register in registers)
+    kind = "holding" if function == READ_HOLDING else "input"
+    text = (
+        f"station {station}, function {function}: wire address {address} is {kind} register "
+        f"{label} in a manual that counts from 1 (wire = label - {label[0]}"
+        f"{'0' * (len(label) - 2)}1)\n{words}"
+    )
+    say(json, head, text)
+    table = Table("score", "type", "words", "bytes", "values", "why", box=None)
+    trials = rank(registers, kinds)
+    for trial in trials if json else trials[:_SHOWN]:
+        values = list(map(show_ratio, trial.values)) or [printable(trial.text)]
+        say(json, {"event": "trial", **_fact(trial, values)}, "")
+        shown = "  ".join(values[:6]) + (" ..." if len(values) > 6 else "")
+        also = "".join(f" = {kind}" for kind, _, _ in trial.also[:3] if kind != trial.kind)
+        table.add_row(
+            str(trial.score),
+            trial.kind + also,
+            trial.word_order,
+            trial.byte_order,
+            shown,
+            REASONS[trial.reason],
+        )
+    if not json:
+        cli_bus.console().print(table)
+
+
+def _fact(trial: Trial, values: list[str]) -> dict[str, Any]:
+    return {
+        "score": trial.score,
+        "type": trial.kind,
+        "word_order": trial.word_order,
+        "byte_order": trial.byte_order,
+        "reason": trial.reason,
+        "values": values,
+        "also": [list(reading) for reading in trial.also],
+    }
+
+
+def show_ratio(ratio: tuple[int, int] | None) -> str:
+    """An exact ratio for people: integers whole, others to seven significant digits."""
+    if ratio is None:
+        return "-"
+    value = Fraction(*ratio)
+    if value.denominator == 1 and abs(value) < 10**12:
+        return str(value.numerator)
+    return f"{float(value):.7g}"
