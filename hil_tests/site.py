@@ -119,10 +119,17 @@ class Site:
         arguments = ["run", "-c", str(self.config), "--json"]
         return Command(arguments, self.folder / "gateway.log")
 
-    def run_receiver(self, *options: str) -> Command:
+    def run_receiver(self, *options: str, is_awaited: bool = True) -> Command:
+        """is_awaited: return only once it has subscribed.
+
+        What is published before anyone has subscribed is sent again, but only after a while.
+        """
         arguments = ["receive", "--broker", self.broker, "--store", f"sqlite:///{self.cloud}"]
         arguments += ["--keys", str(self.keys), "--json", *options]
-        return Command(arguments, self.folder / "receiver.log")
+        receiver = Command(arguments, self.folder / "receiver.log")
+        if is_awaited:
+            receiver.wait_for(lambda e: e["event"] == "ready", "the receiver has subscribed")
+        return receiver
 
 
 def write_secret(path: Path, text: str) -> None:

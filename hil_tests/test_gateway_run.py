@@ -5,25 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from hil_tests.intervals import check_telescoping, table_parts
 from hil_tests.processes import Event, stations_of
 from hil_tests.site import FACTORY, KEY, STREAMS, Site, write_secret
-from hil_tests.witness import Entry, judge_cloud, read_cloud, read_journal
+from hil_tests.witness import judge_cloud, read_cloud, read_journal
 from tests.contract.brokers import free_port, mosquitto, wait_until
 
 pytestmark = pytest.mark.system
 
 STOP_S = 5.0
-
-
-def is_ready(event: Event) -> bool:
-    return bool(event["event"] == "ready")
-
-
-TABLE, INTERVAL = 0, 2
 
 
 @dataclass
@@ -44,8 +37,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     with mosquitto(folder) as broker:
         site = Site(folder, broker.port)
         with site.emulator(strict=True), site.run_receiver() as receiver:
-            # What is published before anyone has subscribed is sent again, but only after a while.
-            receiver.wait_for(is_ready, "the receiver has subscribed")
             with site.run_gateway() as gateway:
                 gateway.wait_status(lambda e: e["account"]["intervals"] >= 3, "three intervals")
                 exit_status, stop_s = gateway.stop()
@@ -122,36 +113,11 @@ def test_the_cloud_has_what_was_on_the_wire_and_nothing_else(run: Run) -> None:
     assert findings.good > 500
 
 
-def table_parts(entries: list[Entry]) -> list[Any]:
-    return [part for entry in entries if entry.kind == TABLE for part in entry.body]
-
-
-def intervals(entries: list[Entry]) -> tuple[list[Any], dict[int, Any]]:
-    """Interval bodies in order, and number -> [name, kind, scope, unit, up, down, ...]."""
-    streams = {part[1]: part[2:] for part in table_parts(entries) if part[0] == 3}
-    return [entry.body for entry in entries if entry.kind == INTERVAL], streams
-
-
-def check_telescoping(entries: list[Entry]) -> int:
-    """Each interval begins where the one before ended, in time and in every count."""
-    bodies, streams = intervals(entries)
-    assert [streams[number][0] for number in sorted(streams)] == [s["name"] for s in STREAMS]
-    for before, body in zip(bodies, bodies[1:], strict=False):
-        assert body[0] == before[1] < body[1]
-        scope2 = 0
-        for start, entry in zip(before[2], body[2], strict=True):
-            number, cumulative, _, _, emission = entry[:5]
-            kind, up, down = streams[number][1], streams[number][4], streams[number][5]
-            exact = round(Fraction(cumulative * up, down)) - round(Fraction(start[1] * up, down))
-            assert start[0] == number
-            assert emission == (-exact if kind == "grid_export" else exact)
-            scope2 += emission
-        assert body[3][1] == scope2
-    return len(bodies)
-
-
 def test_intervals_telescope(run: Run) -> None:
-    assert check_telescoping(read_journal(run.site.journal).entries) >= 3
+    entries = read_journal(run.site.journal).entries
+    assert check_telescoping(entries) >= 3
+    names = [part[2] for part in table_parts(entries) if part[0] == 3]
+    assert names == [stream["name"] for stream in STREAMS]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -171,11 +137,9 @@ def test_without_a_broker_it_stops_in_time_and_a_restart_goes_on(
         assert before.entries[-1].seq == first.events[-1]["journal"]["head_seq"]
         assert before.acked == -1
         port = int(site.broker.rpartition(":")[2])
-        with mosquitto(tmp_path, port), site.run_receiver() as receiver:
-            receiver.wait_for(is_ready, "the receiver has subscribed")
-            with site.run_gateway() as second:
-                second.wait_status(lambda e: e["account"]["intervals"] >= 2, "two intervals")
-                status, stop_s = second.stop()
+        with mosquitto(tmp_path, port), site.run_receiver(), site.run_gateway() as second:
+            second.wait_status(lambda e: e["account"]["intervals"] >= 2, "two intervals")
+            status, stop_s = second.stop()
         assert status == 0
         assert stop_s < STOP_S
     after = read_journal(site.journal)
@@ -187,8 +151,7 @@ def test_without_a_broker_it_stops_in_time_and_a_restart_goes_on(
     assert table_parts(after.entries) == table_parts(before.entries)
     cloud = read_cloud(site.cloud, after.epoch)
     assert [entry.raw for entry in cloud] == [entry.raw for entry in after.entries]
-    bodies, _ = intervals(after.entries)
-    assert all(body[0] == sooner[1] for sooner, body in zip(bodies, bodies[1:], strict=False))
+    assert check_telescoping(after.entries) >= 3
     findings = judge_cloud(site.cloud, site.ledger)
     assert findings.wrong == []
     assert set(findings.unheard.values()) == {0}
