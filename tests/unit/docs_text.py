@@ -1,5 +1,6 @@
 """The Markdown of the documentation, read: blocks, tables, headings, and parts made from code."""
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator
@@ -9,11 +10,13 @@ from typing import Any, NamedTuple
 from edge.__main__ import VERBS
 from edge.core.errors.table import TABLE
 from edge.ports.linux.files import PROFILES
+from hil_tests.emulator.scenario import SCENARIO_DIR
 
 from .source_tree import ROOT
 from .test_docs_golden import GOLDEN, golden_text, write_elements
 
 DOCS = ROOT / "docs"
+SCENARIO = SCENARIO_DIR / "scenario.schema.json"
 PAGES = [*sorted(DOCS.rglob("*.md")), *(ROOT / f"{n}.md" for n in ("README", "CHANGELOG"))]
 REGENERATE = "python -m tests.unit.test_docs"
 
@@ -87,10 +90,10 @@ def _keys(
 
 
 def _resolve(schema: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """What a schema means: its reference, overlaid with what stands beside it."""
     if "$ref" not in schema:
         return schema
-    found: dict[str, Any] = shared[schema["$ref"].rpartition("/")[2]]
-    return found
+    return {**shared[schema["$ref"].rpartition("/")[2]], **schema}
 
 
 # Parts that are made from code, each between `<!-- generated: name -->` and `<!-- end -->`.
@@ -159,6 +162,37 @@ def write_profiles() -> str:
     return "\n".join(lines) + "\n"
 
 
+def write_scenario_keys() -> str:
+    """docs/emulator.md: every key of a scenario, from its schema."""
+    schema = json.loads(SCENARIO.read_text("utf-8"))
+    lines = ["| key | default | values | meaning |", "|---|---|---|---|"]
+    for key, (inside, is_required) in schema_keys(schema).items():
+        default = "-" if is_required else inside.get("default", "none")
+        values = _values(inside, schema["$defs"])
+        lines.append(f"| `{key}` | {default} | {values} | {inside.get('description', '')} |")
+    return "\n".join(lines) + "\n"
+
+
+def _values(schema: dict[str, Any], shared: dict[str, Any]) -> str:
+    """What a key may hold, in words."""
+    schema = _resolve(schema, shared)
+    if "oneOf" in schema:
+        return " or ".join(_values(choice, shared) for choice in schema["oneOf"])
+    if "enum" in schema or "const" in schema:
+        return ", ".join(
+            json.dumps(v).strip('"') for v in schema.get("enum", [schema.get("const")])
+        )
+    if "minimum" in schema and "maximum" in schema:
+        decimals = ", decimals allowed" if schema["type"] == "number" else ""
+        return f"{schema['minimum']} to {schema['maximum']}{decimals}"
+    if schema.get("type") == "array":
+        return "list of " + _values(schema["items"], shared)
+    if schema.get("type") == "object":
+        return "table, values " + _values(schema["additionalProperties"], shared)
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return " or ".join({"string": "text"}.get(kind, kind) for kind in kinds)
+
+
 def write_commands() -> str:
     """README.md: every verb."""
     lines = ["| verb | what it does |", "|---|---|"]
@@ -168,6 +202,7 @@ def write_commands() -> str:
 
 WRITERS: dict[str, Callable[[], str]] = {
     "commands": write_commands,
+    "scenario-keys": write_scenario_keys,
     "errors": write_errors,
     "exit-statuses": write_exit_statuses,
     "profiles": write_profiles,

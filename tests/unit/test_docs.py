@@ -29,6 +29,7 @@ from .docs_text import (
     WRITERS,
     blocks,
     cells,
+    cells_under,
     generated_parts,
     regenerate,
     slugs,
@@ -93,6 +94,12 @@ def test_every_command_line_has_a_verb_and_options_that_its_help_knows():
         options = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
         for word in rest:
             assert not word.startswith("-") or word.partition("=")[0] in options, (page, word)
+
+
+def test_the_options_of_the_emulator_are_those_of_its_help():
+    said = {row[0].strip("`").split()[0] for row in cells_under(DOCS / "emulator.md", "Start it")}
+    text = help_of(sys.executable, "-m", "edge", "emulate", "--help")
+    assert said == set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - {"--help"}
 
 
 @pytest.mark.parametrize("page, name, text", generated_parts(), ids=lambda part: str(part)[-20:])

@@ -27,7 +27,6 @@ from .receiver_journal import GATEWAY, KEY, NOW_MS, TENANT, TOPIC, factory
 from .source_tree import ROOT
 
 RECEIVER = DOCS / "receiver.md"
-LEDGER_TABLES = {"run", "reply", "unanswered"}
 
 
 @pytest.fixture
@@ -133,10 +132,8 @@ def test_mbpoll_reads_the_emulator_with_the_command_of_the_guide(tmp_path: Path)
     assert run.returncode == 0, run.stderr
     volts = [float(value) for value in re.findall(r"^\[\d+\]:\s+(\S+)$", run.stdout, re.M)]
     assert len(volts) == 3 and all(220 < volt < 240 for volt in volts)
-    assert names_in(tmp_path / "ledger.db") >= LEDGER_TABLES
     (query,) = blocks("sql ledger")
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as db:
         assert db.execute(query.text).fetchall() == [(1, "clean", 1)]
-    assert {
-        r[0].strip("`") for r in cells_under(DOCS / "emulator.md", "The ledger")
-    } == LEDGER_TABLES
+    said = cells_under(DOCS / "emulator.md", "The ledger")
+    assert {row[0].strip("`") for row in said} == names_in(tmp_path / "ledger.db")
