@@ -48,6 +48,7 @@ class _Slot:
     end_s: float
     byte: int
     sending: Sending | None
+    is_spoilt: bool = False
 
     def meets(self, other: "_Slot") -> bool:
         is_apart = self.end_s <= other.begin_s + _TOUCH_S
@@ -133,8 +134,10 @@ class Wire:
             if other.begin_s >= slot.end_s:
                 break
             if other.sending is not None and other.sending.is_on_pair and other.meets(slot):
-                mixed = other.byte & slot.byte
-                other.byte = mixed if mixed != other.byte else other.byte ^ 0xFF
+                if not other.is_spoilt:
+                    mixed = other.byte & slot.byte
+                    other.byte = mixed if mixed != other.byte else other.byte ^ 0xFF
+                other.is_spoilt = True
                 other.sending.spoilt_by = COLLISION
                 self._is_request_spoilt = True
 
