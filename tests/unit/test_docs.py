@@ -37,6 +37,7 @@ from .docs_text import (
 from .source_tree import ROOT
 
 CONTRACT = DOCS / "contract" / "batch.md"
+PATH = re.compile(r"`((?:edge|cloud_sync|boards|hil_tests|tests|docs)/[\w./-]+)`")
 README_LINES_MAX = 100
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`((?:bus|cloud|device|config|usage|data|store|sync|demo)\.[a-z_]+)`")
@@ -55,6 +56,12 @@ def test_every_relative_link_resolves(page: Path):
         assert found.exists(), target
         if anchor:
             assert anchor in slugs(found), target
+
+
+def test_every_path_of_the_tree_that_is_named_exists():
+    for page in PAGES:
+        named = set(PATH.findall(page.read_text("utf-8")))
+        assert [path for path in named if not (ROOT / path).exists()] == [], page
 
 
 def test_readme_stays_short():
