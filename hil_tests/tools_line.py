@@ -27,6 +27,9 @@ _SPEEDS = {
     for baud in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 }
 
+#: A line with chatter of its own is silent this long at most.
+_CHATTER_S = 0.04
+
 #: What happens to a write: called with station, address and words; returns what becomes of it:
 #: "" done and confirmed, "lost" done but not confirmed, "ignored" neither, or an exception code.
 OnWrite = Callable[["ToolStation", int, tuple[int, ...]], "str | int"]
@@ -89,13 +92,16 @@ class ToolStation:
 
 
 class ToolsLine:
-    """A pty with stations behind it, in a thread; `port` is what a master opens."""
+    """A pty with stations behind it, in a thread; `port` is what a master opens.
+
+    chatter: what passes again and again while the master is silent; echoes: what the master sends
+    comes back to it.
+    """
 
     def __init__(self, stations: list[ToolStation], parities: dict[int, str]) -> None:
         """parities: what was asked of tcsetattr last, kept up by `watch_parity` under key 0."""
         self.stations = stations
-        self.foreign: bytes = b""
-        self.late_s = 0.0
+        self.chatter = b""
         self.echoes = False
         self._parities = parities
         self._fd, self._tty_fd = os.openpty()
@@ -122,15 +128,14 @@ class ToolsLine:
         stop = "2" if flags[2] & termios.CSTOPB else "1"
         return _SPEEDS.get(flags[5], 0), "8" + self._parities.get(0, "N") + stop
 
-    def say(self, data: bytes) -> None:
-        """Put bytes on the line, whoever listens."""
-        os.write(self._fd, data)
-
     def _run(self) -> None:
         while True:
-            ready, _, _ = select.select([self._fd, self._stop_read], [], [])
+            ready, _, _ = select.select([self._fd, self._stop_read], [], [], _CHATTER_S)
             if self._stop_read in ready:
                 return
+            if not ready:
+                os.write(self._fd, self.chatter)
+                continue
             frame = os.read(self._fd, 4096)
             baud, form = self.setting()
             time.sleep(len(frame) * bits_per_character(form) / max(baud, 300))

@@ -182,6 +182,7 @@ RULES = (
     ("damaged", "damage", (("ge", "crc", 1),)),
     ("damaged", "damage", (("ge", "short", 1),)),
     ("damaged", "damage", (("ge", "garbage", 1),)),
+    ("strangers", "damage", (("ge", "foreign", 1),)),
     ("leading", "leading", (("ge", "leading", 2),)),
     ("all_silent", "silence", (("ge", "stations", 1), ("same", "silent_stations", "stations"))),
     ("one_silent", "silence", (("ge", "silent_stations", 1),)),
