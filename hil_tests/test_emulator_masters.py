@@ -124,7 +124,7 @@ def test_mbpoll_reads_the_floats_of_the_judge(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("read", "message"),
     [
-        ((1, 3, 0, 2), "Illegal function"),
+        ((2, 4, 0, 2), "Illegal function"),
         ((1, 4, 375, 2), "Illegal data address"),
         ((1, 4, 0, 82), "Illegal data value"),
         ((8, 4, 0, 2), "timed out"),

@@ -17,7 +17,7 @@ from fractions import Fraction
 
 from hil_tests.emulator.faults import INTACT_FAULTS
 from hil_tests.emulator.ledger import ServedReply
-from hil_tests.emulator.profile import Point, Profile
+from hil_tests.emulator.profile import WIDTHS, Point, Profile
 
 #: (function, address, count) of one read
 Block = tuple[int, int, int]
@@ -80,12 +80,20 @@ def _index(reply: ServedReply, order: dict[Block, int]) -> int | None:
 
 def _take(poll: Poll, reply: ServedReply) -> None:
     assert reply.registers is not None and reply.address is not None
-    words = struct.unpack(f">{len(reply.registers) // 2}H", reply.registers)
-    for offset, word in enumerate(words):
+    for offset, word in enumerate(words_of(reply)):
         poll.registers[reply.function, reply.address + offset] = word
     poll.wall_ms = reply.wall_ms
     poll.reply_ids.append(reply.id)
     poll.doubtful = poll.doubtful or reply.fault is not None
+
+
+def words_of(reply: ServedReply) -> Sequence[int]:
+    """The registers in a good reply, or its bits as 0 and 1 (functions 1 and 2)."""
+    assert reply.registers is not None and reply.count is not None
+    if reply.function in (1, 2):
+        bits = int.from_bytes(reply.registers, "little")
+        return [bits >> index & 1 for index in range(reply.count)]
+    return struct.unpack(f">{len(reply.registers) // 2}H", reply.registers)
 
 
 def judge_poll(poll: Poll, profile: Profile) -> dict[str, int | None]:
@@ -102,19 +110,49 @@ def judge_poll(poll: Poll, profile: Profile) -> dict[str, int | None]:
 def judge_point(words: Sequence[int], point: Point, profile: Profile) -> int | None:
     """The mantissa of `point` at its places; None for NaN, infinity, a sentinel or bad BCD.
 
-    words: the point's registers, lowest address first.
+    words: the registers (bits, with functions 1 and 2) of the point's span, lowest address first.
     """
+    factor = Fraction(1)
+    if point.exponent is not None:
+        address, kind = point.exponent
+        exponent = _exponent(_bytes([words[address - point.address]], profile), kind)
+        if exponent is None:
+            return None
+        factor = Fraction(10) ** exponent
+    total = Fraction(0)
+    for part in point.parts:
+        first = part.address - point.address
+        data = _bytes(words[first : first + WIDTHS[part.type]], profile)
+        if part.type.startswith("u8_"):
+            data = data[:1] if part.type == "u8_high" else data[1:]
+        marks = (*profile.sentinels.get(part.type, ()), *point.sentinels)
+        raw = None if int.from_bytes(data, "big") in marks else _decode(data, part.type)
+        if raw is None:
+            return None
+        total += raw * part.scale
+    # round() of a Fraction rounds half to even.
+    return round((total * factor + point.offset) * Fraction(10) ** point.places)
+
+
+def judge_text(words: Sequence[int], profile: Profile) -> str | None:
+    """The text in `words` without its padding; None if it is not printable ASCII, or empty."""
+    order = ">" if profile.byte_order == "big" else "<"
+    data = struct.pack(f"{order}{len(words)}H", *words).rstrip(b"\0 ")
+    return data.decode() if data.isascii() and data.decode().isprintable() and data else None
+
+
+def _bytes(words: Sequence[int], profile: Profile) -> bytes:
+    """The bytes of a value, its highest first."""
     ordered = words if profile.word_order == "big" else tuple(reversed(words))
     order = ">" if profile.byte_order == "big" else "<"
-    data = struct.pack(f"{order}{len(ordered)}H", *ordered)
-    if int.from_bytes(data, "big") in profile.sentinels.get(point.type, ()):
+    return struct.pack(f"{order}{len(ordered)}H", *ordered)
+
+
+def _exponent(data: bytes, kind: str) -> int | None:
+    if data == b"\x80\0":
         return None
-    raw = _decode(data, point.type)
-    if raw is None:
-        return None
-    # round() of a Fraction rounds half to even.
-    mantissa = (raw * point.scale + point.offset) * Fraction(10) ** point.places
-    return round(mantissa)
+    exponent = struct.unpack(">h", data)[0] if kind == "i16" else -struct.unpack(">H", data)[0]
+    return exponent if abs(exponent) <= 10 else None
 
 
 def _decode(data: bytes, kind: str) -> Fraction | None:
