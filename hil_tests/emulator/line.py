@@ -161,6 +161,8 @@ class Line:
         for sending in held:
             assert sending.after_next_s is not None
             sending.start_s = begin_s + sending.after_next_s
+            # It was on the pair long ago; only the adapter kept it.
+            sending.is_on_pair = False
             self._wire.put(sending)
 
     def _frame_end_s(self) -> float:
