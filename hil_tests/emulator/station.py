@@ -153,8 +153,9 @@ class Station:
         for function, points in self._maps.items():
             values = {point.name: self._value(point, signals) for point in points}
             exponents = _plan_exponents(points, values)
-            # A sum of values that stand for themselves is what they make it.
-            for point in sorted(points, key=lambda p: len(p.parts)):
+            # A sum of values that stand for themselves is what they make it, and a power of ten
+            # that is shown as a value too is the one that scales.
+            for point in sorted(points, key=lambda p: (len(p.parts), p.exponent is not None)):
                 is_sum = len(point.parts) > 1 and point.name not in self._told
                 if is_sum and all((function, address) in image for address in point.own):
                     continue
