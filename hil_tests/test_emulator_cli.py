@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from edge.app.trace import Heard, encode_heard
 from edge.core.errors import UsageError
 from hil_tests.cli import emulate, parse_start
+from hil_tests.emulator.frame import encode_reply
 from hil_tests.emulator.ledger import read_replies, read_run
+from hil_tests.emulator.scenario import FACTORY_DAY
 from hil_tests.ptys import TtyMaster, read_request
 
 REQUEST = read_request(1, 4, 0, 2)
@@ -148,3 +151,57 @@ def test_a_bad_scenario_ends_the_command_with_78(tmp_path: Path) -> None:
     assert str(path) in run.stderr
     assert run.stdout == ""
     assert not (tmp_path / "dev").exists()
+
+
+def test_options_that_contradict_each_other(tmp_path: Path) -> None:
+    for options in (
+        {"strict": True, "unpaced": True},
+        {"baud": 9600},
+        {"baud": 1, "replay": tmp_path / "t"},
+    ):
+        with pytest.raises(UsageError) as caught:
+            emulate(link_dir=tmp_path / "dev", **options)
+        assert caught.value.code == "usage.value"
+    assert not (tmp_path / "dev").exists()
+
+
+def test_it_replays_a_trace(tmp_path: Path) -> None:
+    reply = encode_reply(1, 4, b"\x00\x01\x00\x02")
+    lines = [encode_heard(Heard(0, "request", REQUEST)), encode_heard(Heard(9, "reply", reply))]
+    (tmp_path / "t").write_text("\n".join(lines))
+    process = launch(json=True, replay=tmp_path / "t", link_dir=tmp_path / "dev", unpaced=True)
+    try:
+        ready = next_event(process)
+        assert ready == {"event": "ready", "bus": "replay", "port": str(tmp_path / "dev/replay")}
+        with TtyMaster(ready["port"]) as master:
+            assert master.ask(REQUEST, 9) == reply
+            process.send_signal(signal.SIGTERM)
+            summary = next_event(process)
+        assert process.wait(timeout=5) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert summary["stations"] == {"1": {"clean": 1}}
+
+
+def test_it_tells_people_of_trouble_and_of_silences(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.toml"
+    fault = "\n[[bus.fault]]\nstation = 1\necho = true\n"
+    path.write_text(FACTORY_DAY.read_text() + fault)
+    process = launch(scenario=path, strict=True)
+    try:
+        port = next_line(process).rstrip().rpartition(" ")[2]
+        with TtyMaster(port) as master:
+            for _ in range(2):
+                assert len(master.ask(REQUEST, 17)) == 17
+                # Twice the silence that a strict station wants.
+                assert master.receive(1, 0.01) == b""
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[:3] == ["bus1:", "  station 1: 2 clean", "  echo: 2"]
+    assert lines[3].startswith("  silence before a request: 0 of 2 too short, shortest ")
+    assert lines[3].endswith(" us, needed 3646 us")

@@ -54,6 +54,35 @@ REFUSED = [
     ("every = 2", "probability = 1.5", "config.value", "bus[0].fault[0].probability", "0 to 1"),
     ("every = 2", "evry = 2", "config.unknown_key", "bus[0].fault[0].evry", "every"),
     ("frequency = 49.5", "frequency = [1]", "config.value", "bus[0].station[0].points", "signal"),
+    ("crc = true", "exception = 4\non = 'request'", "config.value", "bus[0].fault[0].on", "reply"),
+    ("crc = true", "echo = true\non = 'reply'", "config.value", "bus[0].fault[0].on", "no `on`"),
+    (
+        "crc = true",
+        "crc = true\non = 'both'",
+        "config.value",
+        "bus[0].fault[0].on",
+        "request, reply",
+    ),
+    ("crc = true", "bit_errors = 2", "config.value", "bus[0].fault[0].bit_errors", "0 to 1"),
+    ("crc = true", "late_ms = [5]", "config.value", "bus[0].fault[0].late_ms", "[least, most]"),
+    ("crc = true", "late_ms = 0.5", "config.value", "bus[0].fault[0].late_ms", "milliseconds"),
+    ("crc = true", "late_ms = true", "config.value", "bus[0].fault[0].late_ms", "milliseconds"),
+    (
+        "crc = true",
+        "crc = true\ncounters = 'restart'",
+        "config.value",
+        "bus[0].fault[0].counters",
+        "reboot_s",
+    ),
+    ("every = 2", "every = 2\ntimes = 0", "config.value", "bus[0].fault[0].times", "from 1"),
+    ('name = "s"', 'name = "s"\ntwin = 1', "config.value", "bus[0].station[0].twin", "True"),
+    (
+        "[[bus.fault]]",
+        "[[bus.foreign]]\nstation = 1\n[[bus.fault]]",
+        "config.missing_key",
+        "bus[0].foreign[0].function",
+        "3, 4",
+    ),
 ]
 
 #: The same for what a JSON Schema can't know.
@@ -82,6 +111,15 @@ REFUSED_BEYOND_SCHEMA = [
         "config.reference",
         "bus[0].fault[0].station",
         "1",
+    ),
+    ("crc = true", "late_ms = [9, 5]", "config.value", "bus[0].fault[0].late_ms", "least"),
+    ('name = "s"', 'name = "s"\ntwin = true', "config.value", "bus[0].station[0].twin", "above"),
+    (
+        'name = "b"\n',
+        'name = "b"\nport = "/dev/ttyUSB0"\n[[bus.fault]]\nunplug_s = 1\n',
+        "config.value",
+        "bus[0].fault[0].unplug_s",
+        "without a port",
     ),
     ("every = 2", "from_s = 5\nto_s = 5", "config.value", "bus[0].fault[0].to_s", "more than"),
     (

@@ -154,7 +154,8 @@ class Line:
         self.silences.requests += 1
         self.silences.early += self._is_early
         shortest_s = self.silences.shortest_s
-        if shortest_s is None or silence_s < shortest_s:
+        is_known = self._wire.busy_until_s > 0
+        if is_known and (shortest_s is None or silence_s < shortest_s):
             self.silences.shortest_s = max(0.0, silence_s)
         self._is_echoed = self._responder.is_echoed(station, begin_s)
         held, self._held = self._held, []

@@ -49,7 +49,7 @@ def describe_lines(bus: str, summary: Mapping[str, Any]) -> list[str]:
     for name, number in summary["incidents"].items():
         lines.append(f"  {name}: {number}")
     silence = summary["silence"]
-    if silence["requests"] and silence["needed_us"]:
+    if silence["shortest_us"] is not None and silence["needed_us"]:
         lines.append(
             f"  silence before a request: {silence['early']} of {silence['requests']} too short, "
             f"shortest {silence['shortest_us']} us, needed {silence['needed_us']} us"
