@@ -5,6 +5,8 @@ a late reply for the answer to the next request; `Line` replaces its exchange of
 that ends with the frame and quarantines the line after a failure.
 """
 
+import os
+import select
 import time
 from collections import deque
 
@@ -20,10 +22,10 @@ NOISE_LIMIT_S = 2.0
 
 #: A sleep through the body of a frame ends this much before its last byte is due, because waking
 #: up takes its time; what is left comes byte by byte.
-WAKE_S = 0.0004
+WAKE_S = 0.0002
 
 #: The end of the silence before a request is waited for awake.
-SPIN_S = 0.0002
+SPIN_S = 0.0001
 
 #: Findings kept until somebody asks for them, and bytes kept of each.
 FINDINGS_MAX = 8
@@ -103,28 +105,37 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         self._is_cancelled = True
         self.serial.cancel_read()
 
+    def _hear(self, until: float) -> bytes:
+        """What has arrived, in one piece; b"" when nothing comes until the time `until`."""
+        port = self.serial
+        wait_s = max(0.0, until - time.monotonic())
+        ready, _, _ = select.select([port.fd, port.pipe_abort_read_r], [], [], wait_s)
+        if not ready or self._is_cancelled:
+            return b""
+        data = os.read(port.fd, FRAME_MAX_BYTES)
+        if not data:
+            raise serial.SerialException("the port has gone")
+        return data
+
     def _wait_for_silence(self, station: int) -> None:
         """Wait until the line has been quiet long enough; what arrives meanwhile is dropped."""
         started = time.monotonic()
         heard = b""
         while True:
+            # The last moment is spun away: a sleep would end late by as much on every frame.
+            quiet_at = self._quiet_since + max(self._quarantine_s, self.gap_s)
+            part = self._hear(quiet_at - SPIN_S)
             if self._is_cancelled:
                 raise BusError("bus.timeout", station=station, timeout_ms=self.timeout_ms)
-            now = time.monotonic()
-            wait_s = self._quiet_since + max(self._quarantine_s, self.gap_s) - now
-            if wait_s <= 0 and not self.serial.in_waiting:
+            if part:
+                self._quiet_since = time.monotonic()
+                heard = (heard + part)[-HEARD_BYTES:]
+                if self._quiet_since - started > NOISE_LIMIT_S:
+                    raise BusError("bus.noise", station=station, frame_hex=heard[-8:].hex())
+            elif time.monotonic() >= quiet_at:
                 if heard:
                     self.findings.append(self._name(station, heard))
                 return
-            # The last moment is spun away: a sleep would end late by as much on every frame.
-            self.serial.timeout = max(0.0, wait_s - SPIN_S)
-            part = self.serial.read(1)
-            if not part:
-                continue
-            self._quiet_since = time.monotonic()
-            heard = (heard + part + self.serial.read(self.serial.in_waiting))[-HEARD_BYTES:]
-            if self._quiet_since - started > NOISE_LIMIT_S:
-                raise BusError("bus.noise", station=station, frame_hex=heard.hex())
 
     def _name(self, station: int, heard: bytes) -> BusError:
         """What bytes that nobody asked for are: another master's, a late reply, a second one."""
@@ -151,24 +162,42 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
 
         reply: what has been read of it already.
         """
-        self.serial.timeout = max(0.0, sent - time.monotonic()) + self.timeout_ms / 1000
+        until = sent + self.timeout_ms / 1000
         while missing := _bytes_missing(request, reply, good_bytes):
-            body_s = (missing - 1) * self.character_s - WAKE_S
-            if reply and body_s > 0:
-                time.sleep(body_s)
-            part = self.serial.read(missing)
-            if part and not reply:
-                latency_s = time.monotonic() - sent - len(part) * self.character_s
-                self.latency_us = max(0, int(latency_s * 1e6))
+            part = self._hear(until)
             if not part and not reply:
                 raise BusError("bus.timeout", station=request[0], timeout_ms=self.timeout_ms)
             if not part:
                 raise BusError("bus.short", station=request[0], frame_hex=reply.hex())
+            if not reply:
+                latency_s = time.monotonic() - sent - len(part) * self.character_s
+                self.latency_us = max(0, int(latency_s * 1e6))
             reply += part
-            if len(reply) > FRAME_MAX_BYTES:
-                raise BusError("bus.noise", station=request[0], frame_hex=reply[:8].hex())
-            self.serial.timeout = missing * self.character_s + PAUSE_S
+            missing = _bytes_missing(request, reply, good_bytes)
+            body_s = missing * self.character_s - WAKE_S
+            if body_s > 0:
+                time.sleep(body_s)
+            until = time.monotonic() + missing * self.character_s + PAUSE_S
+        if len(reply) > _frame_bytes(request, reply, good_bytes):
+            reply = self._cut(request, reply, good_bytes)
         return reply
+
+    def _cut(self, request: bytes, heard: bytes, good_bytes: int) -> bytes:
+        """The frame at the beginning of what was heard; what follows it is a finding."""
+        end = _frame_bytes(request, heard, good_bytes)
+        echo = len(request) if heard.startswith(request) and crc16(heard[:end]) else 0
+        if not echo:
+            self.findings.append(self._name(request[0], heard[end:]))
+            return heard[:end]
+        return heard
+
+
+def _frame_bytes(request: bytes, reply: bytes, good_bytes: int) -> int:
+    """Length of the complete frame that `reply` begins with."""
+    short = len(reply) - 1
+    while short > 0 and not _bytes_missing(request, reply[:short], good_bytes):
+        short -= 1
+    return short + 1
 
 
 def _bytes_missing(request: bytes, reply: bytes, good_bytes: int) -> int:
