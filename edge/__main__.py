@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VERBS = {
     "run": ("edge.app.service:main", "run the gateway: -c gateway.toml"),
     "plan": ("edge.app.cli_plan:plan", "what a configuration asks of each bus"),
+    "profiles": ("edge.app.cli_profiles:profiles", "device profiles: list show lint test new"),
     "receive": ("cloud_sync.cli:receive", "run the receiver"),
     "verify": ("cloud_sync.cli:verify", "walk the hash chains of a receiver's store"),
     "scan": ("edge.app.cli_scan:scan", "find and name the stations on a bus; reads only"),
@@ -94,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("help", "-h", "--help"):
         print(usage())
-        return 0 if arguments else 64
+        return 0 if arguments else 2
     if arguments[0] in ("--version", "version"):
         print(usage().split("\n")[0])
         return 0
@@ -110,7 +111,7 @@ def main(argv: list[str] | None = None) -> int:
         if not hasattr(error, "show"):
             raise
         error.show()
-        return int(getattr(error, "exit_code", 64))
+        return int(getattr(error, "exit_code", 2))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def check_document(document: object, schema: dict, file: str) -> None:
 def nearest(name: str, known: list[str]) -> str:
     """The known name closest to `name` by edit distance, or "" when none is near."""
     best = ""
-    best_distance = len(name) // 2 + 1
+    best_distance = max(3, len(name) // 2 + 1)
     for candidate in sorted(known, key=str):
         distance = _distance(name, candidate)
         if distance < best_distance:

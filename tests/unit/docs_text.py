@@ -114,7 +114,7 @@ _RULE = "|---|---|---|---|---|---|"
 
 _STATUSES = {
     1: "a process of the demonstration ended by itself, or a bug",
-    64: "wrong use of the command line",
+    2: "wrong use of the command line",
     65: "data that do not hold",
     69: "the broker cannot be used",
     74: "the journal or the database cannot be used",

@@ -25,7 +25,7 @@ def test_help_lists_every_verb(capsys):
 
 
 def test_nothing_asked_is_a_usage_error(capsys):
-    assert main([]) == 64
+    assert main([]) == 2
     assert "usage:" in capsys.readouterr().out
 
 
@@ -37,7 +37,7 @@ def test_each_verb_explains_itself(verb):
 
 
 def test_a_misspelt_verb_names_the_nearest(capsys):
-    assert main(["recieve"]) == 64
+    assert main(["recieve"]) == 2
     text = capsys.readouterr().err
     assert "error[usage.unknown_verb]" in text and "did you mean receive?" in text
 
@@ -82,5 +82,5 @@ def test_a_missing_extra_is_named():
         "sys.exit(main(['receive', '--help']))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 64
+    assert done.returncode == 2
     assert "error[usage.missing_extra]" in done.stderr and "typer" in done.stderr

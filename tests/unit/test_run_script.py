@@ -145,7 +145,7 @@ def test_help_names_the_verbs_and_sets_nothing_up(bare: House):
     assert done.returncode == 0 and done.stderr == ""
     assert all(f"  {verb} " in done.stdout for verb in ("demo", "test", "lint", "bench", "help"))
     nothing = bare.say()
-    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (64, "", done.stdout)
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (2, "", done.stdout)
     assert not (bare.root / ".venv").exists()
 
 

@@ -1,6 +1,6 @@
 """One table: error code -> exit status, English, Chinese, next action in both.
 
-Exit statuses follow sysexits where one fits: 64 usage, 65 data, 69 cloud unreachable, 74 local
+Exit statuses follow sysexits where one fits: 2 usage, 65 data, 69 cloud unreachable, 74 local
 storage, 75 temporary bus failure, 76 device exception, 78 configuration; 1 is a bug, 80 a port.
 """
 
