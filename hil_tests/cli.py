@@ -51,14 +51,18 @@ def emulate(
     json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> int:
     """Play a factory's meters on an emulated RS-485 bus, with the wire's timing."""
-    start_s = parse_start(start)
     _check_fit(strict, unpaced, replay, baud)
     emulator: Emulator | Replay
     if replay is not None:
         emulator = Replay(replay, baud, ledger, link_dir, strict, not unpaced)
     else:
-        factory = read_scenario(scenario)
+        start_s, factory = parse_start(start), read_scenario(scenario)
         emulator = Emulator(factory, ledger, link_dir, speed, start_s, strict, not unpaced)
+    return _play(emulator, seconds, json)
+
+
+def _play(emulator: Emulator | Replay, seconds: float | None, json: bool) -> int:
+    """Run it until a signal or its time, and tell."""
     with _stop_signals() as stopped_fd:
         with emulator:
             for bus, port in emulator.ports.items():

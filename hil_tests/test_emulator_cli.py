@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edge.app.trace import Heard, encode_heard
+from edge.core.bus.trace import Frame, encode_row
 from edge.core.errors import UsageError
 from hil_tests.cli import emulate, parse_start
 from hil_tests.emulator.frame import encode_reply
@@ -167,8 +167,8 @@ def test_options_that_contradict_each_other(tmp_path: Path) -> None:
 
 def test_it_replays_a_trace(tmp_path: Path) -> None:
     reply = encode_reply(1, 4, b"\x00\x01\x00\x02")
-    lines = [encode_heard(Heard(0, "request", REQUEST)), encode_heard(Heard(9, "reply", reply))]
-    (tmp_path / "t").write_text("\n".join(lines))
+    frames = [Frame(0, 0, "request", REQUEST, True), Frame(9, 9, "reply", reply, True)]
+    (tmp_path / "t").write_text("\n".join(map(encode_row, frames)))
     process = launch(json=True, replay=tmp_path / "t", link_dir=tmp_path / "dev", unpaced=True)
     try:
         ready = next_event(process)

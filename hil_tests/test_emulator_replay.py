@@ -8,16 +8,8 @@ from typing import Any
 
 import pytest
 
-from edge.app.trace import (
-    REPLY,
-    REQUEST,
-    Heard,
-    TraceHead,
-    encode_head,
-    encode_heard,
-    parse_trace,
-    read_trace,
-)
+from edge.app.trace import Heard, TraceHead, parse_trace, read_trace
+from edge.core.bus.trace import REPLY, REQUEST, Frame, encode_head, encode_row
 from edge.core.errors import ConfigError
 from edge.core.errors.table import describe, exit_status
 from hil_tests.emulator.frame import encode_exception, encode_reply
@@ -47,8 +39,12 @@ TRACE = [
 ]
 
 
+def encode_heard(heard: Heard) -> str:
+    return encode_row(Frame(heard.t_us, heard.t_us, heard.direction, heard.data, True))
+
+
 def text_of(head: TraceHead | None, frames: list[Heard]) -> str:
-    lines = [] if head is None else [encode_head(head)]
+    lines = [] if head is None else [encode_head(*head)]
     return "\n".join([*lines, *map(encode_heard, frames)]) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Traces of a bus: what was heard, when, one JSON object a line.
+"""Reading traces of a bus: what was heard, when, one JSON object a line.
 
     {"trace": 1, "baud": 9600, "format": "8N1"}                  optional first line
     {"t_us": 0, "dir": "request", "hex": "01040000000271cb"}
@@ -13,9 +13,9 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from edge.core.bus.trace import REPLY, REQUEST
 from edge.core.errors import ConfigError
 
-REQUEST, REPLY = "request", "reply"
 _DIRECTIONS = (REQUEST, REPLY)
 _VERSION = 1
 
@@ -33,16 +33,6 @@ class Heard(NamedTuple):
     t_us: int
     direction: str
     data: bytes
-
-
-def encode_head(head: TraceHead) -> str:
-    """The first line of a trace, without its line end."""
-    return json.dumps({"trace": _VERSION, "baud": head.baud, "format": head.format})
-
-
-def encode_heard(heard: Heard) -> str:
-    """One frame as a line, without its line end."""
-    return json.dumps({"t_us": heard.t_us, "dir": heard.direction, "hex": heard.data.hex()})
 
 
 def parse_trace(text: str, file: str) -> tuple[TraceHead, list[Heard]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge.app.trace import REQUEST, Heard, read_trace
+from edge.app.trace import Heard, read_trace
+from edge.core.bus.trace import REQUEST
 from edge.core.errors import BusError, ConfigError
 from hil_tests.emulator.frame import checksum, decode_request
 from hil_tests.emulator.ledger import Ledger, ServedReply, Unanswered
