@@ -70,7 +70,7 @@ def judge_float(raw: int, ratio: "Ratio | None", kind: str) -> tuple[int, str]:
     if magnitude < -10:
         return 30, "tiny"
     if magnitude > 24:
-        return 40, "large"
+        return 34, "large"
     # Trailing zero bits: a round number, which no accident of order makes.
     if significand % (1 << (full // 3)) == 0:
         return 74, "round"
@@ -91,16 +91,20 @@ def judge_integer(raw: int, ratio: "Ratio | None", kind: str) -> tuple[int, str]
                 return (73 if kind[1:] == "16" else 77), reason
     bits = {"16": 16, "32": 32, "64": 64}[kind[1:]]
     size = _size(abs(value))
+    if value == -1:
+        return 25, "negative"  # all ones: the high half of a small negative, or "no value"
     if value < 0:
-        return (45, "negative") if size <= 12 or size < bits // 2 else (8, "absurd")
+        if size <= 12 or size < bits // 2:
+            return 49, "negative"
+        return (40, "negative") if 16 < bits and size < 3 * bits // 4 else (8, "absurd")
     if bits == 16:
-        return (52, "small") if size <= 12 else (28, "large")
+        return (52, "small") if size <= 13 else (28, "large")
     if size <= bits // 2:
         return 58, "small"
     if size <= bits // 2 + 8:
         return 48, "counter"
     if size <= bits - 3:
-        return 24, "large"
+        return 35, "large"
     return 4, "absurd"
 
 
@@ -108,12 +112,12 @@ def _judge_bcd(raw: int, value: int, digits: int) -> tuple[int, str]:
     if raw == value or value < 10:
         return 10, "small"
     shown = len(str(value))
-    if digits == 8 and shown >= 6:
+    if digits == 8 and shown >= 6 and value % 10_000:
         return 62, "decimal"
     for reason, low, high, scales in _INTEGER_BANDS:
         for scale in scales:
             if low * scale <= value * 1000 <= high * scale:
-                return 70, reason
+                return 51, reason
     return 20, "decimal"
 
 

@@ -69,7 +69,8 @@ def _try(registers: tuple[int, ...], kind: str, word_order: str, byte_order: str
     score, reason, index = _sum_up(judged)
     if kind[0] == "f" and score >= SMALL and power_fits(values):
         score, reason, index = min(100, score + _POWER_BONUS), "power", 0
-    score = max(0, score - _ORDER_COST[(word_order, byte_order)])
+    cost = _ORDER_COST[(word_order, byte_order)]
+    score = max(0, score - (2 * cost if width == 1 else cost))
     return Trial(kind, word_order, byte_order, score, reason, index, tuple(values), "", ())
 
 
