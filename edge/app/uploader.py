@@ -69,6 +69,10 @@ class Uploader:
             self._keep_session(now_ms)
             self._take_acks(now_ms, errors)
             self._send(now_ms, flush)
+            if self.uplink.state == "online":
+                # Only now: a session that fails at once each time is still the same outage.
+                self.error = None
+                self._wait_ms = RECONNECT_MIN_MS
         except (SyncError, StoreError, DataError) as error:
             self._lose(error, now_ms, errors)
         return errors
@@ -81,8 +85,6 @@ class Uploader:
         self.uplink.check_msg()
         if self._connected:
             self._connected = False
-            self.error = None
-            self._wait_ms = RECONNECT_MIN_MS
             self.window.connected(now_ms)
 
     def _lose(self, error: TallyError, now_ms: int, errors: list[TallyError]) -> None:
