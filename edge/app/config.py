@@ -11,7 +11,7 @@ from edge.core.carbon import cems
 from edge.core.carbon.factors import parse_factors
 from edge.core.carbon.streams import KINDS, Factor
 from edge.core.errors import ConfigError, ProfileError
-from edge.core.numbers.fixed import parse_decimal
+from edge.core.numbers.fixed import PLACES_MAX, parse_decimal
 from edge.core.schema import nearest
 
 TYPE_CHECKING = False
@@ -88,7 +88,8 @@ class Settings:
         tls = scheme == "mqtts"
         host = host.strip("[]")
         number = port if port else ("8883" if tls else "1883")
-        if not number.isdigit() or not 0 < int(number) < 65536 or not host:
+        digits = all(c in "0123456789" for c in number)  # isdigit() takes superscripts too
+        if not digits or not 0 < int(number) < 65536 or not host:
             self._refuse("uplink.broker", uplink["broker"], "mqtts://host:port")
         if not tls and host not in LOOPBACK and not uplink.get("allow_plain", False):
             self._refuse("uplink.broker", uplink["broker"], "mqtts:// (or allow_plain = true)")
@@ -199,7 +200,7 @@ class Settings:
             point = self.point(place)
             if point.unit != unit:
                 self._refuse(where, point.name + " in " + point.unit, "a point in " + unit)
-        area = parse_decimal(item["area_m2"])
+        area = self._area(item["area_m2"], where + ".area_m2")
         stack = cems.Stack(cems.METHODS[item["method"]], area, item["ambient_pa"], item["basis"])
         status = None
         if "status" in item:
@@ -207,6 +208,15 @@ class Settings:
             if "status_ok" not in item:
                 self._missing(where + ".status_ok", "the status values that mean measuring")
         return stack, places, status, tuple(item.get("status_ok", ()))
+
+    def _area(self, text: str, key: str) -> tuple[int, int]:
+        _, _, fraction = text.partition(".")
+        if len(fraction) > PLACES_MAX:
+            self._refuse(key, text, "at most %d decimal places" % PLACES_MAX)
+        area = parse_decimal(text)
+        if area[0] == 0:
+            self._refuse(key, text, "more than 0")
+        return area
 
 
 class Library:

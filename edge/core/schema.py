@@ -142,6 +142,8 @@ def _required(value: object, schema: dict, root: dict, file: str, key: str) -> N
     for name in schema["required"]:
         if name not in value:
             wanted = schema.get("properties", {}).get(name, {})
+            if "$ref" in wanted:
+                wanted = root["$defs"][wanted["$ref"].split("/")[-1]]
             expected = wanted.get("description") or wanted.get("type") or "a value"
             raise ConfigError(
                 "config.missing_key", file=file, key=_path(key, name), expected=expected

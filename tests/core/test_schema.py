@@ -88,6 +88,18 @@ def test_a_missing_key_says_what_belongs_there():
         "bus[1].port",
         "string",
     )
+    schema = {
+        "type": "object",
+        "required": ["place"],
+        "properties": {"place": {"$ref": "#/$defs/point"}},
+        "$defs": {"point": {"type": "string", "description": "device.point"}},
+    }
+    try:
+        check_document({}, schema, "f")
+    except TallyError as error:
+        assert error.fields["expected"] == "device.point"
+    else:
+        raise AssertionError("accepted")
 
 
 def test_a_wrong_value_says_what_was_found_and_expected():
