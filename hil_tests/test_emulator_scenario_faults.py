@@ -8,7 +8,7 @@ import pytest
 from edge.core.errors import ConfigError
 from hil_tests.emulator.effects import KINDS
 from hil_tests.emulator.faults import Fault
-from hil_tests.emulator.scenario import read_scenario
+from hil_tests.emulator.scenario import SCENARIO_DIR, read_scenario
 from hil_tests.emulator.talkers import ForeignSpec
 from hil_tests.test_emulator_scenario import GOOD, is_valid
 
@@ -85,3 +85,12 @@ def test_the_schema_knows_every_kind_of_fault(tmp_path: Path, kind: str) -> None
             with pytest.raises(ConfigError):
                 read_scenario(path)
     assert not is_valid(GOOD.replace("crc = true", f"{kind} = -1"))
+
+
+def test_the_shipped_troubles_are_all_there_are() -> None:
+    path = SCENARIO_DIR / "every_trouble.toml"
+    assert is_valid(path.read_text())
+    (bus,) = read_scenario(path).buses
+    assert {fault.kind for fault in bus.faults} == set(KINDS)
+    assert bus.foreign
+    assert any(station.is_twin for station in bus.stations)
