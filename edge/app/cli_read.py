@@ -4,7 +4,6 @@ Without a profile the registers are decoded on trial: every type and order, the 
 first, and why.
 """
 
-from fractions import Fraction
 from typing import Annotated, Any
 
 import typer
@@ -21,16 +20,16 @@ from edge.app.cli_bus import (
     say,
 )
 from edge.app.cli_bus_identify import read_sunspec_models, walk_sunspec
+from edge.app.cli_bus_trial import show_trials
 from edge.app.line_session import LineSession
-from edge.core.bus.labels import format_label, parse_label
+from edge.core.bus.labels import parse_label
 from edge.core.bus.plan import character_bits, line_timing, plan_blocks
 from edge.core.bus.points import Point
 from edge.core.bus.profile import Profile, parse_profile
 from edge.core.bus.rtu import READ_HOLDING
 from edge.core.bus.sunspec import plan_profile
-from edge.core.bus.trial import KINDS, Trial, rank
+from edge.core.bus.trial import KINDS
 from edge.core.errors import DataError, DeviceError, ProfileError, UsageError
-from edge.core.errors.table import printable
 from edge.core.numbers.quality import Quality
 from edge.core.numbers.words import WIDTHS
 from edge.ports.linux import files
@@ -39,29 +38,6 @@ SUNSPEC = "sunspec"
 
 #: (function, address) -> register or bit
 Registers = dict[tuple[int, int], int]
-
-REASONS = {
-    "voltage": "mains voltage",
-    "frequency": "mains frequency",
-    "power_factor": "a power factor",
-    "power": "voltage x current x power factor gives the power",
-    "ordinary": "of ordinary size",
-    "round": "a round number",
-    "small": "a small integer",
-    "counter": "a counter's size",
-    "large": "large",
-    "tiny": "tiny",
-    "negative": "slightly negative",
-    "decimal": "decimal digits only",
-    "text": "printable text",
-    "zeros": "all zero: any type",
-    "denormal": "a denormal float",
-    "absurd": "absurdly large or small",
-    "not_a_number": "not a number",
-    "not_decimal": "no decimal digits",
-    "": "nothing speaks for it",
-}
-_SHOWN = 8
 
 
 def read(
@@ -97,7 +73,7 @@ def read(
     with cli_bus.open_session(port, baud, format, timeout_ms) as session:
         if place is not None:
             registers = session.read(station, place[0], place[1], count)
-            _show_trials(registers, station, place, kinds, json)
+            show_trials(registers, station, place, kinds, json)
             return 0
         if meaning is None:
             meaning = find_sunspec(session, station)
@@ -235,70 +211,3 @@ def _show_points(
     if not json:
         cli_bus.console().print(table)
     return 0 if good else 65
-
-
-def _show_trials(
-    registers: tuple[int, ...],
-    station: int,
-    place: tuple[int, int],
-    kinds: tuple[str, ...],
-    json: bool,
-) -> None:
-    """The raw registers, then every reading of them, the plausible ones first."""
-    function, address = place
-    label = format_label(function, address)
-    head = {
-        "event": "registers",
-        "station": station,
-        "function": function,
-        "address": address,
-        "label_address": label,
-        "registers": list(registers),
-    }
-    words = " ".join(f"{register:04X}" for register in registers)
-    kind = "holding" if function == READ_HOLDING else "input"
-    text = (
-        f"station {station}, function {function}: wire address {address} is {kind} register "
-        f"{label} in a manual that counts from 1 (wire = label - {label[0]}"
-        f"{'0' * (len(label) - 2)}1)\n{words}"
-    )
-    say(json, head, text)
-    table = Table("score", "type", "words", "bytes", "values", "why", box=None)
-    trials = rank(registers, kinds)
-    for trial in trials if json else trials[:_SHOWN]:
-        values = list(map(show_ratio, trial.values)) or [printable(trial.text)]
-        say(json, {"event": "trial", **_fact(trial, values)}, "")
-        shown = "  ".join(values[:6]) + (" ..." if len(values) > 6 else "")
-        also = "".join(f" = {kind}" for kind, _, _ in trial.also[:3] if kind != trial.kind)
-        table.add_row(
-            str(trial.score),
-            trial.kind + also,
-            trial.word_order,
-            trial.byte_order,
-            shown,
-            REASONS[trial.reason],
-        )
-    if not json:
-        cli_bus.console().print(table)
-
-
-def _fact(trial: Trial, values: list[str]) -> dict[str, Any]:
-    return {
-        "score": trial.score,
-        "type": trial.kind,
-        "word_order": trial.word_order,
-        "byte_order": trial.byte_order,
-        "reason": trial.reason,
-        "values": values,
-        "also": [list(reading) for reading in trial.also],
-    }
-
-
-def show_ratio(ratio: tuple[int, int] | None) -> str:
-    """An exact ratio for people: integers whole, others to seven significant digits."""
-    if ratio is None:
-        return "-"
-    value = Fraction(*ratio)
-    if value.denominator == 1 and abs(value) < 10**12:
-        return str(value.numerator)
-    return f"{float(value):.7g}"

@@ -26,6 +26,24 @@ PACKERS = (
 DEVICE_STDLIB = (*CORE_STDLIB, "gc", "io", "json", "os", "select", "socket", "ssl", "sys", "time")
 BOARD_ONLY = ("esp", "esp32", "machine", "micropython", "network", "uctypes")
 CORE_BYTES = 40 * 1024
+#: What looks for, names and questions stations: a board that only polls goes without.
+TOOLS = tuple(
+    f"edge.core.bus.{name}"
+    for name in (
+        "device_id",
+        "diagnose",
+        "identify",
+        "labels",
+        "plausible",
+        "presence",
+        "rtu_write",
+        "settings",
+        "sniff",
+        "sunspec",
+        "trial",
+    )
+)
+TOOL_BYTES = 24 * 1024
 
 
 def ships(name: str) -> bool:
@@ -102,10 +120,22 @@ def test_every_shipped_module_compiles_and_the_core_fits(tmp_path: Path):
     sizes = {
         name: compile_for_device(MODULES[name].path, tmp_path / f"{name}.mpy") for name in SHIPPED
     }
-    core = {name: size for name, size in sizes.items() if within(name, ("edge.core",))}
+    tools = {name: size for name, size in sizes.items() if name in TOOLS}
+    core = {n: s for n, s in sizes.items() if within(n, ("edge.core",)) and n not in TOOLS}
     largest = sorted(core.items(), key=lambda item: -item[1])[:5]
     print(f"edge/core: {sum(core.values())} bytes of .mpy; largest: {largest}")
+    print(f"tools: {sum(tools.values())} bytes of .mpy")
+    assert len(tools) == len(TOOLS)
+    assert sum(tools.values()) <= TOOL_BYTES
     assert sum(core.values()) <= CORE_BYTES
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_polling_does_without_the_tools(name: str):
+    """A board without them has all that the gateway imports."""
+    reached = {item.target for item in imports_of(MODULES[name], MODULES) if not item.typing_only}
+    tool_side = name in TOOLS or name == "edge.app.line_session"
+    assert tool_side or not reached & set(TOOLS)
 
 
 def test_what_does_not_compile_is_seen(tmp_path: Path):

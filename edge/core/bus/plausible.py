@@ -2,10 +2,6 @@
 
 from edge.core.numbers.words import split_float
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    Ratio = tuple[int, int]
-
 #: The score of a value that nothing speaks for or against.
 SMALL = 50
 
@@ -34,7 +30,7 @@ _TINY_EXPONENT = -17
 _HUGE_EXPONENT = 34
 
 
-def _in_bands(ratio: "Ratio") -> "tuple[int, str] | None":
+def _in_bands(ratio: tuple[int, int]) -> "tuple[int, str] | None":
     numerator, denominator = ratio
     for reason, low, high, score in BANDS:
         if low * denominator <= numerator * 1000 <= high * denominator:
@@ -51,7 +47,7 @@ def _size(value: int) -> int:
     return size
 
 
-def judge_float(raw: int, ratio: "Ratio | None", kind: str) -> tuple[int, str]:
+def judge_float(raw: int, ratio: tuple[int, int] | None, kind: str) -> tuple[int, str]:
     """(score, reason) of an IEEE 754 pattern other than zero."""
     parts = split_float(raw, kind)
     if parts is None or ratio is None:
@@ -77,7 +73,7 @@ def judge_float(raw: int, ratio: "Ratio | None", kind: str) -> tuple[int, str]:
     return 68, "ordinary"
 
 
-def judge_integer(raw: int, ratio: "Ratio | None", kind: str) -> tuple[int, str]:
+def judge_integer(raw: int, ratio: tuple[int, int] | None, kind: str) -> tuple[int, str]:
     """(score, reason) of an integer or BCD pattern other than zero."""
     if ratio is None:
         return 0, "not_decimal"
@@ -140,7 +136,7 @@ def judge_text(data: bytes) -> tuple[int, str]:
     return min(98, 40 + 7 * len(text)), text
 
 
-def power_fits(values: "list[Ratio | None]") -> bool:
+def power_fits(values: list[tuple[int, int] | None]) -> bool:
     """True if a voltage x a current x a power factor among `values` is a power among them (1 %).
 
     values: ratios in wire order, at most 62. The voltage must be a mains voltage.
