@@ -1,24 +1,36 @@
 """The vectors that MicroPython computes are those of the file, and the file is exact text."""
 
+import importlib
 import json
 from fractions import Fraction
 from pathlib import Path
 
 from tests.core.test_vectors import VECTORS
 
-FILE = Path(__file__).parents[1] / "data" / "carbon_vectors.json"
+TESTS = Path(__file__).parents[1]
+FILE = TESTS / "data" / "carbon_vectors.json"
 
 
 def read_vectors() -> dict[str, dict]:
     return {vector["id"]: vector for vector in json.loads(FILE.read_text("utf-8"))}
 
 
-def test_the_table_is_the_file():
+def tables() -> dict[str, tuple]:
+    """Every table of vectors in tests/core, as one."""
+    joined = dict(VECTORS)
+    for path in sorted((TESTS / "core").glob("vectors_*.py")):
+        table = getattr(importlib.import_module("tests.core." + path.stem), "VECTORS", {})
+        assert not set(table) & set(joined), path
+        joined.update(table)
+    return joined
+
+
+def test_the_tables_are_the_file():
     found = {
         name: (vector["inputs"], vector["expected"]["value"], vector["expected"]["tolerance"])
         for name, vector in read_vectors().items()
     }
-    assert found == VECTORS
+    assert found == tables()
 
 
 def test_every_vector_says_where_it_is_from_and_how_it_is_computed():
