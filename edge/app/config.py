@@ -212,7 +212,7 @@ class Settings:
     def _area(self, text: str, key: str) -> tuple[int, int]:
         _, _, fraction = text.partition(".")
         if len(fraction) > PLACES_MAX:
-            self._refuse(key, text, "at most %d decimal places" % PLACES_MAX)
+            self._refuse(key, text, f"at most {PLACES_MAX} decimal places")
         area = parse_decimal(text)
         if area[0] == 0:
             self._refuse(key, text, "more than 0")
