@@ -136,10 +136,8 @@ def parse_point(document: dict[str, object], profile_id: str, default: int) -> P
     if any((term.kind == "bit") != (function in BIT_FUNCTIONS) for term in terms):
         refuse(where, "type bit goes with function 1 or 2, and only with them")
     covered = [(term.address, words.WIDTHS[term.kind]) for term in terms]
-    exponent = None
-    register = document.get("scale_register")
-    if isinstance(register, dict):
-        exponent = (int(register["address"]), str(register["type"]))
+    exponent = _parse_exponent(document)
+    if exponent is not None:
         covered.append((exponent[0], 1))
     address, span = _span_of(covered, where)
     only = terms[0] if len(terms) == 1 else Term(address, "terms", (1, 0))
@@ -161,6 +159,13 @@ def parse_point(document: dict[str, object], profile_id: str, default: int) -> P
         tuple(sorted(list_of(document, "sentinels"), key=lambda raw: (raw,))),
         _parse_rollover(document, places, where),
     )
+
+
+def _parse_exponent(document: dict[str, object]) -> tuple[int, str] | None:
+    register = document.get("scale_register")
+    if not isinstance(register, dict):
+        return None
+    return int(register["address"]), str(register["type"])
 
 
 def _parse_rollover(document: dict[str, object], places: int, where: str) -> int | None:
