@@ -230,6 +230,13 @@ def test_the_digest_names_the_meaning():
     assert parse_profile(document([point("a", 0, note="x")])).digest == one.digest
 
 
+def test_confidence_is_known_and_changes_no_reading():
+    plain = parse_profile(document([point("a", 0)]))
+    low = parse_profile(document([point("a", 0)], provenance={"confidence": "low"}))
+    assert (plain.confidence, low.confidence) == ("", "low")
+    assert plain.digest == low.digest
+
+
 def test_selected_points_keep_their_order():
     made = parse_profile(document([point("a", 0), point("b", 1), point("c", 2)]))
     assert [p.name for p in made.select(("c", "a"))] == ["a", "c"]

@@ -24,6 +24,7 @@ class Profile:
     max_block_registers: most in one request; 16 times as many bits.
     forbidden: tuple of (first, last) wire addresses that no block may touch.
     gap_ms: rest the station needs between two requests.
+    confidence: "high", "medium", "low", or "" when the document does not say.
     digest: SHA-256 over everything that decides how a register becomes a reading.
     """
 
@@ -37,6 +38,7 @@ class Profile:
         forbidden: tuple[tuple[int, int], ...],
         sentinels: dict[str, tuple[int, ...]],
         points: tuple[Point, ...],
+        confidence: str = "",
     ) -> None:
         """points: of every class, ascending by (function, address)."""
         self.id = profile_id
@@ -46,6 +48,7 @@ class Profile:
         self.gap_ms = gap_ms
         self.forbidden = forbidden
         self.sentinels = sentinels
+        self.confidence = confidence
         self.points = tuple([p for p in points if p.point_class != IDENTITY])
         self.identity = tuple([p for p in points if p.point_class == IDENTITY])
         self.digest = hashlib.sha256(self._meaning()).digest()
@@ -163,6 +166,7 @@ def parse_profile(document: dict[str, object]) -> Profile:
     if isinstance(raw, dict):
         for kind in raw:
             sentinels[str(kind)] = tuple(sorted(raw[kind], key=lambda value: (value,)))
+    provenance = document.get("provenance")
     return Profile(
         profile_id,
         str(document["word_order"]),
@@ -172,4 +176,5 @@ def parse_profile(document: dict[str, object]) -> Profile:
         forbidden,
         sentinels,
         points,
+        str(provenance["confidence"]) if isinstance(provenance, dict) else "",
     )
