@@ -61,8 +61,8 @@ def parse_numbers(text: str, option: str, low: int, high: int) -> tuple[int, ...
     """Ascending numbers of "1-16,20"; UsageError "usage.value" for anything else."""
     numbers: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        last = last or first
+        first, dash, last = part.strip().partition("-")
+        last = last if dash else first
         good = first.isascii() and last.isascii() and first.isdigit() and last.isdigit()
         if not good or not low <= int(first) <= int(last) <= high:
             expected = f"numbers {low} to {high}, such as 1-16,20"

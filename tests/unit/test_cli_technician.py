@@ -1,0 +1,53 @@
+"""The technician's page says what the tools say, and small questions to a person's input."""
+
+import pytest
+
+from edge.app.cli_bus import check_format, parse_line_settings, parse_numbers
+from edge.app.cli_bus_causes import CAUSES
+from edge.app.cli_meter import OUTCOMES
+from edge.core.bus.presence import LIKELY_SETTINGS
+from edge.core.errors import UsageError
+
+from .source_tree import ROOT
+
+PAGE = (ROOT / "docs" / "technician.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_every_cause_stands_in_the_page_as_the_tool_says_it(cause):
+    english, _, following, _ = CAUSES[cause]
+    assert f"| `{cause}` | {english} | {following} |" in PAGE
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_every_outcome_stands_in_the_page(outcome):
+    assert f"\n| `{outcome}` | " in PAGE
+
+
+def test_numbers_are_parsed_as_ranges():
+    assert parse_numbers("1-3,9, 5", "--stations", 1, 247) == (1, 2, 3, 5, 9)
+    assert parse_numbers("247", "--stations", 1, 247) == (247,)
+
+
+@pytest.mark.parametrize("text", ["", "0", "248", "3-1", "a", "1-", "-3", "1,,2", "1-300", "²"])
+def test_numbers_that_are_none_are_refused(text):
+    with pytest.raises(UsageError):
+        parse_numbers(text, "--stations", 1, 247)
+
+
+def test_line_settings_are_the_likeliest_or_those_asked_for():
+    assert parse_line_settings("", "", 3) == LIKELY_SETTINGS[:3]
+    assert parse_line_settings("19200, 9600", "8n1", 3) == ((9600, "8N1"), (19200, "8N1"))
+    assert len(parse_line_settings("9600", "", 1)) > 1
+
+
+@pytest.mark.parametrize(
+    ("bauds", "formats"), [("fast", ""), ("10", ""), ("", "9N1"), ("9600,", "")]
+)
+def test_line_settings_that_are_none_are_refused(bauds, formats):
+    with pytest.raises(UsageError):
+        parse_line_settings(bauds, formats, 3)
+
+
+def test_a_format_is_written_in_capitals():
+    assert check_format("8e1") == "8E1"
