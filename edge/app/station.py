@@ -117,7 +117,8 @@ class Station:
         for block, error in self._failed:
             if point in block.points:
                 return of_error(error.code)
-        return Quality.TIMEOUT if self.error is None else of_error(self.error.code)
+        # The first error is told; the last one is what kept the rest from being asked.
+        return of_error(self._failed[-1][1].code) if self._failed else Quality.TIMEOUT
 
 
 def plan_station(
