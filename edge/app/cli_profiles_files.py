@@ -29,7 +29,7 @@ class Source(NamedTuple):
         """What `parse_profile` takes: a SunSpec model as a device whose chain begins at 0."""
         if not self.is_sunspec:
             return self.document
-        return {"function": 3, "max_block_registers": 125, **self.document}
+        return {"function": 3, "max_block_registers": 125, "label_base": 0, **self.document}
 
 
 def read_source(path: Path) -> Source:
