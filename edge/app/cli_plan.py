@@ -83,13 +83,13 @@ def report_bus(settings: Settings, bus: Bus, turnaround_us: int) -> dict[str, An
 
 
 def _load(device: Device, blocks: tuple[Block, ...]) -> Load:
-    return Load(tuple(block.count for block in blocks), device.poll_ms)
+    return Load(tuple((block.function, block.count) for block in blocks), device.poll_ms)
 
 
 def _device(
     device: Device, blocks: tuple[Block, ...], load: Load, timing: Timing
 ) -> dict[str, Any]:
-    single = Load(tuple(_width(device, index) for index in range(len(device.points))), 1)
+    single = Load(tuple(_alone(device, index) for index in range(len(device.points))), 1)
     return {
         "device": device.name,
         "station": device.station,
@@ -103,8 +103,10 @@ def _device(
     }
 
 
-def _width(device: Device, index: int) -> int:
-    return int(plan_blocks((device.points[index],), device.profile, Timing(1, 1, 1))[0].count)
+def _alone(device: Device, index: int) -> tuple[int, int]:
+    """(function, count) of reading one point by itself."""
+    block = plan_blocks((device.points[index],), device.profile, Timing(1, 1, 1))[0]
+    return block.function, block.count
 
 
 def _remedy(loads: tuple[Load, ...], timing: Timing, bits: int, turnaround_us: int) -> str:

@@ -16,13 +16,13 @@ FULL_PPM = 900_000
 #: Rates that meters offer, slowest first.
 BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 
-#: What one device costs: counts: registers per block read; period_ms: its poll period.
-Load = namedtuple("Load", ("counts", "period_ms"))
+#: What one device costs. reads: (function, count) per block; period_ms: its poll period.
+Load = namedtuple("Load", ("reads", "period_ms"))
 
 
 def poll_us(load: Load, timing: Timing) -> int:
     """Wire time of one poll of a device."""
-    return sum(block_us(count, timing) for count in load.counts)
+    return sum(block_us(count, timing, function) for function, count in load.reads)
 
 
 def cycle_us(loads: tuple[Load, ...], timing: Timing) -> int:
