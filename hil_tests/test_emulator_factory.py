@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from hil_tests.emulator.emulator import DEFAULT_START_S, Emulator
+from hil_tests.emulator.device import StationSpec
 from hil_tests.emulator.factory import DAY_S, Factory, State, split_phases, square_root
 from hil_tests.emulator.frame import Request
 from hil_tests.emulator.judge import judge_point
 from hil_tests.emulator.ledger import read_replies
 from hil_tests.emulator.profile import Point
-from hil_tests.emulator.scenario import FACTORY_DAY, StationSpec, read_scenario
+from hil_tests.emulator.scenario import FACTORY_DAY, read_scenario
 from hil_tests.emulator.signals import STACK_AREA_M2, list_units, plan_signals
 from hil_tests.emulator.station import Signals, Station, plausible_value
 from hil_tests.emulator.units import unit_factor

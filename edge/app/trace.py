@@ -10,29 +10,27 @@ request may have no reply, or several. Readers ignore keys that they do not know
 """
 
 import json
-from pathlib import Path
-from typing import NamedTuple
+from collections import namedtuple
 
 from edge.core.bus.trace import REPLY, REQUEST
 from edge.core.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _DIRECTIONS = (REQUEST, REPLY)
 _VERSION = 1
 
 
-class TraceHead(NamedTuple):
-    """The line settings a trace was taken at."""
+#: The line settings a trace was taken at.
+TraceHead = namedtuple("TraceHead", ("baud", "format"))
 
-    baud: int = 9600
-    format: str = "8N1"
+#: Of a trace without a first line that says so.
+USUAL_HEAD = TraceHead(9600, "8N1")
 
-
-class Heard(NamedTuple):
-    """One frame of a trace; `direction` is REQUEST or REPLY."""
-
-    t_us: int
-    direction: str
-    data: bytes
+#: One frame of a trace; direction: REQUEST or REPLY; data: bytes.
+Heard = namedtuple("Heard", ("t_us", "direction", "data"))
 
 
 def parse_trace(text: str, file: str) -> tuple[TraceHead, list[Heard]]:
@@ -40,7 +38,7 @@ def parse_trace(text: str, file: str) -> tuple[TraceHead, list[Heard]]:
 
     Raises ConfigError config.value naming `file` and the line.
     """
-    head = TraceHead()
+    head = USUAL_HEAD
     frames: list[Heard] = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
@@ -56,13 +54,13 @@ def parse_trace(text: str, file: str) -> tuple[TraceHead, list[Heard]]:
     return head, frames
 
 
-def read_trace(path: Path) -> tuple[TraceHead, list[Heard]]:
+def read_trace(path: "Path") -> tuple[TraceHead, list[Heard]]:
     """parse_trace of the file `path`; ConfigError config.file if it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError("config.file", file=str(path), reason=reason) from error
+        raise ConfigError("config.file", file=str(path), reason=reason)
     return parse_trace(text, str(path))
 
 
@@ -83,7 +81,7 @@ def _parse_row(line: str, file: str, number: int) -> dict[str, object]:
 
 
 def _parse_head(row: dict[str, object], file: str, number: int) -> TraceHead:
-    baud, line_format = row.get("baud", 9600), row.get("format", "8N1")
+    baud, line_format = row.get("baud", USUAL_HEAD.baud), row.get("format", USUAL_HEAD.format)
     if row["trace"] != _VERSION:
         raise _refuse(file, number, str(row["trace"]), f"trace version {_VERSION}")
     if not isinstance(baud, int) or isinstance(baud, bool) or not 300 <= baud <= 921_600:
