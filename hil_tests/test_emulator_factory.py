@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.emulator.emulator import DEFAULT_START_S, Emulator
 from hil_tests.emulator.device import StationSpec
+from hil_tests.emulator.emulator import DEFAULT_START_S, Emulator
 from hil_tests.emulator.factory import DAY_S, Factory, State, split_phases, square_root
 from hil_tests.emulator.frame import Request
 from hil_tests.emulator.judge import judge_point
