@@ -1,7 +1,10 @@
 """`carbontally run` on the emulated factory day, to a real Mosquitto and a real receiver."""
 
+import shutil
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -111,6 +114,28 @@ def test_the_cloud_has_what_was_on_the_wire_and_nothing_else(run: Run) -> None:
     assert findings.unheard == {name: 0 for name, _, _ in FACTORY}
     assert findings.polls == sum(d["polls"] for d in run.events[-1]["devices"])
     assert findings.good > 500
+
+
+def test_a_changed_reading_and_a_changed_record_are_noticed(run: Run, tmp_path: Path) -> None:
+    """What makes the tests above ones that can fail."""
+    cloud = tmp_path / "cloud.db"
+    shutil.copy(run.site.cloud, cloud)
+    with closing(sqlite3.connect(cloud)) as database, database:
+        seq, device = database.execute(
+            "SELECT max(r.seq), d.name FROM readings r JOIN devices d ON d.number = r.device"
+        ).fetchone()
+        database.execute(
+            "UPDATE readings SET value = value + 1 WHERE seq = ? AND point = 0", [seq]
+        )
+    assert judge_cloud(cloud, run.site.ledger).wrong == [(device, seq)]
+    journal = tmp_path / "journal.db"
+    shutil.copy(run.site.journal, journal)
+    with closing(sqlite3.connect(journal)) as database, database:
+        database.execute(
+            "UPDATE journal SET record = (SELECT record FROM journal WHERE seq = 21)"
+            " WHERE seq = 20"
+        )
+    assert read_journal(journal).broken == 20
 
 
 def test_intervals_telescope(run: Run) -> None:

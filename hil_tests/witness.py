@@ -20,11 +20,21 @@ from hil_tests.emulator.ledger import ServedReply, read_replies
 from hil_tests.emulator.profile import PROFILE_DIR, Profile, read_profile
 
 GOOD, SENTINEL, BACKWARDS = 0, 1, 6
-NOT_READ = (3, 4, 5, 7)  # timeout, corrupt, exception, port
 
-#: A poll is recorded this long after its replies at most; the clocks may differ by the second.
-_WITHIN_MS = 5_000
-_AHEAD_MS = 200
+#: Qualities that say what a reply said; all others say that there was none to believe.
+_READ = (GOOD, SENTINEL, BACKWARDS)
+
+#: A poll is recorded this long after its replies at most; its clock may be off by the second.
+_WITHIN_MS = 3_000
+_AHEAD_MS = 60
+
+#: Replies up to here belong to the poll; the next one may begin right after.
+_SAME_MS = 5
+
+#: What looks odd is read twice within a poll, so that its points come from two replies, of at
+#: most so many in a row.
+_LOOKS = 4
+_LOOKS_MS = 1_500
 
 #: (function, address, count)
 Block = tuple[int, int, int]
@@ -219,23 +229,47 @@ def _judge_block(
     truths = [_decode(reply, names, profile) for reply in served]
     at = taken = 0
     for seq, wall_ms, values in polls:
-        part = {name: values[name] for name in names}
-        if all(value is None and quality in NOT_READ for value, quality in part.values()):
+        part = {name: values[name] for name in names if values[name][1] in _READ}
+        if not part:
             continue
-        match = next(
-            (
-                n
-                for n in range(at, len(served))
-                if -_AHEAD_MS <= wall_ms - served[n].wall_ms <= _WITHIN_MS
-                and all(_agrees(*part[name], truths[n][name]) for name in names)
-            ),
-            None,
-        )
+        match = _find(part, truths, served, at, wall_ms)
         if match is None:
             findings.wrong.append((device, seq))
-        else:
-            at, taken = match + 1, taken + 1
+            continue
+        at = match[1] + 1
+        while at < len(served) and served[at].wall_ms <= wall_ms + _SAME_MS:
+            at += 1
+        taken += at - match[0]
     return len(served) - taken
+
+
+def _find(
+    part: Values,
+    truths: list[dict[str, int | None]],
+    served: list[ServedReply],
+    at: int,
+    wall_ms: int,
+) -> tuple[int, int] | None:
+    """The first reply from `at` on that explains every reading, alone or with one soon after."""
+    for first in range(at, len(served)):
+        age_ms = wall_ms - served[first].wall_ms
+        if age_ms < -_AHEAD_MS:
+            return None
+        if age_ms > _WITHIN_MS:
+            continue
+        left = {n: r for n, r in part.items() if not _agrees(*r, truths[first][n])}
+        if not left:
+            return first, first
+        if len(left) == len(part):
+            continue
+        for second in range(first + 1, min(first + _LOOKS, len(served))):
+            between_ms = served[second].wall_ms - served[first].wall_ms
+            if between_ms <= min(_LOOKS_MS, age_ms + _AHEAD_MS) and all(
+                _agrees(*reading, truths[second][name]) for name, reading in left.items()
+            ):
+                single = all(_agrees(*r, truths[second][n]) for n, r in part.items())
+                return (second, second) if single else (first, second)
+    return None
 
 
 def _decode(reply: ServedReply, names: set[str], profile: Profile) -> dict[str, int | None]:
