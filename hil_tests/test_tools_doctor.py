@@ -69,7 +69,9 @@ SPOILT: list[tuple[str, Callable[[bytes], bytes]]] = [
 
 
 @pytest.mark.parametrize(("cause", "spoil"), SPOILT)
-def test_names_the_cause(monkeypatch, capsys, cause, spoil):
+def test_names_the_cause(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cause: Any, spoil: Any
+) -> None:
     with tools_line(pair(spoil), monkeypatch) as line:
         status, _, causes = run_doctor(capsys, line.port)
     assert [found["cause"] for found in causes] == [cause]
@@ -78,7 +80,9 @@ def test_names_the_cause(monkeypatch, capsys, cause, spoil):
     assert causes[0]["next"] == CAUSES[cause][2]
 
 
-def test_a_healthy_bus_is_status_0(monkeypatch, capsys):
+def test_a_healthy_bus_is_status_0(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with tools_line(pair(), monkeypatch) as line:
         status, done, causes = run_doctor(capsys, line.port)
     assert status == 0
@@ -86,14 +90,18 @@ def test_a_healthy_bus_is_status_0(monkeypatch, capsys):
     assert done["counts"]["good"] == done["counts"]["asked"] == 12
 
 
-def test_exceptions_are_answers(monkeypatch, capsys):
+def test_exceptions_are_answers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     refusing = [ToolStation(1, {}, baud=19200)]
     with tools_line(refusing, monkeypatch) as line:
         status, _, causes = run_doctor(capsys, line.port, stations="1")
     assert (status, [found["cause"] for found in causes]) == (0, ["healthy"])
 
 
-def test_one_silent_station_is_told_from_all(monkeypatch, capsys):
+def test_one_silent_station_is_told_from_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with tools_line(pair()[:1], monkeypatch) as line:
         status, _, causes = run_doctor(capsys, line.port)
     assert status == 75
@@ -101,7 +109,9 @@ def test_one_silent_station_is_told_from_all(monkeypatch, capsys):
     assert causes[0]["evidence"] == "silent: station 2"
 
 
-def test_one_damaged_station_is_told_from_a_noisy_bus(monkeypatch, capsys):
+def test_one_damaged_station_is_told_from_a_noisy_bus(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     stations = pair()
     stations[0].spoil = flip
     with tools_line(stations, monkeypatch) as line:
@@ -109,7 +119,9 @@ def test_one_damaged_station_is_told_from_a_noisy_bus(monkeypatch, capsys):
     assert [found["cause"] for found in causes] == ["one_damaged"]
 
 
-def test_an_echo_is_named_and_harmless(monkeypatch, capsys):
+def test_an_echo_is_named_and_harmless(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with tools_line(pair(), monkeypatch) as line:
         line.echoes = True
         status, _, causes = run_doctor(capsys, line.port)
@@ -117,7 +129,9 @@ def test_an_echo_is_named_and_harmless(monkeypatch, capsys):
     assert [found["cause"] for found in causes] == ["echo", "healthy"]
 
 
-def test_late_replies_are_told_from_silence(monkeypatch, capsys):
+def test_late_replies_are_told_from_silence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     stations = pair()
     for station in stations:
         station.turnaround_s = 0.15
@@ -135,7 +149,9 @@ def test_late_replies_are_told_from_silence(monkeypatch, capsys):
         ("babble", bytes(range(0x80, 0xC0))),
     ],
 )
-def test_traffic_that_nobody_asked_for(monkeypatch, capsys, cause, data):
+def test_traffic_that_nobody_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cause: Any, data: Any
+) -> None:
     with tools_line(pair(), monkeypatch) as line:
         line.chatter = data
         status, _, causes = run_doctor(capsys, line.port, listen_s=0.5)
@@ -154,7 +170,9 @@ def test_traffic_that_nobody_asked_for(monkeypatch, capsys, cause, data):
         ('garbage = "instead"', ["wrong_settings"]),
     ],
 )
-def test_names_the_faults_of_the_emulator(tmp_path: Path, capsys, fault, causes):
+def test_names_the_faults_of_the_emulator(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: Any, causes: Any
+) -> None:
     text = f"""
 seed = 3
 [[bus]]
@@ -177,12 +195,14 @@ profile = "tiny.toml"
     assert status == 75
 
 
-def test_a_port_that_is_not_there(capsys, tmp_path: Path):
+def test_a_port_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, _, causes = run_doctor(capsys, str(tmp_path / "ttyUSB9"))
     assert (status, causes[0]["cause"]) == (75, "port_missing")
 
 
-def test_a_port_that_another_program_holds(monkeypatch, capsys):
+def test_a_port_that_another_program_holds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from edge.ports.linux.serial_probe import ProbeLine
 
     with tools_line(pair(), monkeypatch) as line, ProbeLine(line.port):
@@ -190,14 +210,16 @@ def test_a_port_that_another_program_holds(monkeypatch, capsys):
     assert (status, causes[0]["cause"]) == (75, "port_busy")
 
 
-def test_chinese_is_spoken_where_it_is_asked_for(monkeypatch, capsys):
+def test_chinese_is_spoken_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("CARBONTALLY_LANG", "zh")
     with tools_line(pair(lambda reply: b""), monkeypatch) as line:
         _, _, causes = run_doctor(capsys, line.port, rounds=1)
     assert causes[0]["next"] == CAUSES["all_silent"][3]
 
 
-def test_every_cause_has_its_words():
+def test_every_cause_has_its_words() -> None:
     named = {rule[0] for rule in RULES}
     assert named | {"healthy"} == set(CAUSES)
     assert set(MILD) < named

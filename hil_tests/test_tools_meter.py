@@ -44,7 +44,7 @@ def sdm(on_write: Callable[..., Any] = obey, number: int = 3) -> ToolStation:
 
 
 def run_meter(
-    capsys: pytest.CaptureFixture[str], port: str, station: int, *typed: str | None, **options: Any
+    capsys: pytest.CaptureFixture[str], port: str, station: int, *typed: str, **options: Any
 ) -> tuple[int, list[dict[str, Any]]]:
     arguments: dict[str, Any] = {
         "value": typed[1] if len(typed) > 1 else None,
@@ -80,7 +80,14 @@ def check_truth(meter_station: ToolStation, event: dict[str, Any]) -> None:
         ("set-baud", "19200", 3, 19200),
     ],
 )
-def test_a_setting_is_changed_and_verified(monkeypatch, capsys, action, value, number, baud):
+def test_a_setting_is_changed_and_verified(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    action: Any,
+    value: Any,
+    number: Any,
+    baud: Any,
+) -> None:
     station = sdm()
     with tools_line([station], monkeypatch) as line:
         status, events = run_meter(capsys, line.port, 3, action, value)
@@ -92,7 +99,9 @@ def test_a_setting_is_changed_and_verified(monkeypatch, capsys, action, value, n
     check_truth(station, events[-1])
 
 
-def test_what_is_so_already_is_not_written(monkeypatch, capsys):
+def test_what_is_so_already_is_not_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     station = sdm()
     with tools_line([station], monkeypatch) as line:
         status, events = run_meter(capsys, line.port, 3, "set-baud", "9600")
@@ -100,7 +109,9 @@ def test_what_is_so_already_is_not_written(monkeypatch, capsys):
     assert station.writes == []
 
 
-def test_a_number_that_another_station_has_is_not_given(monkeypatch, capsys):
+def test_a_number_that_another_station_has_is_not_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     station, other = sdm(), sdm(number=9)
     with tools_line([station, other], monkeypatch) as line:
         status, events = run_meter(capsys, line.port, 3, "set-address", "9")
@@ -139,8 +150,13 @@ def wait_for_restart(station: ToolStation, address: int, words: tuple[int, ...])
     ],
 )
 def test_a_failure_at_each_step_leaves_the_meter_reachable(
-    monkeypatch, capsys, action, on_write, outcome, status
-):
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    action: Any,
+    on_write: Any,
+    outcome: Any,
+    status: Any,
+) -> None:
     station = sdm(on_write)
     with tools_line([station], monkeypatch) as line:
         found, events = run_meter(capsys, line.port, 3, *action)
@@ -151,7 +167,9 @@ def test_a_failure_at_each_step_leaves_the_meter_reachable(
         assert station.registers[3, BAUD_AT] == words_of(2)[0]
 
 
-def test_a_meter_that_falls_silent_is_taken_back_blindly(monkeypatch, capsys):
+def test_a_meter_that_falls_silent_is_taken_back_blindly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It moves to a baud rate that it cannot keep up: it hears there but does not answer."""
 
     def go_mute(station: ToolStation, address: int, words: tuple[int, ...]) -> str:
@@ -167,7 +185,9 @@ def test_a_meter_that_falls_silent_is_taken_back_blindly(monkeypatch, capsys):
     check_truth(station, events[-1])
 
 
-def test_a_meter_that_dies_is_called_lost(monkeypatch, capsys):
+def test_a_meter_that_dies_is_called_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def die(station: ToolStation, address: int, words: tuple[int, ...]) -> str:
         station.spoil = lambda reply: b""
         return "lost"
@@ -178,7 +198,9 @@ def test_a_meter_that_dies_is_called_lost(monkeypatch, capsys):
     assert events[-1]["baud"] == 9600
 
 
-def test_nothing_is_written_when_the_meter_cannot_be_read_first(monkeypatch, capsys):
+def test_nothing_is_written_when_the_meter_cannot_be_read_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     station = sdm()
     station.spoil = lambda reply: b""
     with tools_line([station], monkeypatch) as line, pytest.raises(BusError):
@@ -191,7 +213,9 @@ def test_nothing_is_written_when_the_meter_cannot_be_read_first(monkeypatch, cap
         run_meter(capsys, line.port, 3, "set-baud", "19200")
 
 
-def test_without_consent_nothing_is_written(monkeypatch, capsys):
+def test_without_consent_nothing_is_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     station = sdm()
     with tools_line([station], monkeypatch) as line:
         status = meter(
@@ -211,7 +235,9 @@ def test_without_consent_nothing_is_written(monkeypatch, capsys):
     assert "nothing was written" in capsys.readouterr().out
 
 
-def test_show_reads_every_setting(monkeypatch, capsys):
+def test_show_reads_every_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     station = sdm()
     with tools_line([station], monkeypatch) as line:
         status, events = run_meter(capsys, line.port, 3, "show")
@@ -229,7 +255,9 @@ def test_show_reads_every_setting(monkeypatch, capsys):
         (("set-baud", "19200"), {"profile": "hefeng_cems"}, UsageError),
     ],
 )
-def test_a_wrong_wish_is_refused_before_the_port_is_opened(capsys, typed, options, error):
+def test_a_wrong_wish_is_refused_before_the_port_is_opened(
+    capsys: pytest.CaptureFixture[str], typed: Any, options: Any, error: Any
+) -> None:
     with pytest.raises(error):
         run_meter(capsys, "no-port", 3, *typed, **options)
 
@@ -237,7 +265,9 @@ def test_a_wrong_wish_is_refused_before_the_port_is_opened(capsys, typed, option
 @pytest.mark.parametrize(
     "typed", [("set-baud", "1234"), ("set-address", "0"), ("set-address", "248")]
 )
-def test_a_value_that_the_profile_does_not_know_is_refused(monkeypatch, capsys, typed):
+def test_a_value_that_the_profile_does_not_know_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: Any
+) -> None:
     station = sdm()
     with tools_line([station], monkeypatch) as line, pytest.raises(DataError):
         run_meter(capsys, line.port, 3, *typed)

@@ -1,6 +1,7 @@
 """`read`: by profile from emulated stations, raw with trial decode, SunSpec by its own chain."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +47,9 @@ def by_point(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {event["point"]: event for event in events}
 
 
-def test_reads_every_point_of_a_profile(tmp_path, capsys):
+def test_reads_every_point_of_a_profile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with play(tmp_path, SCENARIO) as emulator:
         status, events = run_read(capsys, emulator.ports["bus1"], 1, profile="eastron_sdm630")
     points = by_point(events)
@@ -57,7 +60,9 @@ def test_reads_every_point_of_a_profile(tmp_path, capsys):
     assert {event["quality"] for event in events} == {"good"}
 
 
-def test_raw_registers_come_with_the_plausible_reading_first(tmp_path, capsys):
+def test_raw_registers_come_with_the_plausible_reading_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with play(tmp_path, SCENARIO) as emulator:
         status, events = run_read(
             capsys, emulator.ports["bus1"], 1, label_address="30001", count=2
@@ -70,7 +75,9 @@ def test_raw_registers_come_with_the_plausible_reading_first(tmp_path, capsys):
     assert best["values"] == ["230.5"]
 
 
-def test_people_see_both_forms_of_the_address(tmp_path, capsys):
+def test_people_see_both_forms_of_the_address(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with play(tmp_path, SCENARIO) as emulator:
         read_text(emulator.ports["bus1"])
         out = capsys.readouterr().out
@@ -104,13 +111,17 @@ def read_text(port: str) -> None:
         {"address": 0, "type": "float"},
     ],
 )
-def test_a_wrong_question_is_refused_before_the_port_is_opened(capsys, options):
+def test_a_wrong_question_is_refused_before_the_port_is_opened(
+    capsys: pytest.CaptureFixture[str], options: Any
+) -> None:
     with pytest.raises(UsageError):
         run_read(capsys, "no-port", 1, **options)
 
 
 @pytest.mark.parametrize("label", ["1", "50001", "40000", "4x001"])
-def test_a_label_that_says_nothing_is_refused(capsys, label):
+def test_a_label_that_says_nothing_is_refused(
+    capsys: pytest.CaptureFixture[str], label: Any
+) -> None:
     with pytest.raises(DataError):
         run_read(capsys, "no-port", 1, label_address=label)
 
@@ -139,7 +150,9 @@ def set_scaled(model: list[int], point: dict[str, Any], words: list[int], expone
 
 
 @pytest.mark.parametrize("base", [40000, 0, 50000])
-def test_a_sunspec_station_is_read_without_a_profile(monkeypatch, capsys, base):
+def test_a_sunspec_station_is_read_without_a_profile(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], base: Any
+) -> None:
     with tools_line([sunspec_station(base)], monkeypatch) as line:
         status, events = run_read(capsys, line.port, 5, profile="sunspec", timeout_ms=150)
     points = by_point(events)
@@ -151,7 +164,9 @@ def test_a_sunspec_station_is_read_without_a_profile(monkeypatch, capsys, base):
     assert points["voltage_l2"]["quality"] == "sentinel"
 
 
-def test_a_station_without_the_marker_is_told(monkeypatch, capsys):
+def test_a_station_without_the_marker_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with (
         tools_line([ToolStation(5, {})], monkeypatch) as line,
         pytest.raises(ProfileError) as caught,

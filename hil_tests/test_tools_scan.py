@@ -47,7 +47,9 @@ def found(events: list[dict[str, Any]]) -> dict[int, tuple[int, str]]:
     return {e["station"]: (e["baud"], e["format"]) for e in events if e["event"] == "found"}
 
 
-def test_finds_three_stations_at_mixed_settings(monkeypatch, capsys):
+def test_finds_three_stations_at_mixed_settings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     stations = [
         sdm630(3, baud=2400, format="8E1"),
         sdm630(7, baud=9600, format="8N1"),
@@ -62,7 +64,9 @@ def test_finds_three_stations_at_mixed_settings(monkeypatch, capsys):
     assert not any(station.writes for station in stations)
 
 
-def test_a_whole_address_range_would_take_less_than_a_minute(monkeypatch, capsys):
+def test_a_whole_address_range_would_take_less_than_a_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     stations = [sdm630(number) for number in (1, 50, 80)]
     with tools_line(stations, monkeypatch) as line:
         started_s = time.monotonic()
@@ -75,7 +79,9 @@ def test_a_whole_address_range_would_take_less_than_a_minute(monkeypatch, capsys
     assert taken_s < 1.5 * eta_s + 1, (taken_s, eta_s)
 
 
-def test_a_slow_station_is_found_by_its_late_reply(monkeypatch, capsys):
+def test_a_slow_station_is_found_by_its_late_reply(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     slow = sdm630(5, turnaround_s=0.15)
     with tools_line([slow], monkeypatch) as line:
         status, events = run_scan(
@@ -85,7 +91,9 @@ def test_a_slow_station_is_found_by_its_late_reply(monkeypatch, capsys):
     assert found(events) == {5: (9600, "8N1")}
 
 
-def test_an_echoing_adapter_does_not_make_stations(monkeypatch, capsys):
+def test_an_echoing_adapter_does_not_make_stations(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with tools_line([sdm630(4)], monkeypatch) as line:
         line.echoes = True
         status, events = run_scan(capsys, line.port, stations="1-8", bauds="9600", formats="8N1")
@@ -94,7 +102,9 @@ def test_an_echoing_adapter_does_not_make_stations(monkeypatch, capsys):
     assert events[-1]["echo"] is True
 
 
-def test_nobody_there_is_status_75(monkeypatch, capsys):
+def test_nobody_there_is_status_75(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with tools_line([], monkeypatch) as line:
         status, events = run_scan(
             capsys, line.port, stations="1-4", bauds="9600", formats="8N1", wait_ms=20
@@ -103,7 +113,9 @@ def test_nobody_there_is_status_75(monkeypatch, capsys):
     assert events[-1]["found"] == 0
 
 
-def test_unreadable_answers_are_told(monkeypatch, capsys):
+def test_unreadable_answers_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     broken = sdm630(2, spoil=lambda reply: bytes(b ^ 0x5A for b in reply))
     with tools_line([broken], monkeypatch) as line:
         status, events = run_scan(capsys, line.port, stations="1-4", bauds="9600", formats="8N1")
@@ -111,7 +123,9 @@ def test_unreadable_answers_are_told(monkeypatch, capsys):
     assert events[-1]["noise"] == [{"baud": 9600, "format": "8N1", "times": 1}]
 
 
-def test_names_a_station_by_values_and_by_what_it_says(monkeypatch, capsys):
+def test_names_a_station_by_values_and_by_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     teller = ToolStation(9, {}, objects={0: b"Eastron", 1: b"SDM630MCT", 2: b"1.2"})
     stations = [sdm630(1), teller, ToolStation(11, {})]
     with tools_line(stations, monkeypatch) as line:
@@ -127,7 +141,9 @@ def test_names_a_station_by_values_and_by_what_it_says(monkeypatch, capsys):
     assert not any(station.writes for station in stations)
 
 
-def test_ctrl_c_says_what_was_found(monkeypatch, capsys):
+def test_ctrl_c_says_what_was_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     station = sdm630(2)
     with tools_line([station], monkeypatch) as line:
         real = station.answer
