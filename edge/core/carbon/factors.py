@@ -46,8 +46,9 @@ def parse_set(document: dict[str, object], file: str) -> FactorSet:
 
     Raises ConfigError "config.value" for a factor finer than 1 ug per canonical unit, a fuel
     parameter out of its range or a validity that ends before it begins, "config.duplicate",
-    "config.missing_key" for a set of nothing.
+    "config.missing_key" for a set of nothing and for a site's set without evidence.
     """
+    check_evidence(document, file)
     set_id = str(document["id"])
     factors = _parse_factor_rows(_rows(document, "factors"), file)
     fuels = tuple(_parse_fuel(item, file) for item in _rows(document, "fuels"))
@@ -63,6 +64,13 @@ def parse_set(document: dict[str, object], file: str) -> FactorSet:
         expected = "a day from " + str(begin) + " on"
         raise ConfigError("config.value", file=file, key="valid_to", found=end, expected=expected)
     return _seal(set_id, factors, fuels, equivalents, [])
+
+
+def check_evidence(document: dict[str, object], file: str) -> None:
+    """A site's own numbers name the report or contract behind them: "config.missing_key"."""
+    if document.get("confidence") == "S" and not str(document.get("evidence", "")).strip():
+        expected = "the id of the report or contract behind the numbers"
+        raise ConfigError("config.missing_key", file=file, key="evidence", expected=expected)
 
 
 def parse_factors(document: dict[str, object], file: str) -> tuple[Factor, ...]:
@@ -134,7 +142,7 @@ def _fuel_says(fuel: Fuel) -> list[object]:
     parts: list[object] = [fuel.id, fuel.per]
     for decimal in (fuel.ncv, fuel.carbon, fuel.oxidation):
         parts.append(None if decimal is None else list(to_ratio(decimal)))
-    return parts
+    return parts + [fuel.biogenic]
 
 
 def _rows(document: dict[str, object], key: str) -> list[dict[str, object]]:
@@ -173,6 +181,7 @@ def _parse_fuel(item: dict[str, object], file: str) -> Fuel:
         parse_decimal(str(item["ncv"])),
         parse_decimal(str(item["carbon"])),
         None if oxidation is None else parse_decimal(str(oxidation)),
+        item.get("biogenic") == "yes",
     )
     return _in_range(fuel, file, fuel.id)
 
@@ -237,4 +246,4 @@ def _measured_fuel(fuel: Fuel, item: dict[str, object], file: str, where: str) -
     for index, key in enumerate(keys):
         if key in item:
             parts[index] = parse_decimal(str(item[key]))
-    return _in_range(Fuel(fuel.id, fuel.per, *parts), file, where)
+    return _in_range(Fuel(fuel.id, fuel.per, *parts, fuel.biogenic), file, where)

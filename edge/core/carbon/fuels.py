@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 #: per: "t" or "10*4.m3" (volume at 0 Cel, 101.325 kPa); ncv: GJ per that; carbon: tC/TJ, which is
 #: kgC/GJ and mgC/kJ; oxidation: percent, None where the publication has none. Decimals.
-Fuel = namedtuple("Fuel", ("id", "per", "ncv", "carbon", "oxidation"))
+#: biogenic: its CO2 is a memo item that counts 0 in totals; the ratios below are of the CO2 itself.
+Fuel = namedtuple("Fuel", ("id", "per", "ncv", "carbon", "oxidation", "biogenic"))
 
 #: What a fuel may be, both ends in: a wrong power of ten lies outside.
 NCV_GJ = {"t": (2, 55), "10*4.m3": (30, 400)}
