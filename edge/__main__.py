@@ -19,6 +19,7 @@ VERBS = {
     "run": ("edge.app.service:main", "run the gateway: -c gateway.toml"),
     "plan": ("edge.app.cli_plan:plan", "what a configuration asks of each bus"),
     "profiles": ("edge.app.cli_profiles:profiles", "device profiles: list show lint test new"),
+    "factors": ("edge.app.cli_factors:factors", "factor sets: list show check"),
     "receive": ("cloud_sync.cli:receive", "run the receiver"),
     "verify": ("cloud_sync.cli:verify", "walk the hash chains of a receiver's store"),
     "scan": ("edge.app.cli_scan:scan", "find and name the stations on a bus; reads only"),

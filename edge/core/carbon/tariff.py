@@ -7,6 +7,7 @@ that the tariff has is a fallback and is flagged as such.
 
 import hashlib
 
+from edge.core.carbon.factors import check_evidence
 from edge.core.errors import ConfigError, DataError
 from edge.core.numbers import pack
 from edge.core.numbers.fixed import parse_decimal, power_of_ten
@@ -160,8 +161,9 @@ def parse_tariff(document: dict[str, object], file: str) -> Tariff:
 
     Raises ConfigError "config.value" for a value finer than 1 ug/W.h, a moment or a time of day
     that does not exist, series out of order or overlapping; "config.duplicate" for a time of the
-    week that is given twice.
+    week that is given twice, "config.missing_key" for a site's own numbers without evidence.
     """
+    check_evidence(document, file)
     unit = str(document["unit"])
     annual = _ug(str(document["annual"]), unit, file, "annual")
     series = _parse_series(_rows(document, "series"), unit, file)
