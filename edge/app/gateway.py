@@ -141,7 +141,7 @@ class Gateway:
 
     def _note_findings(self, poller: Poller, now_ms: int) -> None:
         """What the line noticed becomes an event, each kind once in a while."""
-        for finding in poller.link.findings():
+        for finding in poller.findings():
             key = (poller.bus.name, finding.code)
             if now_ms >= self._noted.get(key, 0):
                 self._noted[key] = now_ms + REMEMBER_MS

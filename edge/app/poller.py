@@ -9,13 +9,21 @@ from edge.core.bus.plan import Block
 from edge.core.bus.rtu import decode_read_reply, encode_read
 from edge.core.bus.schedule import Schedule
 from edge.core.errors import BusError, DeviceError, TallyError
+from edge.core.numbers.quality import Quality
 from edge.ports.contracts import Link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edge.app.station import Look
 
 #: A frame that came damaged is asked for once more within the same poll.
 DAMAGED = ("bus.crc", "bus.short", "bus.mismatch")
 
 #: Nothing answers: the rest of the poll would only cost the others their turns.
 GONE = ("bus.timeout", "bus.port", "bus.noise")
+
+#: After two devices have answered as one station, so many of its polls are not believed.
+CONFLICT_POLLS = 16
 
 #: A finished poll: values per point in table order, qualities by point index for those not good,
 #: raw registers by point index for points marked evidence, the first error or None, and whether
@@ -44,7 +52,7 @@ class Poller:
         self._retried = False
         self._hunt: Hunt | None = None
         self._suspects: list[int] = []
-        self._first: list[int | None] = []
+        self._first: Look = ([], {}, {})
 
     @property
     def idle(self) -> bool:
@@ -60,6 +68,16 @@ class Poller:
         if not self.idle or self.stopping:
             return None
         return self._schedule.next_due_ms()
+
+    def findings(self) -> list[BusError]:
+        """What the link noticed since the last call, see `contracts.Link.findings`."""
+        found = self.link.findings()
+        for finding in found:
+            if finding.code == "bus.two_answers":
+                for station in self.stations:
+                    if station.device.station == finding.fields["station"]:
+                        station.conflict = CONFLICT_POLLS
+        return found
 
     def order(self, request: bytes, timeout_ms: int, reply: object) -> None:
         """Send an operator's request before the next read.
@@ -80,7 +98,7 @@ class Poller:
             if self._order is not None:
                 self._finish_order(reply)
                 return None
-            self._take(decode_read_reply(self._request, reply))
+            self._take(decode_read_reply(self._request, reply), now_ms)
         except (BusError, DeviceError) as error:
             if self._order is not None:
                 self._finish_order(error)
@@ -135,11 +153,12 @@ class Poller:
             timeout_ms = station.patience.timeout_ms()
             self.link.start(self._request, timeout_ms, station.device.profile.gap_ms)
 
-    def _take(self, registers: tuple[int, ...]) -> None:
+    def _take(self, registers: tuple[int, ...], now_ms: int) -> None:
         station = self._station
         if station is None:
             return
         station.patience.heard(self.link.latency_us)
+        self._schedule.heard(station.device.station, now_ms)
         if self._hunt is not None:
             self._hunt.answer(True)
         elif self._block is not None:
@@ -193,29 +212,37 @@ class Poller:
         if self._hunt is not None or self._pending:
             self._ask_next()
             return None
-        values, qualities, evidence = station.decode()
+        look = station.decode()
         if self._suspects:
-            values = station.confirm.settle(self._first, values, self._suspects, qualities)
-            self._suspects = []
+            look = self._settle(station, look)
         elif station.error is None:
-            self._suspects = station.confirm.suspects(values, now_ms)
+            self._suspects = station.confirm.suspects(look[0], now_ms)
             if self._suspects:
-                self._first = values
+                self._first = look
                 self._pending = station.blocks_of(self._suspects)
                 self._ask_next()
                 return None
-        return self._finish(station, values, qualities, evidence, now_ms)
+        return self._finish(station, look, now_ms)
 
-    def _finish(
-        self,
-        station: Station,
-        values: list[int | None],
-        qualities: dict[int, int],
-        evidence: dict[int, bytes],
-        now_ms: int,
-    ) -> Poll:
+    def _settle(self, station: Station, second: "Look") -> "Look":
+        """The first look, with what the second says about the suspects."""
+        values, qualities, evidence = self._first
+        values = station.confirm.settle(values, second[0], self._suspects, qualities)
+        for index in self._suspects:
+            if index in second[2]:
+                evidence[index] = second[2][index]
+        self._suspects = []
+        return values, qualities, evidence
+
+    def _finish(self, station: Station, look: "Look", now_ms: int) -> Poll:
+        values, qualities, evidence = look
         self._station = None
         error = station.error
+        if station.conflict:
+            station.conflict -= 1
+            for index, value in enumerate(values):
+                if value is not None:
+                    qualities[index] = Quality.CORRUPT
         spent_ms = now_ms - self._begun_ms
         self._schedule.done(station.number, now_ms, station.answered, spent_ms)
         if error is None:

@@ -11,10 +11,17 @@ from edge.core.numbers.quality import Quality, of_error
 
 NOTHING_LEARNED = Learned((), (), 0)
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    #: One look at a device: values in table order, qualities of those not good, raw registers of
+    #: those marked evidence; the latter two by point index.
+    Look = tuple[list[int | None], dict[int, int], dict[int, bytes]]
+
 
 class Station:
     """A device while it is polled.
 
+    conflict: polls that are still not believed because two devices answered as this station.
     learned: what it refused so far; taught: something new is in there. answered: the station said
     anything at all in the poll under way; error: the first of that poll.
     """
@@ -33,6 +40,7 @@ class Station:
         self.confirm = Confirm(device.points)
         self.learned = learned
         self.taught = False
+        self.conflict = 0
         self.remembered: tuple[Learned, int] | None = None
         self.polls = 0
         self.failures = 0
@@ -88,8 +96,8 @@ class Station:
                 self._registers.pop((block.function, address), None)
         return blocks
 
-    def decode(self) -> tuple[list[int | None], dict[int, int], dict[int, bytes]]:
-        """(values in table order, qualities of those not good, evidence) of what was read."""
+    def decode(self) -> "Look":
+        """What was read, point by point."""
         values: list[int | None] = []
         qualities: dict[int, int] = {}
         evidence: dict[int, bytes] = {}

@@ -113,7 +113,7 @@ class Uploader:
         head_seq = self.store.next_seq - 1
         if ack.seq <= head_seq and self.store.hash_at(ack.seq) != ack.hash:
             raise SyncError("sync.ack", reason=f"another hash at seq {ack.seq}")
-        self.window.acknowledged(ack.seq, head_seq, now_ms)
+        self.window.acknowledged(ack.seq, head_seq, now_ms, ack.gaps)
         self.last_ack_ms = now_ms
         if ack.seq != self.store.acked_seq:
             self.store.ack(ack.seq)

@@ -156,7 +156,7 @@ class Link:
 
     def findings(self) -> "list[BusError]":
         """What was noticed on the line since the last call, each named by its code: "bus.echo",
-        "bus.late", "bus.two_answers", "bus.foreign_master". None of it has harmed a reading.
+        "bus.late", "bus.two_answers", "bus.stray", "bus.foreign_master".
         """
         return []
 

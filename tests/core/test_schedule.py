@@ -95,6 +95,9 @@ def test_a_station_polled_at_two_rates_is_one_station():
 
 def test_retries_are_paid_from_a_budget_and_only_for_the_healthy():
     schedule = Schedule(((1, 1000, 11), (2, 1000, 12)), 0)
+    assert not schedule.may_retry(11, 0, 200)  # never heard of
+    schedule.done(1, 0, True, 30)
+    schedule.done(2, 0, True, 30)
     granted = sum(schedule.may_retry(11, 0, 200) for _ in range(20))
     assert granted == 5  # one second saved
     assert not schedule.may_retry(11, 1000, 200)

@@ -138,3 +138,16 @@ def test_the_next_look_is_never_later_than_what_want_needs():
     full = online()
     send_all(full, 99, 2000)
     assert full.next_ms(99, 2000) == 2000 + RETRY_MS
+
+
+def test_a_gap_below_what_arrived_is_sent_again_at_once_and_once():
+    uplink = Uplink(-1, 0, 10)
+    uplink.connected(0)
+    for _ in range(3):
+        first, last = uplink.want(29, 0)
+        uplink.sent(first, last, 0)
+    uplink.acknowledged(9, 29, 10, (10, 19))  # the second batch was lost, the third is there
+    assert uplink.want(29, 10) == (10, 19)
+    uplink.sent(10, 19, 10)
+    uplink.acknowledged(9, 29, 11, (10, 19))  # an older ack says the same again
+    assert uplink.want(29, 11) == (20, 29)

@@ -35,7 +35,8 @@ class Schedule:
     def __init__(self, devices: tuple[tuple[int, int, int], ...], now_ms: int) -> None:
         """devices: (device number, period_ms, station). All are due at once, in this order."""
         self.turns = [Turn(number, period, station, now_ms) for number, period, station in devices]
-        self._silent: dict[int, int] = {}
+        # Nobody has answered yet: one silent poll is assumed, so that the absent are known soon.
+        self._silent = {station: 1 for _, _, station in devices}
         self._probe_at_ms = now_ms
         self._retry_ppm = RETRY_SAVED_MS * RETRY_SHARE_PPM
         self._retry_at_ms = now_ms
@@ -82,6 +83,14 @@ class Schedule:
                 self._advance(turn, now_ms)
                 self._note(turn.station, now_ms, answered, spent_ms)
 
+    def heard(self, station: int, now_ms: int) -> None:
+        """The station has answered: it is alive, and all its devices are due again as planned."""
+        if self.is_dead(station):
+            for turn in self.turns:
+                if turn.station == station:
+                    turn.due_ms = min(turn.due_ms, now_ms)
+        self._silent[station] = 0
+
     def _advance(self, turn: Turn, now_ms: int) -> None:
         turn.due_ms += turn.period_ms
         if turn.due_ms < now_ms:
@@ -90,11 +99,7 @@ class Schedule:
 
     def _note(self, station: int, now_ms: int, answered: bool, spent_ms: int) -> None:
         if answered:
-            if self.is_dead(station):
-                for turn in self.turns:
-                    if turn.station == station:
-                        turn.due_ms = min(turn.due_ms, now_ms)
-            self._silent[station] = 0
+            self.heard(station, now_ms)
             return
         if self.is_dead(station):
             rest_ms = -(-spent_ms * (MILLION - DEAD_SHARE_PPM) // DEAD_SHARE_PPM)

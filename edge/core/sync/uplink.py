@@ -29,10 +29,12 @@ class Uplink:
         self.online = False
         self.progress_ms = 0
         self.last_sent_ms = 0
+        self._resent_after: int | None = None
 
     def connected(self, now_ms: int) -> None:
         """A session stands: what was in flight before is sent again."""
         self.online = True
+        self._resent_after = None
         self.progress_ms = now_ms
         self._rewind(self.acked_seq)
 
@@ -71,8 +73,13 @@ class Uplink:
         self.next_seq = last + 1
         self.last_sent_ms = now_ms
 
-    def acknowledged(self, seq: int, head_seq: int, now_ms: int) -> bool:
+    def acknowledged(
+        self, seq: int, head_seq: int, now_ms: int, gaps: tuple[int, ...] = ()
+    ) -> bool:
         """Take in a verified ack; return True when it releases more than before.
+
+        gaps: flat (first, last, ...) that the receiver lacks below what it has: what was sent
+        there is lost, and sent again at once, but once only; the retry covers the rest.
 
         A seq beyond the journal's head is refused: SyncError "sync.ack". A seq below what was
         acked before means a receiver restored from an older copy: sending resumes from there.
@@ -89,6 +96,9 @@ class Uplink:
         self.acked_seq = seq
         self.in_flight = [pair for pair in self.in_flight if pair[1] > seq]
         self.next_seq = max(self.next_seq, seq + 1)
+        if gaps and self._resent_after != seq:
+            self._resent_after = seq
+            self._rewind(seq)
         return released
 
     def next_ms(self, head_seq: int, now_ms: int) -> int | None:

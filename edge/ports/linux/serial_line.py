@@ -14,7 +14,14 @@ import minimalmodbus
 import serial
 
 from edge.core.bus.plan import character_bits, line_timing
-from edge.core.bus.rtu import FRAME_MAX_BYTES, READ_HOLDING, READ_INPUT, bytes_missing, crc16
+from edge.core.bus.rtu import (
+    EXCEPTION_BYTES,
+    FRAME_MAX_BYTES,
+    READ_HOLDING,
+    READ_INPUT,
+    bytes_missing,
+    crc16,
+)
 from edge.core.errors import BusError
 
 #: A line that is still talking after this long has no silence to wait for.
@@ -63,6 +70,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         self.latency_us = 0
         self.findings: deque[BusError] = deque(maxlen=FINDINGS_MAX)
         self._has_failed = False
+        self._asked = b""
         self._quiet_since = time.monotonic()
         self._quarantine_s = self.silence_s
         self._is_cancelled = False
@@ -82,6 +90,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
                 reply = self._read_past_echo(request, reply, number_of_bytes_to_read)
         finally:
             self._has_failed = not reply
+            self._asked = request
             self._quiet_since = time.monotonic()
             late_s = 0.0 if reply else 2 * self.timeout_ms / 1000
             self._quarantine_s = max(self.silence_s, late_s)
@@ -134,17 +143,23 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
                     raise BusError("bus.noise", station=station, frame_hex=heard[-8:].hex())
             elif time.monotonic() >= quiet_at:
                 if heard:
-                    self.findings.append(self._name(station, heard))
+                    self.findings.append(self._name(heard))
                 return
 
-    def _name(self, station: int, heard: bytes) -> BusError:
-        """What bytes that nobody asked for are: another master's, a late reply, a second one."""
-        code = "bus.late" if self._has_failed else "bus.two_answers"
+    def _name(self, heard: bytes) -> BusError:
+        """What bytes that nobody asked for are; station: the one asked last."""
+        code = "bus.stray"
+        if self._has_failed:
+            code = "bus.late"
+        elif len(heard) >= EXCEPTION_BYTES and heard[:2] == self._asked[:2]:
+            code = "bus.two_answers"
         for at in range(len(heard) - REQUEST_BYTES + 1):
             frame = heard[at : at + REQUEST_BYTES]
             if frame[1] in (READ_HOLDING, READ_INPUT) and not crc16(frame):
                 code = "bus.foreign_master"
-        return BusError(code, station=station, frame_hex=heard.hex())
+        return BusError(
+            code, station=int.from_bytes(self._asked[:1], "big"), frame_hex=heard.hex()
+        )
 
     def _read_past_echo(self, request: bytes, heard: bytes, good_bytes: int) -> bytes:
         """The adapter returns what we send: drop that and read on to the end of the reply."""
@@ -187,7 +202,9 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         end = _frame_bytes(request, heard, good_bytes)
         echo = len(request) if heard.startswith(request) and crc16(heard[:end]) else 0
         if not echo:
-            self.findings.append(self._name(request[0], heard[end:]))
+            self._asked = request
+            self._has_failed = False
+            self.findings.append(self._name(heard[end:]))
             return heard[:end]
         return heard
 
