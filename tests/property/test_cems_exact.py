@@ -36,8 +36,11 @@ STACKS = st.builds(
     st.sampled_from(["dry", "wet"]),
 )
 
-#: method -> absolute temperature of 0 Cel; both take 22.4 L/mol and 44 g/mol.
-KELVIN = {"hj212-2017/273/22.4": Fraction(273), "hj212-2017/273.15/22.4": Fraction(27315, 100)}
+
+def constants(method_id: str) -> tuple[Fraction, Fraction, Fraction]:
+    """(kelvin of 0 Cel, L/mol, g/mol) as the id spells them; 44 g/mol goes without saying."""
+    _, kelvin, volume, mass = [*method_id.split("/"), "44"][:4]
+    return Fraction(kelvin), Fraction(volume), Fraction(mass)
 
 
 def value(decimal: tuple[int, int]) -> Fraction:
@@ -46,7 +49,7 @@ def value(decimal: tuple[int, int]) -> Fraction:
 
 def annex_d(stack: Stack, sample: Sample) -> Fraction:
     """CO2 in mg/h."""
-    zero = KELVIN[stack.method.id]
+    zero, volume, mass = constants(stack.method.id)
     x_sw = value(sample.moisture_percent) / 100
     q_sh = 3600 * value(stack.area_m2) * value(sample.velocity_m_s)  # (30) m3/h
     t_s, p_s = value(sample.temperature_cel), value(sample.pressure_pa)
@@ -55,7 +58,7 @@ def annex_d(stack: Stack, sample: Sample) -> Fraction:
     c_v = value(sample.co2_percent) * 10_000  # umol/mol
     if stack.basis == "wet":
         c_v = c_v / (1 - x_sw)  # (19)
-    c_q = Fraction(44) / Fraction(224, 10) * c_v  # (20) mg/m3
+    c_q = mass / volume * c_v  # (20) mg/m3
     return c_q * q_sn  # (33), there in kg/h: x 10^-6
 
 
