@@ -25,7 +25,7 @@ ACTIONS = ("list", "show", "check")
 #: 1.3 kg/kW.h is beyond any grid, 0.275 t/GJ is a fuel of 75 tC/TJ.
 PLAUSIBLE = {"energy": 1_300_000, "heat": 275_000}
 
-#: Digits of a digest that a table shows.
+#: Digits of a digest that a list shows.
 SHORT = 12
 
 
@@ -115,17 +115,12 @@ def _list(sets: list[Shipped], json: bool) -> None:
         for row in rows:
             _print_json(row)
         return
-    table = Table("set", "publisher", "document", "year", "confidence", "digest", box=None)
+    width = max(len(row["id"]) for row in rows)
     for row in rows:
-        table.add_row(
-            row["id"],
-            escape(row["publisher"]),
-            escape(row["document"]),
-            str(row["data_year"] or ""),
-            row["confidence"],
-            row["digest"][:SHORT],
-        )
-    Console(highlight=False).print(table)
+        year = row["data_year"] or ""
+        short = row["digest"][:SHORT]
+        print(f"{row['id']:{width}}  {year:4}  confidence {row['confidence']}  digest {short}")
+        print(f"    {row['publisher']}: {row['document']}")
     print(f"{len(rows)} sets")
 
 

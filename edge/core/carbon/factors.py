@@ -12,12 +12,12 @@ import hashlib
 from collections import namedtuple
 
 from edge.core.carbon.coal import COAL_UNITS, Equivalent
-from edge.core.carbon.fuels import Fuel, range_fault, to_ratio
+from edge.core.carbon.fuels import Fuel, emission_ratio, range_fault, to_ratio
 from edge.core.carbon.streams import Factor
 from edge.core.errors import ConfigError
 from edge.core.numbers import pack
 from edge.core.numbers.fixed import parse_decimal, power_of_ten
-from edge.core.numbers.units import reduce_ratio
+from edge.core.numbers.units import CANONICAL, dimension_of, ratio_to, reduce_ratio
 from edge.core.schema import nearest
 
 #: What a file says, in the order of the file. factors: tuple of `streams.Factor`; fuels: of
@@ -52,7 +52,7 @@ def parse_set(document: dict[str, object], file: str) -> FactorSet:
     set_id = str(document["id"])
     factors = _parse_factor_rows(_rows(document, "factors"), file)
     fuels = tuple(_parse_fuel(item, file) for item in _rows(document, "fuels"))
-    _unique([fuel.id for fuel in fuels], file, "fuels.id")
+    _unique([row[0] for row in factors] + [fuel.id for fuel in fuels], file, "fuels.id")
     equivalents = tuple(_parse_equivalent(item) for item in _rows(document, "coal"))
     _unique([item.id + " " + item.accounting for item in equivalents], file, "coal.id")
     if not factors and not fuels and not equivalents:
@@ -77,6 +77,30 @@ def parse_factors(document: dict[str, object], file: str) -> tuple[Factor, ...]:
     """The factors of a set, ascending by id; raises as `parse_set` does."""
     found: tuple[Factor, ...] = parse_set(document, file).factors
     return found
+
+
+def stream_factor(
+    found: FactorSet, name: str, unit: str, oxidation: tuple[int, int] | None = None
+) -> Factor:
+    """The factor or the fuel called `name`, as the factor of a stream that is measured in `unit`.
+
+    A fuel's ug_per_unit is a (numerator, denominator) pair: 44/12 leaves no integer.
+    oxidation: percent in place of the fuel's own; `fuels.FULL` for a conversion.
+    Raises ConfigError "config.reference", DataError "data.range" for a unit that does not fit.
+    """
+    for factor in found.factors:
+        if factor.id == name:
+            ratio_to(unit, factor.dimension)
+            return factor
+    known = [factor.id for factor in found.factors] + [fuel.id for fuel in found.fuels]
+    for fuel in found.fuels:
+        if fuel.id == name:
+            dimension = dimension_of(unit)
+            dimension = "heat" if dimension == "energy" else dimension
+            up, down = emission_ratio(fuel, CANONICAL[dimension], oxidation)
+            return Factor(name, dimension, reduce_ratio(up * 1000, down), found.id, found.digest)
+    guess = nearest(name, known) or "one of " + ", ".join(known)
+    raise ConfigError("config.reference", file=found.id, key="factor", found=name, nearest=guess)
 
 
 def apply_overrides(base: FactorSet, items: list[dict[str, object]], file: str) -> FactorSet:
@@ -246,4 +270,6 @@ def _measured_fuel(fuel: Fuel, item: dict[str, object], file: str, where: str) -
     for index, key in enumerate(keys):
         if key in item:
             parts[index] = parse_decimal(str(item[key]))
-    return _in_range(Fuel(fuel.id, fuel.per, *parts, fuel.biogenic), file, where)
+    ncv, carbon, oxidation = parts
+    measured = Fuel(fuel.id, fuel.per, ncv, carbon, oxidation, fuel.biogenic)
+    return _in_range(measured, file, where)
