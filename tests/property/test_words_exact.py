@@ -107,6 +107,19 @@ def test_packed_decimal_digits_read_as_they_look(number: int):
     check(bytes.fromhex(f"{number:08d}"), "bcd32", ("big", "big"), (1, 0), (0, 0), 0, ())
 
 
+@given(st.data())
+def test_floats_come_apart_exactly_down_to_the_smallest(data):
+    """A subnormal rounds to 0 at any places; only its parts show whether it was understood."""
+    for kind in ("f32", "f64"):
+        value = data.draw(patterns(kind))
+        parts = split_float(int.from_bytes(value, "big"), kind)
+        number = meaning(value, kind)
+        if number is None:
+            assert parts is None
+        else:
+            assert Fraction(parts[0]) * Fraction(2) ** parts[1] == number
+
+
 def test_every_edge_pattern_in_every_order():
     for kind, edges in (("f32", F32), ("f64", F64)):
         for raw in edges:
