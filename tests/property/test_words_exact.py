@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.numbers.quality import Quality
-from edge.core.numbers.words import WIDTHS, decode_ratio, decode_reading, sum_terms
+from edge.core.numbers.words import WIDTHS, decode_ratio, decode_reading, split_float, sum_terms
 
 FORMATS = {
     "u16": ">H",
