@@ -26,7 +26,7 @@ def run_doctor(
         "stations": "1-2",
         "baud": 19200,
         "format": "8N1",
-        "rounds": 3,
+        "rounds": 2,
         "listen_s": 0.05,
         "timeout_ms": 60,
         "json": True,
@@ -87,7 +87,7 @@ def test_a_healthy_bus_is_status_0(
         status, done, causes = run_doctor(capsys, line.port)
     assert status == 0
     assert [found["cause"] for found in causes] == ["healthy"]
-    assert done["counts"]["good"] == done["counts"]["asked"] == 12
+    assert done["counts"]["good"] == done["counts"]["asked"] == 8
 
 
 def test_exceptions_are_answers(
