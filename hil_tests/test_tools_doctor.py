@@ -168,6 +168,12 @@ def test_traffic_that_nobody_asked_for(
         ("late_ms = 120", ["late"]),
         ('garbage = "before"', ["leading"]),
         ('garbage = "instead"', ["wrong_settings"]),
+        ("echo = true", ["echo", "healthy"]),
+        ("wrong_station = 9", ["strangers"]),
+        ("leading_00 = 1", ["leading"]),
+        ("trailing_ff = 2", ["leading"]),
+        ("drop = 1\nstation = 2", ["one_damaged"]),
+        ("after_next_ms = 5", ["late"]),
     ],
 )
 def test_names_the_faults_of_the_emulator(
@@ -192,6 +198,47 @@ profile = "tiny.toml"
     with play(tmp_path, text) as emulator:
         status, _, found = run_doctor(capsys, emulator.ports["bus1"], rounds=3)
     assert [cause["cause"] for cause in found] == causes
+    assert status == (0 if "healthy" in causes else 75)
+
+
+TWINS = """
+[[bus.station]]
+station = 1
+name = "c"
+profile = "tiny.toml"
+twin = true
+turnaround_ms = 25
+"""
+FOREIGN = """
+[[bus.foreign]]
+station = 40
+function = 3
+address = 0
+count = 2
+every_ms = 60
+"""
+
+
+@pytest.mark.parametrize(("extra", "cause"), [(TWINS, "double"), (FOREIGN, "foreign_master")])
+def test_names_who_should_not_be_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], extra: str, cause: str
+) -> None:
+    text = f"""
+seed = 3
+[[bus]]
+name = "bus1"
+baud = 19200
+[[bus.station]]
+station = 1
+name = "a"
+profile = "tiny.toml"
+{extra}
+"""
+    with play(tmp_path, text) as emulator:
+        status, _, found = run_doctor(
+            capsys, emulator.ports["bus1"], stations="1", listen_s=0.4, rounds=3
+        )
+    assert found[0]["cause"] == cause
     assert status == 75
 
 

@@ -57,8 +57,8 @@ CAUSES: dict[str, tuple[str, str, str, str]] = {
         "延长该站或其转换器的 DE 保持时间，或更换转换器",
     ),
     "leading": (
-        "noise stands in front of good replies: the idle line floats",
-        "正常应答前有杂散字节：空闲时总线悬浮",
+        "noise stands before or after good replies: the idle line floats",
+        "正常应答前后有杂散字节：空闲时总线悬浮",
         "add bias resistors (A up, B down) at one place; connect the signal grounds",
         "在一处加偏置电阻（A 上拉、B 下拉），并连接信号地",
     ),

@@ -23,6 +23,7 @@ from edge.app.cli_bus import (
 from edge.app.cli_bus_causes import cause_text
 from edge.core.bus.diagnose import (
     EXCEPTION,
+    FOREIGN,
     GOOD,
     MILD,
     SILENT,
@@ -65,6 +66,8 @@ class Examination:
         self.evidence = Evidence()
         self.seen: dict[int, dict[str, int]] = {}
         self.late_ms = 0
+        self._unanswered = b""
+        self._last_us = 0
         # A late reply is listened for this long after the time it was waited for.
         self._late_s = 2 * timeout_ms / 1000
 
@@ -104,7 +107,8 @@ class Examination:
                 answer = self.line.exchange(request, self.timeout_ms)
                 outcome = classify(request, answer.data).outcome
                 if outcome == SILENT:
-                    self.line.pending(self._late_s)
+                    if not self.line.pending(self._late_s):
+                        self._unanswered, self._last_us = request, answer.sent_us
                     return examination_reads(station, READ_HOLDING, 1)
                 if outcome != EXCEPTION:
                     return examination_reads(station, function, count)
@@ -113,11 +117,23 @@ class Examination:
     def _ask(self, station: int, request: bytes, size: str) -> None:
         answer = self.line.exchange(request, self.timeout_ms)
         exchange = classify(request, answer.data)
-        if exchange.outcome == SILENT and self._came_late(request, answer):
+        if exchange.outcome == FOREIGN and self._answers_the_last(answer.data):
             self.evidence.add("late")
+            self.late_ms = max(self.late_ms, (answer.begin_us - self._last_us) // 1000)
+            exchange = exchange._replace(outcome=SILENT)
+        elif exchange.outcome == SILENT and self._came_late(request, answer):
+            self.evidence.add("late")
+        own = exchange.outcome != SILENT
+        self._unanswered, self._last_us = (b"" if own else request), answer.sent_us
         self.evidence.take(exchange, size)
         outcomes = self.seen.setdefault(station, {})
         outcomes[exchange.outcome] = outcomes.get(exchange.outcome, 0) + 1
+
+    def _answers_the_last(self, data: bytes) -> bool:
+        """True for the whole reply to the request before, which had none in its time."""
+        if not self._unanswered:
+            return False
+        return classify(self._unanswered, data).outcome in (GOOD, EXCEPTION)
 
     def _came_late(self, request: bytes, answer: Answer) -> bool:
         """Listen on after silence; note when the reply came after all."""

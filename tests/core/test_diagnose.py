@@ -36,6 +36,7 @@ OUTCOMES = (
     (flip(GOOD, 10), "crc"),
     (GOOD[:-4], "short"),
     (GOOD[:3], "short"),
+    (GOOD + b"\xff\x00", "leading"),
     (GOOD + GOOD, "double"),
     (GOOD + OTHER, "double"),
     (REFUSAL + GOOD[:4], "double"),

@@ -16,7 +16,7 @@ EXCEPTION = "exception"
 SILENT = "silent"
 FIRST_LOST = "first_lost"
 LAST_LOST = "last_lost"
-LEADING = "leading"  # noise before a good reply
+LEADING = "leading"  # noise before or after a good reply
 CRC = "crc"
 SHORT = "short"
 DOUBLE = "double"  # two replies to one request
@@ -75,6 +75,8 @@ def _whole(request: bytes, data: bytes, found: tuple[int, str], is_echo: bool) -
     if direction != REPLY or data[0] != request[0] or data[1] & 0x7F != request[1]:
         return Exchange(FOREIGN, is_echo, good)
     rest = data[length:]
+    if rest and not rest.strip(b"\x00\xff"):
+        return Exchange(LEADING, is_echo, length)
     if rest:
         second = find_frame(rest, 0)
         if second is not None and second[1] != REPLY:
