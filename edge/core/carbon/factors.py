@@ -88,11 +88,12 @@ def stream_factor(
     oxidation: percent in place of the fuel's own; `fuels.FULL` for a conversion.
     Raises ConfigError "config.reference", DataError "data.range" for a unit that does not fit.
     """
-    for factor in found.factors:
+    factors: tuple[Factor, ...] = found.factors
+    for factor in factors:
         if factor.id == name:
             ratio_to(unit, factor.dimension)
             return factor
-    known = [factor.id for factor in found.factors] + [fuel.id for fuel in found.fuels]
+    known = [factor.id for factor in factors] + [fuel.id for fuel in found.fuels]
     for fuel in found.fuels:
         if fuel.id == name:
             dimension = dimension_of(unit)
