@@ -13,6 +13,9 @@ from edge.core.errors import DataError
 #: Runs of equal hours in one gap that are kept; what is beyond is missing for good.
 RUNS_MAX = 720
 
+#: The boot of a sample from before a restart.
+_NO_BOOT = -1
+
 #: In place of a flow that was not measured.
 _NO_SCALE = -1
 
@@ -61,9 +64,10 @@ class Ledger:
             self.late += 1
             return flag
         gas, flow, flag = self._usable(sample, flag)
-        gap_ms = wall_ms % MINUTE_MS
-        if self.last_good is not None and self.last_good[0] == boot:
-            gap_ms = mono_ms - self.last_good[1]
+        gap_ms = wall_ms % MINUTE_MS  # a minute's first sample: only its own time counts
+        if self.minute.gas[0] and self.last_good is not None:
+            same = self.last_good[0] == boot
+            gap_ms = mono_ms - self.last_good[1] if same else wall_ms - self.last_good[2]
         self.minute.take(flag, gas, flow, gap_ms)
         if gas is not None:
             self.last_good = (boot, mono_ms, wall_ms)
@@ -220,7 +224,12 @@ class Ledger:
         """What a restart needs besides the ring: integers that fit 64 bits, in nested lists."""
         minute, hour = self.minute, self.hour
         return [
-            [self.total_mg, self.filled_mg, -1 if self.at is None else self.at],
+            [
+                self.total_mg,
+                self.filled_mg,
+                -1 if self.at is None else self.at,
+                -1 if self.last_good is None else self.last_good[2],
+            ],
             list(self.places),
             [minute.widest_ms, list(minute.counts), list(minute.gas), list(minute.flow)],
             hour.snapshot(),
@@ -228,9 +237,9 @@ class Ledger:
         ]
 
     def restore(self, state: list) -> None:
-        """Continue from a snapshot; the first sample after it has none before it."""
+        """Continue from a snapshot, in another boot: its monotonic clock says nothing here."""
         totals, places, minute, hour, gap = state
-        self.total_mg, self.filled_mg, at = totals
+        self.total_mg, self.filled_mg, at, last_ms = totals
         self.at = None if at < 0 else at
         self.places = list(places)
         self.minute = stack_hours.Minute()
@@ -241,7 +250,7 @@ class Ledger:
         self.hour = stack_hours.HourSums(0)
         self.hour.restore(hour)
         self.gap = [list(run) for run in gap]
-        self.last_good = None
+        self.last_good = None if last_ms < 0 else (_NO_BOOT, 0, last_ms)
 
 
 def _unseen(start_ms: int, hours: int) -> stack_hours.Hour:

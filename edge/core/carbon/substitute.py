@@ -157,7 +157,9 @@ def eu_mean_2_sigma(values: list[int]) -> Filled:
 
 def root_up(square: int) -> int:
     """The smallest integer whose square is at least `square` >= 0."""
-    root = 1
+    if square < 2:
+        return square
+    root = 2
     while root * root < square:
         root <<= 1
     # Newton's steps from above fall until they reach the floor of the root.
