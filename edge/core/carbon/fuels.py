@@ -10,6 +10,7 @@ that comes out negative stays negative: default coke carries more carbon than de
 
 from collections import namedtuple
 
+from edge.core.carbon import ratio
 from edge.core.errors import ConfigError, DataError
 from edge.core.numbers.fixed import format_decimal, power_of_ten
 from edge.core.numbers.units import CANONICAL, dimension_of, ratio_to, reduce_ratio
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 #: per: "t" or "10*4.m3" (volume at 0 Cel, 101.325 kPa); ncv: GJ per that; carbon: tC/TJ, which is
 #: kgC/GJ and mgC/kJ; oxidation: percent, None where the publication has none. Decimals.
-#: biogenic: its CO2 is a memo item that counts 0 in totals; the ratios below are of the CO2 itself.
+#: biogenic: its CO2 is a memo item that counts 0 in totals; the ratios below still tell it.
 Fuel = namedtuple("Fuel", ("id", "per", "ncv", "carbon", "oxidation", "biogenic"))
 
 #: What a fuel may be, both ends in: a wrong power of ten lies outside.
@@ -38,30 +39,22 @@ CO2_PER_METHANE = (11, 4)
 
 def to_ratio(decimal: tuple[int, int]) -> tuple[int, int]:
     """A decimal as a ratio."""
-    return reduce_ratio(decimal[0], power_of_ten(decimal[1]))
+    return reduce_ratio(*ratio.of(decimal))
 
 
 def multiply(*ratios: tuple[int, int]) -> tuple[int, int]:
     """The product of ratios."""
-    numerator, denominator = 1, 1
-    for ratio in ratios:
-        numerator = numerator * ratio[0]
-        denominator = denominator * ratio[1]
-    return reduce_ratio(numerator, denominator)
+    return reduce_ratio(*ratio.product(*ratios))
 
 
 def add(*ratios: tuple[int, int]) -> tuple[int, int]:
     """The sum of ratios, its sign kept."""
-    numerator, denominator = 0, 1
-    for ratio in ratios:
-        numerator = numerator * ratio[1] + ratio[0] * denominator
-        denominator = denominator * ratio[1]
-    return reduce_ratio(numerator, denominator)
+    return reduce_ratio(*ratio.total(*ratios))
 
 
-def negate(ratio: tuple[int, int]) -> tuple[int, int]:
+def negate(value: tuple[int, int]) -> tuple[int, int]:
     """The ratio with the other sign."""
-    return -ratio[0], ratio[1]
+    return -value[0], value[1]
 
 
 def range_fault(fuel: Fuel) -> tuple[str, str, str] | None:
