@@ -9,11 +9,16 @@ import pytest
 
 from edge.app.cli_factors import Shipped, read_shipped, tonnes
 from edge.core.carbon.coal import KJ_PER_G
-from edge.core.carbon.fuels import fuel_factor
+from edge.core.carbon.factors import apply_overrides, parse_set
+from edge.core.carbon.fuels import CARBON_T_PER_TJ, NCV_GJ, OXIDATION_PERCENT, fuel_factor
+from edge.core.carbon.tariff import parse_tariff
 from edge.core.errors import ConfigError
 from edge.core.schema import check_document
 from edge.ports.linux.files import FACTORS
 
+from .docs_text import DOCS, blocks, cells
+
+PAGE = DOCS / "factors.md"
 VECTORS = Path(__file__).parents[1] / "data" / "carbon_vectors.json"
 
 #: The first half of each digest. A set that has shipped says the same for ever: a correction is a
@@ -207,6 +212,42 @@ def test_steel_of_a_converter_is_iron_and_an_increment(sets):
     inputs = vector("IPCC-P-BOF")["inputs"]
     assert found["pig_iron"] == Fraction(inputs["pig_iron_tCO2_t"]) * 10**6
     assert found["steel_bof"] == found["pig_iron"] + Fraction(inputs["increment"]) * 10**6
+
+
+def test_the_page_lists_what_ships(sets):
+    holds = (("factors", "factors"), ("fuels", "fuels"), ("coal", "coal equivalents"))
+    expected = []
+    for name, shipped in sets.items():
+        document = shipped.document
+        counts = [f"{len(document[key])} {word}" for key, word in holds if key in document]
+        year = str(document.get("data_year", ""))
+        link = f"[{name}](../edge/factors/{name}.toml)"
+        row = [link, document["document"], year, document["confidence"], ", ".join(counts)]
+        expected.append(row)
+    assert cells(PAGE, "sets") == expected
+
+
+def test_the_ranges_of_the_page_are_those_of_the_code():
+    expected = [["ncv", *map(str, NCV_GJ[per]), f"GJ/{per}"] for per in ("t", "10*4.m3")]
+    expected.append(["carbon", *map(str, CARBON_T_PER_TJ), "t/TJ"])
+    expected.append(["oxidation_percent", *map(str, OXIDATION_PERCENT), "%"])
+    assert cells(PAGE, "ranges") == expected
+
+
+def test_every_set_tariff_and_override_of_the_page_is_accepted(sets):
+    for kind in ("factors", "tariff", "override"):
+        rules = json.loads((FACTORS / f"{kind}.schema.json").read_text("utf-8"))
+        found = [tomllib.loads(b.text) for b in blocks(f"toml {kind}") if b.page == PAGE]
+        assert found, kind
+        for document in found:
+            check_document(document, rules, "factors.md")
+            if kind == "factors":
+                parse_set(document, "factors.md")
+            elif kind == "tariff":
+                assert parse_tariff(document, "factors.md").series
+            else:
+                name = "gbt_32151_34_2024" if "fuel" in document else "cn_park_910_2025"
+                apply_overrides(sets[name].parsed, [document], "factors.md")
 
 
 GOOD_TARIFF = """
