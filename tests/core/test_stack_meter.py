@@ -38,19 +38,20 @@ def seen(to, values):
     return to
 
 
-def grams(milligrams):
-    return (milligrams + 500) // 1000
+def tens(milligrams):
+    """Look-back values: 10 g/h."""
+    return (milligrams + 5000) // 10000
 
 
 def test_a_gap_is_filled_by_the_largest_hour_before_it():
-    made = seen(StackMeter(stack(), "hj75", 5000), [grams(rate(130))] + [grams(rate(100))] * 99)
+    made = seen(StackMeter(stack(), "hj75", 5000), [tens(rate(130))] + [tens(rate(100))] * 99)
     hours(made, 0, 1)
     hours(made, 1, 2, "C")
     closed = made.close(3 * HOUR, T0 + 3 * HOUR)
     assert (closed.mass_mg, closed.valid, closed.pending) == (rate(), 1, 2)
     hours(made, 3, 1)
     closed = made.close(HOUR, T0 + 4 * HOUR)
-    filled = 2 * grams(rate(130)) * 1000
+    filled = 2 * tens(rate(130)) * 10000
     assert closed.mass_mg == filled + rate() and closed.substituted_mg == filled
     assert (closed.valid, closed.filled, closed.missing, closed.pending) == (1, 2, 0, 0)
     assert closed.fills == [["HJ75/max180", 2, filled]]
@@ -61,13 +62,13 @@ def test_a_gap_is_filled_by_the_largest_hour_before_it():
 
 
 def test_a_gap_of_more_than_a_day_looks_further_back():
-    values = [grams(rate(140))] + [grams(rate(110))] * 400
+    values = [tens(rate(140))] + [tens(rate(110))] * 400
     for count, rule, co2 in ((24, "HJ75/max180", 110), (25, "HJ75/max720", 140)):
         made = seen(StackMeter(stack(), "hj75", 5000), values)
         hours(made, 0, 1, co2=110)
         hours(made, 1 + count, 1, co2=110)
         closed = made.close(HOUR, T0 + (2 + count) * HOUR)
-        assert closed.fills == [[rule, count, count * grams(rate(co2)) * 1000]]
+        assert closed.fills == [[rule, count, count * tens(rate(co2)) * 10000]]
         assert closed.valid == 2 and closed.mass_mg == 2 * rate(110) + closed.substituted_mg
 
 
@@ -82,7 +83,7 @@ def test_without_history_nothing_is_invented():
 
 
 def test_an_open_gap_can_be_settled_at_the_end_of_a_report():
-    made = seen(StackMeter(stack(), "hj75", 5000), [1000] * 100)
+    made = seen(StackMeter(stack(), "hj75", 5000), [100] * 100)
     hours(made, 0, 1, "D")
     assert made.close(HOUR, T0 + HOUR).pending == 1
     made.settle()
@@ -91,11 +92,51 @@ def test_an_open_gap_can_be_settled_at_the_end_of_a_report():
 
 
 def test_years_without_a_sample_cost_no_time():
-    made = seen(StackMeter(stack(), "hj75", 5000), [1000] * 100)
+    for family in ("hj75", "eu-mrr", "part75"):
+        made = seen(StackMeter(stack(), family, 5000), [100] * 3000)
+        hours(made, 0, 1)
+        hours(made, 100000, 1)
+        closed = made.close(HOUR, T0 + 100001 * HOUR)
+        assert closed.missing == 99999 and closed.valid == 2
+
+
+def set_in_the_middle(jump_ms):
+    """Three hours of samples and a standstill; the clock is set half an hour into the second."""
+    made = seen(StackMeter(stack(), "hj75", 5000), [tens(rate())] * 1000)
+    for at in range(5 * 720):
+        set_ms = jump_ms if at >= 1080 else 0
+        flag = "N" if at < 3 * 720 else "O"
+        made.observe(gas(), flag, 1, at * 5000, T0 + at * 5000 + set_ms)
+    made.settle()  # the running hour, a standstill, is not closed
+    return made.cumulative_mg()
+
+
+def test_a_clock_that_is_set_makes_no_gap_and_counts_no_time_twice():
+    assert set_in_the_middle(0) == 3 * rate()
+    for jump_ms in (10**12, -(10**12), HOUR, -HOUR, 7 * MINUTE, -7 * MINUTE, 7 * MINUTE + 30000):
+        # The cut hours are filled by their minutes; at the cut one is lost or doubled at most.
+        apart = abs(set_in_the_middle(jump_ms) - 3 * rate())
+        assert apart * 60 <= rate() + 60 * 20000, jump_ms
+
+
+def test_a_close_with_a_clock_gone_wrong_makes_no_hours():
+    made = StackMeter(stack(), "hj75", 5000)
     hours(made, 0, 1)
-    hours(made, 100000, 1)
-    closed = made.close(HOUR, T0 + 100001 * HOUR)
-    assert closed.missing == 99999 and closed.valid == 2
+    for _ in range(10):
+        made.close(HOUR, T0 + 10**12)
+    hours(made, 1, 1)
+    closed = made.close(HOUR, T0 + 2 * HOUR)
+    assert (closed.valid, closed.missing, closed.pending, closed.late) == (1, 0, 0, 0)
+
+
+def test_a_mass_that_no_stack_has_is_no_measurement():
+    wide = cems.Stack(cems.METHODS[HELD], (2000, 0), 101300, "dry")
+    made = StackMeter(wide, "hj75", 5000)
+    fast = cems.Sample((1000, 1), (500, 0), (0, 0), (0, 0), (0, 0))
+    for at in range(720):
+        made.observe(fast, "N", 1, at * 5000, T0 + at * 5000)
+    closed = made.close(HOUR, T0 + HOUR)
+    assert (closed.mass_mg, closed.valid, closed.pending) == (0, 0, 1)
 
 
 def test_the_eu_fills_concentrations_with_the_flow_of_the_hour():
@@ -199,7 +240,7 @@ def test_a_restart_in_the_middle_of_an_hour_changes_nothing():
         total[0] += close(plain, T0 + 4 * HOUR)
         total[1] += close(broken, T0 + 4 * HOUR)
         assert total[0] == total[1] > 2 * rate(100), family
-        assert plain.ledger.filled_mg == broken.ledger.filled_mg
+        assert plain.ledger.book.filled_mg == broken.ledger.book.filled_mg
 
 
 def test_the_look_back_comes_from_what_the_closes_said():
@@ -208,13 +249,13 @@ def test_the_look_back_comes_from_what_the_closes_said():
     hours(made, 3, 1, "D")
     hours(made, 4, 4)
     closed = made.close(HOUR, T0 + 8 * HOUR)
-    low, high = grams(rate(110)), grams(rate())
+    low, high = tens(rate(110)), tens(rate())
     assert closed.values == [[low, 3], [-1, 1], [high, 4]]
     again = StackMeter(stack(), "hj75", 5000)
     again.remember(closed.values)
-    for ledger in (made.ledger, again.ledger):
-        assert ledger.ring.last(99) == [high] * 4 + [low] * 3
-        assert (ledger.availability.valid, ledger.availability.count) == (7, 8)
+    for book in (made.ledger.book, again.ledger.book):
+        assert book.ring.last(99) == [high] * 4 + [low] * 3
+        assert (book.availability.valid, book.availability.count) == (7, 8)
 
 
 def test_without_a_clock_hours_wait_and_hold_goes_on():

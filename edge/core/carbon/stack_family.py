@@ -11,6 +11,9 @@ from edge.core.numbers.fixed import div_round
 #: Look-back values of a concentration are in 10^-6 %.
 VALUE_PLACES = 6
 
+#: mg in 10 g: 32 bits of them reach 42 949 t/h, which no stack emits.
+_VALUE_MG = 10_000
+
 #: 273.15 K is 0 Cel in Part 75's conversion of the flow.
 _ZERO_KELVIN = (27_315, 100)
 
@@ -18,8 +21,8 @@ _ZERO_KELVIN = (27_315, 100)
 class Hj75:
     """HJ 212 means and equations; gaps by HJ 75 from the largest hourly masses.
 
-    value: CO2 in g/h. A measured hour is (33) rounded once, 0.5 mg at most off; a substituted one
-    is in whole grams an hour.
+    value: CO2 in 10 g/h. A measured hour is (33) rounded once, 0.5 mg at most off; a substituted
+    one is in whole tens of grams an hour.
     """
 
     id = "hj75"
@@ -27,7 +30,7 @@ class Hj75:
     availability_hours = 2160
 
     def value(self, stack: cems.Stack, hour: stack_hours.Hour) -> int:
-        return ratio.rounded(ratio.product(_rate(stack, hour), (1, 1000)))
+        return ratio.rounded(ratio.product(_rate(stack, hour), (1, _VALUE_MG)))
 
     def measured_mg(self, stack: cems.Stack, hour: stack_hours.Hour) -> int:
         return ratio.rounded(ratio.product(_rate(stack, hour), (hour.minutes, 60)))
@@ -37,7 +40,7 @@ class Hj75:
         return 0
 
     def filled_mg(self, scale: int, value: int, minutes: int) -> int:
-        return div_round(value * 1000 * minutes, 60)
+        return div_round(value * _VALUE_MG * minutes, 60)
 
     def fill(
         self,

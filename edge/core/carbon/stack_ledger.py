@@ -1,23 +1,20 @@
-"""A stack's hours in order: measured ones booked, gaps filled when they end, all in whole mg.
+"""A stack's samples in time: which minute and hour each belongs to, and when these are closed.
 
-A gap is booked when the hour after it is valid, since only then its length and both its sides are
-known; `settle` ends it without one, at the end of a report. Until then its hours are pending.
+Minutes and hours are those of the wall clock. The monotonic clock tells a gap in the data from a
+wall clock that was set: only time that both have seen can be missing.
 """
 
 from edge.core.carbon import cems, flags, ratio, stack_hours
+from edge.core.carbon.stack_book import Book
 from edge.core.carbon.stack_family import EuMrr, Hj75, Part75
 from edge.core.carbon.stack_hours import HOUR_MS, MINUTE_MS
-from edge.core.carbon.substitute import Availability, Ring
 from edge.core.errors import DataError
 
-#: Runs of equal hours in one gap that are kept; what is beyond is missing for good.
-RUNS_MAX = 720
+#: The wall clock was set when it differs by more from the monotonic one between two samples.
+STEP_MS = MINUTE_MS
 
 #: The boot of a sample from before a restart.
 _NO_BOOT = -1
-
-#: In place of a flow that was not measured.
-_NO_SCALE = -1
 
 
 class Ledger:
@@ -29,27 +26,16 @@ class Ledger:
         self.stack = stack
         self.family = family
         self.expected = HOUR_MS // poll_ms
-        self.potential = potential
-        self.ring = Ring()
-        self.availability = Availability(family.availability_hours)
-        self.total_mg = 0
-        self.filled_mg = 0
-        self.valid = 0
-        self.filled = 0
-        self.missing = 0
+        self.book = Book(stack, family, potential)
         self.late = 0
-        #: [rule, hours, mg] of what was filled, one entry a rule.
-        self.fills: list[list] = []
-        #: [value, hours] of the operating hours since the last close, -1 where not valid.
-        self.values: list[list] = []
         #: Decimals of the five fields, -1 until a first value.
         self.places = [-1, -1, -1, -1, -1]
         self.at: int | None = None
         self.minute = stack_hours.Minute()
         self.hour = stack_hours.HourSums(0)
+        #: (boot, mono_ms, wall_ms) of the last sample, and of the last one with a valid CO2.
+        self.last_seen: tuple[int, int, int] | None = None
         self.last_good: tuple[int, int, int] | None = None
-        #: Runs of hours in the open gap: [hours, operating minutes of each, scale].
-        self.gap: list[list[int]] = []
 
     def observe(
         self, sample: cems.Sample | None, flag: str, boot: int, mono_ms: int, wall_ms: int
@@ -59,7 +45,7 @@ class Ledger:
         sample: None when nothing was read; a field may be None. A sample of the time before the
         running minute is counted as late and left out.
         """
-        self.advance(wall_ms)
+        self._follow(boot, mono_ms, wall_ms)
         if wall_ms // MINUTE_MS != self.at:
             self.late += 1
             return flag
@@ -112,134 +98,87 @@ class Ledger:
             raise DataError("data.range", what="places of " + str(at), value=field[1])
         return field[0]
 
-    def advance(self, wall_ms: int) -> None:
-        """Close every minute and hour that ended by `wall_ms`."""
+    def _follow(self, boot: int, mono_ms: int, wall_ms: int) -> None:
+        """Bring the running minute and hour to a sample's time."""
         now = wall_ms // MINUTE_MS
+        last, self.last_seen = self.last_seen, (boot, mono_ms, wall_ms)
         if self.at is None:
+            self._begin(now, now % 60)
+        elif last is not None and last[0] == boot and _stepped(last, mono_ms, wall_ms):
+            # Time that the monotonic clock has not seen is no gap in the data.
+            if not self._is_empty():
+                self.hour.off += 59 - self.at % 60
+                self._close_hour()
+            self._begin(now, now % 60)
+        elif now > self.at:
+            self._pass(now)
+
+    def _pass(self, now: int) -> None:
+        """Close the running minute, and the hours up to the minute `now`."""
+        hours = now // 60 - int(self.at or 0) // 60
+        if hours == 0:
+            self._close_minute()
             self.at = now
-            self.hour = stack_hours.HourSums(now % 60)
-        if now <= self.at:
             return
+        self._close_hour()
+        if hours > 1:
+            self.book.take_unseen(hours - 1)
+        self._begin(now, 0)
+
+    def _begin(self, minute: int, first_minute: int) -> None:
+        self.at = minute
+        self.minute = stack_hours.Minute()
+        self.hour = stack_hours.HourSums(first_minute)
+
+    def _is_empty(self) -> bool:
+        return sum(self.hour.counts) + sum(self.minute.counts) == 0
+
+    def _close_minute(self) -> None:
+        at = int(self.at or 0)
         last_gap_ms = MINUTE_MS
         if self.last_good is not None:
-            last_gap_ms = (self.at + 1) * MINUTE_MS - self.last_good[2]
-        self.hour.take(self.minute, self.family.regime, self.at % 60, last_gap_ms)
-        hours = now // 60 - self.at // 60
-        if hours > 0:
-            start_ms = self.at // 60 * HOUR_MS
-            self._book(self.hour.hour(start_ms, self.places, self.family.regime, self.expected))
-            if hours > 1:
-                self._book(_unseen(start_ms + HOUR_MS, hours - 1))
-            self.hour = stack_hours.HourSums(0)
+            last_gap_ms = (at + 1) * MINUTE_MS - self.last_good[2]
+        self.hour.take(self.minute, self.family.regime, at % 60, last_gap_ms)
         self.minute = stack_hours.Minute()
-        self.at = now
 
-    def _book(self, hour: stack_hours.Hour) -> None:
-        if hour.minutes == 0:
-            return
-        if hour.gas is None:
-            self._recall(-1, hour.hours)
-            self._wait(hour)
-            return
-        value = self.family.value(self.stack, hour)
-        self.settle(value)
-        self._recall(value, 1)
-        if hour.flow is None:
-            self.missing += 1
-            return
-        self.total_mg += self.family.measured_mg(self.stack, hour)
-        self.valid += 1
+    def _close_hour(self) -> None:
+        self._close_minute()
+        start_ms = int(self.at or 0) // 60 * HOUR_MS
+        self.book.take(self.hour.hour(start_ms, self.places, self.family.regime, self.expected))
 
-    def _recall(self, value: int, hours: int) -> None:
-        """Add hours to the look-back and to what a restart has to know of it."""
-        if value < 0:
-            self.availability.push_missing(hours)
-        else:
-            self.ring.push(value)
-            self.availability.push(True)
-        if self.values and self.values[-1][0] == value:
-            self.values[-1][1] += hours
-        else:
-            self.values.append([value, hours])
+    def advance(self, wall_ms: int) -> None:
+        """Close the running hour if it ended by `wall_ms`.
 
-    def remember(self, values: list[list]) -> None:
-        """Take [value, hours] of earlier hours in, the oldest first."""
-        for value, hours in values:
-            for _ in range(min(hours, self.family.availability_hours)):
-                self._recall(value, 1)
-        self.values = []
-
-    def take_counts(self) -> tuple[tuple[int, int, int, int, int], list[list], list[list]]:
-        """What happened since the last call, which forgets it."""
-        hours = (self.valid, self.filled, self.missing, self.pending(), self.late)
-        fills, values = self.fills, self.values
-        self.valid = self.filled = self.missing = self.late = 0
-        self.fills, self.values = [], []
-        return hours, fills, values
-
-    def _wait(self, hour: stack_hours.Hour) -> None:
-        """Add an hour, or a run of unseen ones, to the open gap."""
-        scale = self.family.scale(self.stack, hour)
-        entry = [hour.hours, hour.minutes, _NO_SCALE if scale is None else scale]
-        if self.gap and self.gap[-1][1:] == entry[1:]:
-            self.gap[-1][0] += hour.hours
-        elif len(self.gap) < RUNS_MAX:
-            self.gap.append(entry)
-        else:
-            self.missing += hour.hours
-
-    def settle(self, after: int | None = None) -> None:
-        """End the open gap; after: the value of the valid hour behind it, None if there is none.
-
-        What no rule can fill is missing: it is counted, and no mass stands for it.
+        An hour without any sample waits for the next one, which tells whether time has passed
+        or the clock was set.
         """
-        if not self.gap:
+        if self.at is None or self._is_empty():
             return
-        gap_hours = self.pending()
-        found = self.family.fill(gap_hours, after, self.ring, self.availability, self.potential)
-        for hours, minutes, scale in self.gap:
-            if found.value is None or scale == _NO_SCALE:
-                self.missing += hours
-                continue
-            mass_mg = hours * self.family.filled_mg(scale, found.value, minutes)
-            self.total_mg += mass_mg
-            self.filled_mg += mass_mg
-            self.filled += hours
-            self._note(found.rule, hours, mass_mg)
-        self.gap = []
-
-    def _note(self, rule: str, hours: int, mass_mg: int) -> None:
-        for entry in self.fills:
-            if entry[0] == rule:
-                entry[1] += hours
-                entry[2] += mass_mg
-                return
-        self.fills.append([rule, hours, mass_mg])
-
-    def pending(self) -> int:
-        """Hours of the open gap."""
-        return sum([run[0] for run in self.gap])
+        following = self.at // 60 + 1
+        if wall_ms >= following * HOUR_MS:
+            self._close_hour()
+            self._begin(following * 60, 0)
 
     def snapshot(self) -> list:
         """What a restart needs besides the ring: integers that fit 64 bits, in nested lists."""
         minute, hour = self.minute, self.hour
         return [
             [
-                self.total_mg,
-                self.filled_mg,
+                self.book.total_mg,
+                self.book.filled_mg,
                 -1 if self.at is None else self.at,
                 -1 if self.last_good is None else self.last_good[2],
             ],
             list(self.places),
             [minute.widest_ms, list(minute.counts), list(minute.gas), list(minute.flow)],
             hour.snapshot(),
-            [list(run) for run in self.gap],
+            [list(run) for run in self.book.gap],
         ]
 
     def restore(self, state: list) -> None:
         """Continue from a snapshot, in another boot: its monotonic clock says nothing here."""
         totals, places, minute, hour, gap = state
-        self.total_mg, self.filled_mg, at, last_ms = totals
+        self.book.total_mg, self.book.filled_mg, at, last_ms = totals
         self.at = None if at < 0 else at
         self.places = list(places)
         self.minute = stack_hours.Minute()
@@ -249,10 +188,10 @@ class Ledger:
         self.minute.flow = list(minute[3])
         self.hour = stack_hours.HourSums(0)
         self.hour.restore(hour)
-        self.gap = [list(run) for run in gap]
+        self.book.gap = [list(run) for run in gap]
+        self.last_seen = None
         self.last_good = None if last_ms < 0 else (_NO_BOOT, 0, last_ms)
 
 
-def _unseen(start_ms: int, hours: int) -> stack_hours.Hour:
-    counts = [0] * len(flags.ORDER)
-    return stack_hours.Hour(start_ms, hours, False, None, None, 60, 0, counts, flags.FAULT)
+def _stepped(last: tuple[int, int, int], mono_ms: int, wall_ms: int) -> bool:
+    return abs((wall_ms - last[2]) - (mono_ms - last[1])) > STEP_MS

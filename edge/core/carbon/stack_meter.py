@@ -119,7 +119,7 @@ class StackMeter:
     def cumulative_mg(self) -> int:
         """The mass since the beginning, half-even to 1 mg: what the deltas add up to."""
         if self.ledger is not None:
-            return self.ledger.total_mg
+            return self.ledger.book.total_mg
         return div_round(self.total_mg * MS_PER_HOUR + self.rest, MS_PER_HOUR)
 
     def close(self, span_ms: int, wall_ms: int | None = None) -> Closed:
@@ -135,9 +135,11 @@ class StackMeter:
         if ledger is not None:
             if wall_ms is not None:
                 ledger.advance(wall_ms)
-            hours, fills, values = ledger.take_counts()
+            (valid, filled, missing, pending), fills, values = ledger.book.take_counts()
+            hours = (valid, filled, missing, pending, ledger.late)
+            ledger.late = 0
         end_mg = self.cumulative_mg()
-        filled_mg = 0 if ledger is None else ledger.filled_mg
+        filled_mg = 0 if ledger is None else ledger.book.filled_mg
         mass_mg, substituted_mg = end_mg - self._start_mg, filled_mg - self._start_filled_mg
         self._start_mg, self._start_filled_mg = end_mg, filled_mg
         expected = max(1, div_round(span_ms, self.poll_ms))
@@ -147,12 +149,12 @@ class StackMeter:
     def settle(self) -> None:
         """Fill an open gap without the hour after it, at the end of a report."""
         if self.ledger is not None:
-            self.ledger.settle()
+            self.ledger.book.settle()
 
     def remember(self, values: list[list]) -> None:
         """Refill the look-back after a restart with the `values` of closes, the oldest first."""
         if self.ledger is not None:
-            self.ledger.remember(values)
+            self.ledger.book.remember(values)
 
     def snapshot(self) -> list:
         """State as nested lists of 64-bit integers, taken right after a close."""
@@ -164,7 +166,7 @@ class StackMeter:
             self.total_mg, self.rest = state
         else:
             self.ledger.restore(state)
-            self._start_filled_mg = self.ledger.filled_mg
+            self._start_filled_mg = self.ledger.book.filled_mg
         self._last = None
         self._start_mg = self.cumulative_mg()
 

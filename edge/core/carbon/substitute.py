@@ -16,7 +16,7 @@ Filled = namedtuple("Filled", ("value", "rule"))
 #: The longest look-back of any rule, in hours.
 HOURS_MAX = 2160
 
-#: 32 bits: 4294 t/h in g, or 4294 % in 10^-6 %.
+#: 32 bits: 42 949 t/h in 10 g/h, or 4294 % in 10^-6 %.
 VALUE_MAX = 0xFFFF_FFFF
 
 DAY_HOURS = 24
