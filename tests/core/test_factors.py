@@ -2,12 +2,10 @@ import hashlib
 
 from vectors_process import EXACT, VECTORS
 
-from edge.core.carbon import fuels
 from edge.core.carbon.factors import (
     apply_overrides,
     parse_factors,
     parse_set,
-    stream_factor,
 )
 from edge.core.errors import TallyError
 from edge.core.numbers.fixed import parse_decimal
@@ -157,29 +155,6 @@ def test_the_digest_covers_fuels_by_value():
         digest = parse_set(document(GRID, HEAT, fuels=changes), "x").digest
         assert digest not in seen
         seen.append(digest)
-
-
-def test_a_stream_gets_its_factor_by_the_name_of_a_factor_or_a_fuel():
-    found = parse_set(mixed(), "x")
-    assert stream_factor(found, "grid", "kW.h") == found.factors[0]
-    coal = stream_factor(found, "coal", "t")
-    assert (coal.id, coal.dimension, coal.set_id) == ("coal", "mass", "test_set")
-    assert coal.set_digest == found.digest
-    up, down = coal.ug_per_unit
-    assert reduce_ratio(up, down * 1000) == fuels.fuel_factor(found, "coal", "t")
-    assert stream_factor(found, "coal", "GJ").dimension == "heat"
-    assert stream_factor(found, "coal", "kW.h").dimension == "heat"
-    gas = stream_factor(found, "gas", "m3", fuels.FULL)
-    up, down = gas.ug_per_unit
-    assert reduce_ratio(up, down * 1000) == fuels.emission_ratio(found.fuels[1], "L", fuels.FULL)
-    assert told(stream_factor, found, "coil", "t") == ("config.reference", "factor")
-    for name, unit in (("grid", "GJ"), ("coal", "m3"), ("gas", "m3")):
-        try:
-            stream_factor(found, name, unit)
-        except TallyError as error:
-            assert error.code == "data.range"  # gas has no oxidation of its own
-        else:
-            raise AssertionError(name)
 
 
 WHY = {"reason": "boiler 3, measured", "evidence": "LAB-2026-0113"}

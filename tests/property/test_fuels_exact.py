@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.carbon import coal, fuels
-from edge.core.carbon.factors import FactorSet, parse_set, stream_factor
+from edge.core.carbon.factors import FactorSet, parse_set
 from edge.core.carbon.fuels import NCV_GJ, Fuel
 from edge.core.carbon.tariff import Tariff
 from edge.core.errors import DataError
@@ -80,8 +80,6 @@ def test_milligrams_are_the_exact_product_rounded_once(
     up, down = fuels.fuel_factor(found, "fuel", unit)
     exact = tonnes_per(fuel) * 10**9 / factor_of(fuel.per) * quantity
     assert div_round(quantity * up, down) == round(exact)
-    micro_up, micro_down = stream_factor(found, "fuel", unit).ug_per_unit
-    assert Fraction(micro_up, micro_down) == 1000 * Fraction(up, down)
 
 
 @given(made_fuels(), st.lists(MASS_G, min_size=1, max_size=12), st.randoms())

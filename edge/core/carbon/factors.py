@@ -12,12 +12,12 @@ import hashlib
 from collections import namedtuple
 
 from edge.core.carbon.coal import COAL_UNITS, Equivalent
-from edge.core.carbon.fuels import Fuel, emission_ratio, range_fault, to_ratio
+from edge.core.carbon.fuels import Fuel, range_fault, to_ratio
 from edge.core.carbon.streams import Factor
 from edge.core.errors import ConfigError
 from edge.core.numbers import pack
 from edge.core.numbers.fixed import parse_decimal, power_of_ten
-from edge.core.numbers.units import CANONICAL, dimension_of, ratio_to, reduce_ratio
+from edge.core.numbers.units import reduce_ratio
 from edge.core.schema import nearest
 
 #: What a file says, in the order of the file. factors: tuple of `streams.Factor`; fuels: of
@@ -77,31 +77,6 @@ def parse_factors(document: dict[str, object], file: str) -> tuple[Factor, ...]:
     """The factors of a set, ascending by id; raises as `parse_set` does."""
     found: tuple[Factor, ...] = parse_set(document, file).factors
     return found
-
-
-def stream_factor(
-    found: FactorSet, name: str, unit: str, oxidation: tuple[int, int] | None = None
-) -> Factor:
-    """The factor or the fuel called `name`, as the factor of a stream that is measured in `unit`.
-
-    A fuel's ug_per_unit is a (numerator, denominator) pair: 44/12 leaves no integer.
-    oxidation: percent in place of the fuel's own; `fuels.FULL` for a conversion.
-    Raises ConfigError "config.reference", DataError "data.range" for a unit that does not fit.
-    """
-    factors: tuple[Factor, ...] = found.factors
-    for factor in factors:
-        if factor.id == name:
-            ratio_to(unit, factor.dimension)
-            return factor
-    known = [factor.id for factor in factors] + [fuel.id for fuel in found.fuels]
-    for fuel in found.fuels:
-        if fuel.id == name:
-            dimension = dimension_of(unit)
-            dimension = "heat" if dimension == "energy" else dimension
-            up, down = emission_ratio(fuel, CANONICAL[dimension], oxidation)
-            return Factor(name, dimension, reduce_ratio(up * 1000, down), found.id, found.digest)
-    guess = nearest(name, known) or "one of " + ", ".join(known)
-    raise ConfigError("config.reference", file=found.id, key="factor", found=name, nearest=guess)
 
 
 def apply_overrides(base: FactorSet, items: list[dict[str, object]], file: str) -> FactorSet:
