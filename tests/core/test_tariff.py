@@ -157,6 +157,8 @@ def test_faults_name_their_key():
     over = [dict(SERIES[0]), dict(SERIES[1], **{"from": "2026-01-05T03:59Z"})]
     assert refused(series=late) == ("config.value", "series[1].from")
     assert refused(series=over) == ("config.value", "series[1].from")
+    close = [dict(SERIES[0]), dict(SERIES[1], **{"from": "2026-01-05T04:00Z"})]
+    assert refused(series=close) is None
     assert refused(annual="0.5000001") == ("config.value", "annual")
     assert refused(weekly=[dict(PATTERN[0], value="0.1234567")])[1] == "weekly[0].value"
     assert refused(weekly=PATTERN + [PATTERN[1]]) == ("config.duplicate", "weekly[3]")
