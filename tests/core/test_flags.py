@@ -25,6 +25,7 @@ def test_three_quarters_make_a_period_normal():
     assert flags.summary(45, 60) == "N"
     assert flags.summary(44, 60) == "D"
     assert flags.summary(3, 4) == "N"
+    assert flags.summary(749, 1000) == "D"
     assert flags.summary(0, 0) == "D"
 
 

@@ -60,21 +60,24 @@ def test_45_valid_minutes_are_an_hour_and_44_are_none():
 
 
 def test_12_samples_are_a_minute_and_11_are_none():
-    # 60 000 / 5000 = 12; with 5454 ms it is 11 or 12
-    made = meter()
-    for minute in range(60):
-        start = T0 + minute * MINUTE
-        many = 12 if minute < 45 else 11
-        for at in range(many):
-            made.observe(SAMPLE, "N", 1, start - T0 + at * 5000, start + at * 5000)
-    assert made.close(HOUR, T0 + HOUR).valid == 1
-    made = meter()
-    for minute in range(60):
-        start = T0 + minute * MINUTE
-        many = 12 if minute < 44 else 11
-        for at in range(many):
-            made.observe(SAMPLE, "N", 1, start - T0 + at * 5000, start + at * 5000)
-    assert made.close(HOUR, T0 + HOUR).valid == 0
+    for full, valid in ((45, 1), (44, 0)):
+        made = meter()
+        for minute in range(60):
+            start = T0 + minute * MINUTE
+            # 11 samples 5454 ms apart: none is missed by distance, one by count
+            feed(made, start, start + 59990, every_ms=5000 if minute < full else 5454)
+        closed = made.close(HOUR, T0 + HOUR)
+        assert closed.valid == valid
+        assert closed.good == full * 12 + (60 - full) * 11
+
+
+def test_a_minute_that_begins_or_ends_without_samples_is_none():
+    for first_ms, last_ms, valid in ((0, MINUTE, 1), (7000, MINUTE, 0), (0, 54000, 0)):
+        made = meter(poll_ms=2000)
+        for minute in range(60):
+            start = T0 + minute * MINUTE
+            feed(made, start + first_ms, start + last_ms, every_ms=2000)
+        assert made.close(HOUR, T0 + HOUR).valid == valid, first_ms
 
 
 def test_a_burst_is_no_minute():
@@ -209,6 +212,7 @@ def test_quadrants_of_part_75_have_to_be_asked_for():
     two = "N" + "-" * 29 + "N" + "-" * 29
     for family, hours, valid in (
         ("part75-quadrants", "N" + "-" * 14 + "N" + "-" * 14 + "N" + "-" * 14 + "N", 1),
+        ("part75-quadrants", "N" + "-" * 14 + "N" + "-" * 14 + "N", 0),
         ("part75-quadrants", two, 0),
         ("part75-quadrants", two[:-1] + "C", 1),  # with calibration two are enough
         ("part75-quadrants", "N" + "-" * 58 + "C", 0),

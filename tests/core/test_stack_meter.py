@@ -61,6 +61,15 @@ def test_a_gap_is_filled_by_the_largest_hour_before_it():
     assert substituted_share_ppm(made.close(HOUR, T0 + 4 * HOUR)) is None
 
 
+def test_a_single_hour_without_any_sample_is_a_gap():
+    made = seen(StackMeter(stack(), "hj75", 5000), [tens(rate())] * 100)
+    hours(made, 0, 1)
+    hours(made, 2, 1)
+    closed = made.close(HOUR, T0 + 3 * HOUR)
+    assert (closed.valid, closed.filled) == (2, 1)
+    assert closed.fills == [["HJ75/max180", 1, tens(rate()) * 10000]]
+
+
 def test_a_gap_of_more_than_a_day_looks_further_back():
     values = [tens(rate(140))] + [tens(rate(110))] * 400
     for count, rule, co2 in ((24, "HJ75/max180", 110), (25, "HJ75/max720", 140)):

@@ -95,6 +95,9 @@ def test_part75_by_availability_and_length():
     assert fill(25, full, 1000, 1000) == Filled(1000, "MODC08")
     assert fill(8, mid) == Filled(650, "MODC06")
     assert fill(9, mid) == Filled(964, "MODC09")  # rank 684
+    assert fill(9, window(949, 51, 8760)).rule == "MODC09"
+    assert fill(1, window(899, 101, 8760)).rule == "MODC10"
+    assert fill(1, window(799, 201, 8760)).rule == "MODC12"
     assert fill(1, low) == Filled(1000, "MODC10")
     assert fill(1, worst) == Filled(5000, "MODC12")
     assert substitute.part75(1, 1, 1, ring, worst, None) == Filled(None, "MODC12")

@@ -6,10 +6,9 @@ known; `settle` ends it without one, at the end of a report. Until then its hour
 
 from edge.core.carbon import cems, flags, stack_hours
 from edge.core.carbon.stack_family import EuMrr, Hj75, Part75
-from edge.core.carbon.substitute import HOURS_MAX, VALUE_MAX, Availability, Ring
+from edge.core.carbon.substitute import VALUE_MAX, Availability, Ring
 
-#: Runs of equal hours in one gap that are kept; what is beyond, or beyond the longest look-back,
-#: is missing for good.
+#: Runs of equal hours in one gap that are kept; what is beyond is missing for good.
 RUNS_MAX = 720
 
 #: In place of a flow that was not measured.
@@ -92,9 +91,7 @@ class Book:
         """Add an hour, or a run of unseen ones, to the open gap."""
         scale = self.family.scale(self.stack, hour)
         entry = [hour.hours, hour.minutes, _NO_SCALE if scale is None else scale]
-        if self.pending() + hour.hours > HOURS_MAX:
-            self.missing += hour.hours
-        elif self.gap and self.gap[-1][1:] == entry[1:]:
+        if self.gap and self.gap[-1][1:] == entry[1:]:
             self.gap[-1][0] += hour.hours
         elif len(self.gap) < RUNS_MAX:
             self.gap.append(entry)
