@@ -1,18 +1,27 @@
 """The only way into the journal: records get seq, time and hash here, then wait for a commit.
 
-Records wait at most `commit_ms` for company, because a commit costs a flush of the medium. While
-the store fails they wait in memory; when that is full, new polls are dropped, counted, and the
-loss becomes an event as soon as there is room.
+Records wait at most `commit_ms` for company, because a commit costs a flush of the medium: that
+is what a power cut can take. While the store fails they wait in memory; when that is full, new
+ones are dropped, counted, and the loss becomes a tombstone and an event as soon as there is room.
+A journal that turns out to be damaged is renewed, and what waits goes into the new one.
 """
 
 from edge.core.errors import StoreError
 from edge.core.journal.chain import Chain
 from edge.core.journal.clock import Anchor
-from edge.core.journal.record import Kind, Record, encode_record, event_body
+from edge.core.journal.record import (
+    Kind,
+    Record,
+    decode_record,
+    encode_record,
+    event_body,
+)
+from edge.core.journal.retain import MEMORY, Removal
 from edge.ports.contracts import Clock, Store
 
-#: Records that may wait in memory while the store fails.
+#: Polls that may wait in memory while the store fails, and all records together.
 WAITING_MAX = 20_000
+WAITING_ALL_MAX = 24_000
 
 #: A failed commit is tried again after this long.
 RETRY_MS = 1_000
@@ -31,9 +40,11 @@ class Recorder:
         self.anchor = Anchor()
         self.failure: StoreError | None = None
         self.dropped_polls = 0
+        self._dropped = [0, 0, 0]  # records, wall_ms of the first, of the last
         self._chain = Chain(store.next_seq, store.head)
         self._waiting: list[tuple[int, int, bytes, bytes]] = []
         self._commit_at_ms: int | None = None
+        self._renewing: str | None = None
 
     @property
     def waiting(self) -> int:
@@ -52,24 +63,34 @@ class Recorder:
 
     def add(self, kind: int, body: list[object], now_ms: int) -> None:
         """Make a record; durable after the next successful commit."""
-        if len(self._waiting) >= WAITING_MAX and kind == Kind.POLL:
-            self.dropped_polls += 1
+        limit = WAITING_MAX if kind == Kind.POLL else WAITING_ALL_MAX
+        if len(self._waiting) >= limit:
+            self._drop(kind, now_ms)
             return
-        seq = self._chain.next_seq
-        data = encode_record(
-            Record(
-                kind,
-                seq,
-                self.boot,
-                now_ms,
-                self.anchor.wall_ms(now_ms),
-                self.anchor.quality,
-                body,
-            )
-        )
-        self._waiting.append((seq, kind, data, self._chain.extend(data)))
+        self._waiting.append(self._made(kind, body, now_ms))
         if self._commit_at_ms is None:
             self._commit_at_ms = now_ms + self.commit_ms
+
+    def _drop(self, kind: int, now_ms: int) -> None:
+        wall_ms = self.anchor.wall_ms(now_ms)
+        if self._dropped[0] == 0:
+            self._dropped[1] = wall_ms
+        self._dropped[0] += 1
+        self._dropped[2] = wall_ms
+        if kind == Kind.POLL:
+            self.dropped_polls += 1
+
+    def _made(self, kind: int, body: list[object], now_ms: int) -> tuple[int, int, bytes, bytes]:
+        """The row of a record made now."""
+        wall_ms, quality = self.anchor.wall_ms(now_ms), self.anchor.quality
+        return self._sealed(Record(kind, 0, self.boot, now_ms, wall_ms, quality, body))
+
+    def _sealed(self, record: Record) -> tuple[int, int, bytes, bytes]:
+        """The row of a record, with the next seq and its hash; its own seq is not looked at."""
+        seq = self._chain.next_seq
+        kind, _, boot, mono_ms, wall_ms, clock, body = record
+        data = encode_record(Record(kind, seq, boot, mono_ms, wall_ms, clock, body))
+        return seq, kind, data, self._chain.extend(data)
 
     def event(self, code: str, fields: dict[str, object], now_ms: int) -> None:
         """Make an EVENT record."""
@@ -79,6 +100,11 @@ class Recorder:
         """When the next commit is due."""
         return self._commit_at_ms
 
+    def tell(self, now_ms: int) -> None:
+        """Make what the store has noticed events."""
+        for code, fields in self.store.findings():
+            self.event(code, fields, now_ms)
+
     def commit(self, now_ms: int, force: bool = False) -> bool:
         """Commit what waits, when it is due or `force`; return True when rows became durable."""
         if not self._waiting or self._commit_at_ms is None:
@@ -86,16 +112,72 @@ class Recorder:
         if now_ms < self._commit_at_ms and not force:
             return False
         try:
+            if self._renewing is not None:
+                self._renew(self._renewing)
+            self.tell(now_ms)
             self.store.append(self._waiting)
         except StoreError as error:
-            self.failure = error
-            self._commit_at_ms = now_ms + RETRY_MS
+            self._fail(error, now_ms)
             return False
         self._waiting = []
         self._commit_at_ms = None
         if self.failure is not None:
-            fields: dict[str, object] = {"code": self.failure.code, "dropped": self.dropped_polls}
-            self.failure = None
-            self.dropped_polls = 0
-            self.event("store.recovered", fields, now_ms)
+            self._recover(self.failure, now_ms)
+        self._make_room(now_ms)
         return True
+
+    def _fail(self, error: StoreError, now_ms: int) -> None:
+        if error.code == "store.corrupt" and self._renewing is None:
+            self._renewing = "damaged"
+        self.failure = error
+        self._commit_at_ms = now_ms + RETRY_MS
+
+    def _recover(self, failure: StoreError, now_ms: int) -> None:
+        """Tell what the failure was and what it cost."""
+        fields: dict[str, object] = {"code": failure.code, "dropped": self.dropped_polls}
+        count, start_ms, end_ms = self._dropped
+        self.failure = None
+        self.dropped_polls = 0
+        self._dropped = [0, 0, 0]
+        if count:
+            body: list[object] = [None, None, MEMORY, start_ms, end_ms, count, None, None]
+            self.add(Kind.TOMBSTONE, body, now_ms)
+        self.event("store.recovered", fields, now_ms)
+
+    def renew(self, reason: str, now_ms: int) -> None:
+        """The journal cannot be believed: go on in a new epoch, with all that waits.
+
+        reason: "damaged", or "rewound" when the cloud knows more of it than it does itself. A
+        store that cannot do it now is asked again with each commit.
+        """
+        self._renewing = reason
+        try:
+            self._renew(reason)
+        except StoreError as error:
+            self._fail(error, now_ms)
+            return
+        self.tell(now_ms)
+        self.commit(now_ms, True)
+
+    def _renew(self, reason: str) -> None:
+        self.store.renew(reason)
+        self._renewing = None
+        self._chain = Chain(self.store.next_seq, self.store.head)
+        self._waiting = [self._sealed(decode_record(row[2])) for row in self._waiting]
+
+    def _make_room(self, now_ms: int) -> None:
+        """One bounded step of retention, when the store wants one."""
+        if self._waiting:
+            return
+        try:
+            removal = self.store.plan_removal()
+            if removal is not None:
+                self.store.remove(self._rows_of(removal, now_ms), removal)
+        except StoreError as error:
+            self._chain = Chain(self.store.next_seq, self.store.head)
+            self._fail(error, now_ms)
+
+    def _rows_of(self, removal: Removal, now_ms: int) -> list[tuple[int, int, bytes, bytes]]:
+        rows = [self._sealed(record) for record in removal.carried]
+        rows += [self._made(Kind.TOMBSTONE, list(tomb), now_ms) for tomb in removal.tombstones]
+        return rows

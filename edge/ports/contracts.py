@@ -3,11 +3,14 @@
 No method blocks except where its docstring says so. All times are milliseconds.
 """
 
+from collections import namedtuple
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.core.errors import BusError
+    from edge.core.journal.retain import Removal
 
 
 class Stream:
@@ -165,12 +168,19 @@ class Link:
         raise NotImplementedError
 
 
+#: A range first..last that was removed, and the seq of the TOMBSTONE record that explains it.
+Gap = namedtuple("Gap", ("first", "last", "tombstone"))
+
+
 class Store:
     """The journal of one gateway: append-only rows, durable when `append` returns.
 
     epoch: 8 random bytes, new with each new journal. boot: how often it was opened, from 1.
     next_seq: the seq the next row must have. head: chain hash before it. acked_seq: -1 when
     nothing is acked.
+
+    Whatever is read is proved by the chain first: StoreError "store.corrupt" instead of a row
+    that is not what was appended, and `renew` is the way on. "store.read": it cannot be read now.
     """
 
     epoch: bytes
@@ -190,13 +200,20 @@ class Store:
     def read(self, first: int, last: int) -> "list[tuple[bytes, bytes]]":
         """(record, hash) of the seqs first..last that are kept, ascending, each link checked.
 
-        Raises StoreError "store.corrupt".
+        Raises StoreError "store.corrupt", also for a hole that no tombstone explains.
         """
         raise NotImplementedError
 
     def hash_at(self, seq: int) -> "bytes | None":
-        """The chain hash at `seq`: the genesis hash for -1, None for a row that is not kept."""
+        """The chain hash at `seq`: the genesis hash for -1, None for a row that is not kept.
+
+        The last row of a removed range has its hash still.
+        """
         raise NotImplementedError
+
+    def gap_from(self, seq: int) -> "Gap | None":
+        """The removed range that holds `seq`, or else the next one after it."""
+        return None
 
     def of_kind(self, kind: int) -> "list[bytes]":
         """All records of a kind that is not POLL, ascending."""
@@ -209,6 +226,29 @@ class Store:
     def ack(self, seq: int) -> None:
         """Remember durably that everything up to `seq` is in the cloud's database."""
         raise NotImplementedError
+
+    def plan_removal(self) -> "Removal | None":
+        """What has to go now for want of space, a bounded step of it; None while there is room."""
+        return None
+
+    def remove(self, rows: "list[tuple[int, int, bytes, bytes]]", removal: "Removal") -> None:
+        """Commit the rows of a removal (carried records, then tombstones) and its ranges as one.
+
+        Raises StoreError as `append` does; nothing has happened then.
+        """
+        raise NotImplementedError
+
+    def renew(self, reason: str) -> None:
+        """Set this journal aside and go on in a new epoch with all that can be proved of it.
+
+        TABLE records and what is not acked are appended anew, with their own time. Raises
+        StoreError; the same call may be tried again.
+        """
+        raise NotImplementedError
+
+    def findings(self) -> "list[tuple[str, dict[str, object]]]":
+        """(code, fields) of what the store has noticed since the last call, each an event."""
+        return []
 
     def close(self) -> None:
         """Release the journal; what `append` promised stays."""

@@ -1,0 +1,120 @@
+"""Putting a new journal in the place of one that cannot be believed, safe against a cut anywhere.
+
+The old files get a second name, the new journal is built beside them, and one rename declares it
+ready. From then on the exchange is finished, if need be at the next start; before, nothing has
+happened to the old journal.
+"""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from edge.core.errors import StoreError
+from edge.ports.linux.ballast import Ballast
+from edge.ports.linux.head_mark import HeadMark
+from edge.ports.linux.journal_file import Connect, State
+from edge.ports.linux.salvage import Origin, build
+
+#: Sets of files kept aside; the oldest goes when there are more.
+ASIDE_MAX = 3
+
+
+class Replacement:
+    """The exchange of one journal file."""
+
+    def __init__(self, path: Path, connect: Connect) -> None:
+        self.path = path
+        self._connect = connect
+        self._building = self._beside(".building")
+        self._ready = self._beside(".ready")
+
+    def _beside(self, ending: str) -> Path:
+        return self.path.with_name(self.path.name + ending)
+
+    def clear_stray_log(self) -> None:
+        """A log without its database would be replayed into a new one: set it aside."""
+        log = self._beside("-wal")
+        is_gone = not self.path.exists() or self.path.stat().st_size == 0
+        if is_gone and log.exists() and log.stat().st_size > 0:
+            aside = self._free_name()
+            log.rename(aside.with_name(aside.name + "-wal"))
+            self._beside("-shm").unlink(missing_ok=True)
+
+    def _free_name(self) -> Path:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        number = 0
+        while True:
+            aside = self._beside(f".aside-{stamp}" + (f"-{number}" if number else ""))
+            if not aside.exists() and not aside.with_name(aside.name + "-wal").exists():
+                return aside
+            number += 1
+
+    def prepare(self, origin: Origin, state: State, reason: str, ballast: Ballast) -> None:
+        """Keep the old files, build the new journal, declare it ready.
+
+        Without space even after the ballast is given up, the old rows stay behind in the kept
+        files, and the event says so. Raises StoreError, OSError.
+        """
+        self._prune()
+        aside = self._free_name()
+        _keep(self.path, aside)
+        log = self._beside("-wal")
+        if log.exists():
+            _keep(log, aside.with_name(aside.name + "-wal"))
+        origin = origin._replace(path=aside)
+        self._build(origin, state, reason, ballast)
+        self._building.rename(self._ready)
+        _sync_folder(self.path.parent)
+
+    def _build(self, origin: Origin, state: State, reason: str, ballast: Ballast) -> None:
+        for carry in (True, True, False):
+            self._clear_building()
+            try:
+                build(origin, self._building, state, reason, carry, self._connect)
+                return
+            except StoreError as error:
+                if error.code != "store.full" or not carry:
+                    raise
+                ballast.release()
+                reason = reason if ballast.size else reason + ", no space"
+        raise StoreError("store.full", file=str(self._building))
+
+    def _clear_building(self) -> None:
+        for ending in ("", "-wal", "-shm", "-journal"):
+            self._building.with_name(self._building.name + ending).unlink(missing_ok=True)
+
+    def finish(self, mark: HeadMark) -> None:
+        """Exchange the files if a new journal is ready."""
+        self._clear_building()
+        if not self._ready.exists():
+            return
+        mark.remove()  # it speaks of the old one
+        for ending in ("-wal", "-shm"):
+            self._beside(ending).unlink(missing_ok=True)
+        _sync_folder(self.path.parent)
+        self._ready.replace(self.path)
+        _sync_folder(self.path.parent)
+
+    def _prune(self) -> None:
+        kept = sorted(self.path.parent.glob(self.path.name + ".aside-*"))
+        names = sorted({item.name.removesuffix("-wal") for item in kept})
+        for name in names[: max(0, len(names) - ASIDE_MAX + 1)]:
+            for ending in ("", "-wal"):
+                self.path.with_name(name + ending).unlink(missing_ok=True)
+
+
+def _keep(path: Path, aside: Path) -> None:
+    """A second name for the file's content, without a copy where the filesystem can."""
+    try:
+        os.link(path, aside)
+    except OSError:
+        shutil.copy2(path, aside)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
