@@ -307,12 +307,21 @@ def test_hold_telescopes_over_closes_and_restarts():
         if at % 13 == 0:
             parts += made.close(13000).mass_mg
             state = pack.decode(pack.encode(made.snapshot()))
-            last = made._last
             made = StackMeter(stack(), "hold", 1000)
             made.restore(state)
-            made._last = last
     parts += made.close(1000).mass_mg
     assert parts == made.cumulative_mg() > 0
+
+
+def test_the_count_begins_with_the_first_measurement():
+    for family, mass in (("hold", rate()), ("hj75", 0)):
+        made = StackMeter(stack(), family, HOUR)
+        made.observe(gas(), "C", 1, 0, T0)
+        assert made.count() is None
+        made.observe(gas(), "N", 1, 1, T0 + 1)
+        assert made.count() == (0, 0)
+        made.observe(gas(), "N", 1, 1 + HOUR, T0 + 1 + HOUR)
+        assert made.count() == (mass, 0) and made.cumulative_mg() == mass
 
 
 def test_the_method_names_family_and_constants():

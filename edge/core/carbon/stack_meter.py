@@ -66,6 +66,7 @@ class StackMeter:
         self.rest = 0
         self._start_mg = 0
         self._start_filled_mg = 0
+        self._begun = False
         self._last: tuple[int, int] | None = None
         self._counts = [0] * len(flags.ORDER)
 
@@ -87,6 +88,7 @@ class StackMeter:
         elif wall_ms is not None:
             flag = self.ledger.observe(sample, flag, boot, mono_ms, wall_ms)
         self._counts[flags.position(flag)] += 1
+        self._begun = self._begun or flag == flags.NORMAL
         return flag
 
     def _hold(self, sample: cems.Sample | None, flag: str, boot: int, mono_ms: int) -> str:
@@ -115,6 +117,14 @@ class StackMeter:
             return cems.mass_rate_mg_per_h(self.stack, sample), flag
         except DataError:
             return 0, "T"
+
+    def count(self) -> tuple[int, int] | None:
+        """The exact mass since the beginning as (mg, rest in mg.ms/h); None before a sample."""
+        if not self._begun:
+            return None
+        if self.ledger is not None:
+            return self.ledger.book.total_mg, 0
+        return self.total_mg, self.rest
 
     def cumulative_mg(self) -> int:
         """The mass since the beginning, half-even to 1 mg: what the deltas add up to."""
@@ -158,16 +168,20 @@ class StackMeter:
 
     def snapshot(self) -> list:
         """State as nested lists of 64-bit integers, taken right after a close."""
-        return [self.total_mg, self.rest] if self.ledger is None else self.ledger.snapshot()
+        if self.ledger is not None:
+            return self.ledger.snapshot()
+        last = [] if self._last is None else list(self._last)
+        return [self.total_mg, self.rest, last]
 
     def restore(self, state: list) -> None:
-        """Continue from a snapshot; the time until the next sample is not counted."""
+        """Continue from a snapshot; in another boot the time until the next sample is lost."""
         if self.ledger is None:
-            self.total_mg, self.rest = state
+            self.total_mg, self.rest, last = state
+            self._last = (last[0], last[1]) if last else None
         else:
             self.ledger.restore(state)
             self._start_filled_mg = self.ledger.book.filled_mg
-        self._last = None
+        self._begun = True
         self._start_mg = self.cumulative_mg()
 
 
