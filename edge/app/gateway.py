@@ -10,7 +10,7 @@ from edge.app.recorder import Recorder
 from edge.app.station import Station
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
-from edge.core.errors import TallyError
+from edge.core.errors import StoreError, TallyError
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, Record, decode_record
 
@@ -19,6 +19,9 @@ CLOCK_CHECK_MS = 1_000
 
 #: What a station has taught about its patience is recorded this often, when it has changed.
 REMEMBER_MS = 3_600_000
+
+#: Errors of the uploader after which the journal cannot be believed, and why.
+RENEWING = {"store.corrupt": "damaged", "sync.rewound": "rewound"}
 
 #: Records replayed into the account per read when a gateway starts.
 REPLAY_CHUNK = 1_000
@@ -65,12 +68,23 @@ class Gateway:
 
         definitions: parts of a TABLE to record. ancestors: see `Accountant.restore`.
         """
-        self._replay(ancestors)
+        self._take_up(ancestors, now_ms)
         self._keep_time(now_ms)
         for part in definitions:
             self.recorder.add(Kind.TABLE, [part], now_ms)
         self.recorder.event("gateway.boot", {"boot": self.recorder.boot}, now_ms)
         self.recorder.commit(now_ms, True)
+
+    def _take_up(self, ancestors: dict[int, list[int]], now_ms: int) -> None:
+        """Replay the journal; one that turns out to be damaged is renewed first."""
+        try:
+            self._replay(ancestors)
+        except StoreError as error:
+            if error.code != "store.corrupt":
+                raise
+            self.recorder.renew("damaged", now_ms)
+            if self.recorder.failure is None:
+                self._replay(ancestors)
 
     def _replay(self, ancestors: dict[int, list[int]]) -> None:
         store = self.recorder.store
@@ -115,6 +129,8 @@ class Gateway:
         self.recorder.commit(now_ms, self.stopping and idle)
         for error in self.uploader.step(now_ms, self.stopping and idle):
             self.recorder.event(error.code, error.fields, now_ms)
+            if error.code in RENEWING:
+                self.recorder.renew(RENEWING[error.code], now_ms)
         return self._next_ms(now_ms)
 
     def _keep_time(self, now_ms: int) -> None:
