@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.core.carbon.interval import OLD_ENTRY_FIELDS, OLD_TOTAL_FIELDS
 from edge.core.errors import DataError, TallyError
 from edge.core.journal.record import Kind, Part, Record, is_integer
 from edge.core.numbers import pack
@@ -22,16 +23,20 @@ class Rows:
     """Rows by table, columns as in `store/schema.sql` without the journal.
 
     devices: as the table, the last column a packed array of [name, unit, places, class] in point
-    order; refused: (seq, why).
+    order; streams: as the table, see `rates_of`; refused: (seq, why).
     """
 
     configs: list[Row] = field(default_factory=list)
     devices: list[Row] = field(default_factory=list)
     factor_sets: list[Row] = field(default_factory=list)
     streams: list[Row] = field(default_factory=list)
+    swaps: list[Row] = field(default_factory=list)
+    facts: list[Row] = field(default_factory=list)
     readings: list[Row] = field(default_factory=list)
     intervals: list[Row] = field(default_factory=list)
+    interval_bases: list[Row] = field(default_factory=list)
     interval_streams: list[Row] = field(default_factory=list)
+    interval_emissions: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     refused: list[tuple[int, TallyError]] = field(default_factory=list)
 
@@ -52,14 +57,29 @@ TABLES = (
     "devices",
     "factor_sets",
     "streams",
+    "swaps",
+    "facts",
     "readings",
     "intervals",
+    "interval_bases",
     "interval_streams",
+    "interval_emissions",
     "events",
 )
 
-#: Column types of a body: i integer, n integer or None, t text, b bytes, l array
-_TYPES = {"i": (int,), "n": (int, type(None)), "t": (str,), "b": (bytes,), "l": (list,)}
+#: A stream's part in the first form ends here.
+_OLD_STREAM_FIELDS = 12
+
+#: Column types of a body: i integer, n integer or None, t text, b bytes, l array,
+#: m array or None
+_TYPES = {
+    "i": (int,),
+    "n": (int, type(None)),
+    "t": (str,),
+    "b": (bytes,),
+    "l": (list,),
+    "m": (list, type(None)),
+}
 
 
 def _columns(seq: int, values: object, types: str) -> list[object]:
@@ -85,10 +105,13 @@ def _lay_table(rows: Rows, seq: int, body: list[list[object]]) -> None:
         elif code == Part.FACTORS:
             rows.factor_sets.append(tuple(_columns(seq, part, "itb")[1:]))
         elif code == Part.STREAM:
-            _, number, *rest = _columns(seq, part, "iittitiitbtb")
-            rows.streams.append((number, seq, *rest))
+            _lay_stream(rows, seq, part)
         elif code == Part.LEARNED:
             _columns(seq, part, "iiilli")  # for the gateway itself; the raw record keeps it
+        elif code == Part.SWAP:
+            rows.swaps.append((seq, *_columns(seq, part, "ittnittt")[1:]))
+        elif code == Part.FACT:
+            _lay_fact(rows, seq, part)
         else:
             raise DataError("data.record", seq=seq, reason="an unknown part of a table")
 
@@ -101,6 +124,36 @@ def _lay_device(rows: Rows, seq: int, part: list[object]) -> None:
         if not isinstance(places, int) or not 0 <= places <= PLACES_MAX:
             raise DataError("data.record", seq=seq, reason="a point has impossible places")
     rows.devices.append((number, seq, *rest, pack.encode(points)))
+
+
+def _lay_stream(rows: Rows, seq: int, part: list[object]) -> None:
+    if len(part) == _OLD_STREAM_FIELDS:
+        _, number, *rest = _columns(seq, part, "iittitiitbtb")
+        rows.streams.append((number, seq, *rest, None, None, None))
+        return
+    _, number, *rest = _columns(seq, part[:_OLD_STREAM_FIELDS], "iittitiitbtb")
+    tail = _columns(seq, part[_OLD_STREAM_FIELDS:], "tltmll")
+    basis, rates, place, limits, inputs, summands = tail
+    assert isinstance(rates, list)
+    for rate in rates:
+        _columns(seq, rate, "tiitb")
+    details = pack.encode([rates, limits, inputs, summands])
+    rows.streams.append((number, seq, *rest, basis, place, details))
+
+
+def rates_of(details: bytes | None) -> list[Row]:
+    """(position, basis, numerator, denominator, factor, digest) from a stream's last column."""
+    if details is None:
+        return []
+    rates: Any = pack.decode(details)
+    return [(at, *rate) for at, rate in enumerate(rates[0])]
+
+
+def _lay_fact(rows: Rows, seq: int, part: list[object]) -> None:
+    fields = _columns(seq, part, "ittiitttt")
+    if not isinstance(fields[4], int) or not 0 <= fields[4] <= PLACES_MAX:
+        raise DataError("data.record", seq=seq, reason="a fact has impossible places")
+    rows.facts.append((seq, *fields[1:]))
 
 
 def _lay_poll(rows: Rows, seq: int, body: list[list[int | None]]) -> None:
@@ -118,12 +171,31 @@ def _lay_poll(rows: Rows, seq: int, body: list[list[int | None]]) -> None:
 
 def _lay_interval(rows: Rows, seq: int, body: list[object]) -> None:
     start_ms, end_ms, streams, totals = _columns(seq, body, "iill")
-    assert isinstance(streams, list)
-    rows.intervals.append((seq, start_ms, end_ms, *_columns(seq, totals, "nnnnn")))
+    assert isinstance(streams, list) and isinstance(totals, list)
+    if len(totals) == OLD_TOTAL_FIELDS:
+        sums = [*_columns(seq, totals, "nnnnn"), None, None]
+    else:
+        *sums, bases = _columns(seq, totals, "nnnnnnnl")
+        assert isinstance(bases, list)
+        rows.interval_bases += [(seq, *_columns(seq, basis, "tnnnn")) for basis in bases]
+        if len({row[1] for row in rows.interval_bases}) != len(bases):
+            raise DataError("data.record", seq=seq, reason="a basis stands twice in an interval")
+    rows.intervals.append((seq, start_ms, end_ms, *sums))
     for entry in streams:
-        rows.interval_streams.append((seq, *_columns(seq, entry, "ininnii")))
+        _lay_entry(rows, seq, entry)
     if len({row[1] for row in rows.interval_streams}) != len(streams):
         raise DataError("data.record", seq=seq, reason="a stream stands twice in an interval")
+
+
+def _lay_entry(rows: Rows, seq: int, entry: object) -> None:
+    if isinstance(entry, list) and len(entry) == OLD_ENTRY_FIELDS:
+        rows.interval_streams.append((seq, *_columns(seq, entry, "ininnii"), None, None, None))
+        return
+    *fields, others, state = _columns(seq, entry, "ininnii" + "iill")
+    assert isinstance(others, list)
+    rows.interval_streams.append((seq, *fields, pack.encode(state)))
+    for position, emission in enumerate(_columns(seq, others, "n" * len(others))):
+        rows.interval_emissions.append((seq, fields[0], position, emission))
 
 
 def _lay_event(rows: Rows, seq: int, body: list[object]) -> None:

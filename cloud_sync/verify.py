@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cloud_sync.ranges import Segment, gaps_of, head_of
-from cloud_sync.rows import Rows
+from cloud_sync.rows import Rows, rates_of
 from cloud_sync.store.contract import Store
 from cloud_sync.store.sqlite import SqliteStore
 from edge.core.errors import DataError
@@ -22,7 +22,17 @@ from edge.core.numbers import pack
 _STEP = 1_000
 
 #: Tables whose rows belong to one record each, and their columns after journal and seq.
-_TYPED = ("configs", "readings", "intervals", "interval_streams", "events")
+_TYPED = (
+    "configs",
+    "swaps",
+    "facts",
+    "readings",
+    "intervals",
+    "interval_bases",
+    "interval_streams",
+    "interval_emissions",
+    "events",
+)
 
 
 class JournalSummary(NamedTuple):
@@ -224,3 +234,13 @@ def _check_definitions(store: Store, journal: int, defined: Rows) -> None:
         is_counted = [row[0] for row in points] == list(range(len(points)))
         if not is_counted or pack.encode([row[1:] for row in points]) != packed:
             raise _BrokenError(seq, "a definition in points is not that of the record")
+    for number, seq, details in store.query(
+        "SELECT number, seq, details FROM streams WHERE journal = ?", journal
+    ):
+        rates = store.query(
+            "SELECT position, basis, numerator, denominator, factor, factor_digest"
+            " FROM stream_rates WHERE journal = ? AND stream = ? ORDER BY position",
+            *(journal, number),
+        )
+        if rates != rates_of(details):
+            raise _BrokenError(seq, "a definition in stream_rates is not that of the record")

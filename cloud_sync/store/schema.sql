@@ -1,4 +1,5 @@
--- The cloud's database, version 1. Whoever writes it checks PRAGMA user_version first.
+-- The cloud's database, version 2. Whoever writes it checks PRAGMA user_version first; a file of an
+-- older version is brought to this one when it is opened, see migrate.sql.
 -- Times are Unix milliseconds, masses milligrams CO2, energies watt hours, hashes SHA-256.
 -- A reading is an exact integer: value x 10^-places in the unit of its point.
 
@@ -102,7 +103,52 @@ CREATE TABLE streams (
     factor_digest BLOB NOT NULL,
     method TEXT NOT NULL,
     source_digest BLOB NOT NULL,
+    basis TEXT,                     -- name of the main basis; NULL: defined in the first form
+    place TEXT,                     -- path in the tree of places, '' for none
+    details BLOB,                   -- canonical bytes of [rates, limits, inputs, summands]
     PRIMARY KEY (journal, number)
+) WITHOUT ROWID;
+
+-- A stream's further bases, in the order of `interval_emissions`.
+CREATE TABLE stream_rates (
+    journal INTEGER NOT NULL REFERENCES journals (id),
+    stream INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    basis TEXT NOT NULL,
+    numerator INTEGER NOT NULL,
+    denominator INTEGER NOT NULL,
+    factor TEXT NOT NULL,
+    factor_digest BLOB NOT NULL,
+    PRIMARY KEY (journal, stream, position)
+) WITHOUT ROWID;
+
+-- What an operator confirmed: a register's step that was no flow. Integers of the point.
+CREATE TABLE swaps (
+    journal INTEGER NOT NULL REFERENCES journals (id),
+    seq INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    point TEXT NOT NULL,
+    old INTEGER,                    -- last register before it; NULL: the last one read
+    new INTEGER NOT NULL,           -- first register after it
+    at TEXT NOT NULL,               -- when, as the operator wrote it
+    why TEXT NOT NULL,              -- 'meter', 'ratio' or 'reset'
+    note TEXT NOT NULL,             -- who and what: serial numbers, document
+    PRIMARY KEY (journal, seq, device, point)
+) WITHOUT ROWID;
+
+-- Facts from outside the meters: what intensities are divided by, certificates.
+CREATE TABLE facts (
+    journal INTEGER NOT NULL REFERENCES journals (id),
+    seq INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,             -- 'product', 'floor_area', 'value_added' or 'certificate'
+    value INTEGER NOT NULL,         -- value x 10^-places in unit
+    places INTEGER NOT NULL,
+    unit TEXT NOT NULL,
+    period TEXT NOT NULL,           -- '2026' or '2026-11': what it is of
+    vintage TEXT NOT NULL,          -- day on which it was stated
+    source TEXT NOT NULL,
+    PRIMARY KEY (journal, seq, name)
 ) WITHOUT ROWID;
 
 -- Time and clock of a reading are those of its record.
@@ -126,7 +172,21 @@ CREATE TABLE intervals (
     electricity_mg INTEGER,
     consumption_wh INTEGER,
     intensity_mg_per_kwh INTEGER,
+    green_wh INTEGER,               -- own green supply
+    storage_wh INTEGER,             -- charged less discharged
     PRIMARY KEY (journal, seq)
+) WITHOUT ROWID;
+
+-- The same totals on the further bases.
+CREATE TABLE interval_bases (
+    journal INTEGER NOT NULL REFERENCES journals (id),
+    seq INTEGER NOT NULL,
+    basis TEXT NOT NULL,
+    scope1_mg INTEGER,
+    scope2_mg INTEGER,
+    electricity_mg INTEGER,
+    intensity_mg_per_kwh INTEGER,
+    PRIMARY KEY (journal, seq, basis)
 ) WITHOUT ROWID;
 
 CREATE TABLE interval_streams (
@@ -139,7 +199,20 @@ CREATE TABLE interval_streams (
     emission_mg INTEGER,
     good INTEGER NOT NULL,          -- polls that counted
     expected INTEGER NOT NULL,      -- polls that should have
+    flags INTEGER,                  -- 1 gap, 2 late, 4 held, 8 step, 16 substituted
+    substituted INTEGER,            -- part of the activity that was not measured
+    state BLOB,                     -- canonical bytes of what the meter goes on with
     PRIMARY KEY (journal, seq, stream)
+) WITHOUT ROWID;
+
+-- A stream's emission on its further bases; position as in `stream_rates`.
+CREATE TABLE interval_emissions (
+    journal INTEGER NOT NULL REFERENCES journals (id),
+    seq INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    emission_mg INTEGER,
+    PRIMARY KEY (journal, seq, stream, position)
 ) WITHOUT ROWID;
 
 CREATE TABLE events (
@@ -187,76 +260,3 @@ CREATE TABLE scales (
     places INTEGER PRIMARY KEY,     -- 0..18
     zeros TEXT NOT NULL             -- places + 1 zeros: what a short mantissa is padded with
 );
-
-CREATE VIEW v_gateways AS
-SELECT g.tenant, g.gateway, g.state, lower(hex(j.epoch)) AS epoch, j.head_seq,
-       lower(hex(j.head_hash)) AS head_hash,
-       strftime('%Y-%m-%dT%H:%M:%SZ', j.last_seen_ms / 1000, 'unixepoch') AS last_seen
-FROM journals j JOIN gateways g ON g.id = j.gateway;
-
--- One line a reading. `value` is exact decimal text, `value_real` the nearest float to it.
-CREATE VIEW v_readings AS
-SELECT tenant, gateway, epoch, seq, device, point, unit, class,
-       CASE WHEN places = 0 THEN sign || digits
-            ELSE sign || substr(digits, 1, length(digits) - places)
-                 || '.' || substr(digits, -places) END AS value,
-       CASE WHEN places = 0 THEN CAST(sign || digits AS REAL)
-            ELSE CAST(sign || substr(digits, 1, length(digits) - places)
-                 || '.' || substr(digits, -places) AS REAL) END AS value_real,
-       quality, time, wall_ms, clock
-FROM (
-    SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, r.seq, d.name AS device,
-           p.name AS point, p.unit, p.class, p.places,
-           CASE WHEN r.value < 0 THEN '-' ELSE '' END AS sign,
-           substr(s.zeros, length(ltrim(r.value, '-')) + 1) || ltrim(r.value, '-') AS digits,
-           coalesce(q.name, 'unknown') AS quality,
-           CASE WHEN x.wall_ms >= 0 THEN
-               strftime('%Y-%m-%dT%H:%M:%S', x.wall_ms / 1000, 'unixepoch')
-               || printf('.%03dZ', x.wall_ms % 1000) END AS time,
-           x.wall_ms, c.name AS clock
-    FROM readings r
-    JOIN records x ON x.journal = r.journal AND x.seq = r.seq
-    JOIN journals j ON j.id = r.journal
-    JOIN gateways g ON g.id = j.gateway
-    JOIN devices d ON d.journal = r.journal AND d.number = r.device
-    JOIN points p ON p.journal = r.journal AND p.device = r.device AND p.number = r.point
-    JOIN scales s ON s.places = p.places
-    JOIN clock_names c ON c.code = x.clock
-    LEFT JOIN quality_names q ON q.code = r.quality
-);
-
-CREATE VIEW v_intervals AS
-SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, i.seq,
-       strftime('%Y-%m-%dT%H:%M:%SZ', i.start_ms / 1000, 'unixepoch') AS start,
-       strftime('%Y-%m-%dT%H:%M:%SZ', i.end_ms / 1000, 'unixepoch') AS end,
-       CASE WHEN i.scope1_mg IS NOT NULL THEN printf('%s%d.%06d',
-           CASE WHEN i.scope1_mg < 0 THEN '-' ELSE '' END,
-           abs(i.scope1_mg / 1000000), abs(i.scope1_mg % 1000000)) END AS scope1_kg,
-       CASE WHEN i.scope2_mg IS NOT NULL THEN printf('%s%d.%06d',
-           CASE WHEN i.scope2_mg < 0 THEN '-' ELSE '' END,
-           abs(i.scope2_mg / 1000000), abs(i.scope2_mg % 1000000)) END AS scope2_kg,
-       CASE WHEN i.consumption_wh IS NOT NULL THEN printf('%s%d.%03d',
-           CASE WHEN i.consumption_wh < 0 THEN '-' ELSE '' END,
-           abs(i.consumption_wh / 1000), abs(i.consumption_wh % 1000)) END AS consumption_kwh,
-       CASE WHEN i.intensity_mg_per_kwh IS NOT NULL THEN printf('%s%d.%06d',
-           CASE WHEN i.intensity_mg_per_kwh < 0 THEN '-' ELSE '' END,
-           abs(i.intensity_mg_per_kwh / 1000000), abs(i.intensity_mg_per_kwh % 1000000)) END AS intensity_kg_per_kwh,
-       i.start_ms, i.end_ms
-FROM intervals i
-JOIN journals j ON j.id = i.journal
-JOIN gateways g ON g.id = j.gateway;
-
-CREATE VIEW v_streams AS
-SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, i.seq,
-       strftime('%Y-%m-%dT%H:%M:%SZ', i.start_ms / 1000, 'unixepoch') AS start,
-       strftime('%Y-%m-%dT%H:%M:%SZ', i.end_ms / 1000, 'unixepoch') AS end,
-       s.name AS stream, s.kind, s.scope, t.activity, s.unit,
-       CASE WHEN t.emission_mg IS NOT NULL THEN printf('%s%d.%06d',
-           CASE WHEN t.emission_mg < 0 THEN '-' ELSE '' END,
-           abs(t.emission_mg / 1000000), abs(t.emission_mg % 1000000)) END AS emission_kg,
-       t.good, t.expected, s.factor, s.method, i.start_ms, i.end_ms
-FROM interval_streams t
-JOIN intervals i ON i.journal = t.journal AND i.seq = t.seq
-JOIN journals j ON j.id = t.journal
-JOIN gateways g ON g.id = j.gateway
-JOIN streams s ON s.journal = t.journal AND s.number = t.stream;

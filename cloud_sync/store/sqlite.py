@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud_sync.ranges import Plan, Segment, gaps_of, head_of
-from cloud_sync.rows import Row, Rows, as_json
+from cloud_sync.rows import Row, Rows, as_json, rates_of
 from cloud_sync.store.contract import (
     REFUSALS_MAX,
     REFUSALS_PER_OWNER_MAX,
@@ -30,12 +30,17 @@ from edge.core.sync.ack import GAPS_MAX
 
 _RECORD = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _POINT = "INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?)"
+_RATE = "INSERT INTO stream_rates VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERTS = {
     "configs": "INSERT INTO configs VALUES (?, ?, ?, ?)",
     "factor_sets": "INSERT OR IGNORE INTO factor_sets VALUES (?, ?, ?)",
     "readings": "INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?)",
-    "intervals": "INSERT INTO intervals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "interval_streams": "INSERT INTO interval_streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "swaps": "INSERT OR IGNORE INTO swaps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "facts": "INSERT OR IGNORE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "intervals": "INSERT INTO intervals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "interval_bases": "INSERT INTO interval_bases VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "interval_streams": f"INSERT INTO interval_streams VALUES ({', '.join('?' * 12)})",
+    "interval_emissions": "INSERT INTO interval_emissions VALUES (?, ?, ?, ?, ?)",
     "events": "INSERT INTO events VALUES (?, ?, ?, ?)",
 }
 _SEGMENT = "SELECT first, last, hash_before, hash_last FROM ranges WHERE journal = ?"
@@ -147,7 +152,10 @@ class SqliteStore(Store):
             elif outcome == "other":
                 contradictions.append(row[1])
         for row in rows.streams:
-            if self._define("streams", journal, row) == "other":
+            outcome = self._define("streams", journal, row)
+            if outcome == "new":
+                self._add_rates(journal, row)
+            elif outcome == "other":
                 contradictions.append(row[1])
         return contradictions
 
@@ -169,6 +177,10 @@ class SqliteStore(Store):
         points: Any = pack.decode(device[-1])
         rows = ((journal, device[0], at, *point) for at, point in enumerate(points))
         self._run_many(_POINT, rows)
+
+    def _add_rates(self, journal: int, stream: tuple[Any, ...]) -> None:
+        rows = ((journal, stream[0], *rate) for rate in rates_of(stream[-1]))
+        self._run_many(_RATE, rows)
 
     def apply_plan(self, journal: int, plan: Plan, genesis: bytes) -> Head:
         for segment in plan.replaced:

@@ -1,4 +1,4 @@
-"""Opening the cloud's SQLite file: made with its tables, or checked to be ours and known."""
+"""Opening the cloud's SQLite file: made with its tables, brought up to date, or refused."""
 
 import sqlite3
 from pathlib import Path
@@ -8,7 +8,7 @@ from edge.core.journal import clock
 from edge.core.numbers import quality
 from edge.core.numbers.fixed import PLACES_MAX
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: "cata" in ASCII: what PRAGMA application_id says of our files.
 APPLICATION_ID = 0x63617461
@@ -71,6 +71,8 @@ def _prepare(db: sqlite3.Connection) -> str:
     db.execute("BEGIN IMMEDIATE")
     if not _number(db, "SELECT count(*) FROM sqlite_master"):
         _create(db)
+    elif _number(db, "PRAGMA application_id") == APPLICATION_ID:
+        _migrate(db)
     reason = _objection(db)
     db.execute("ROLLBACK" if reason else "COMMIT")
     if not reason:
@@ -81,16 +83,36 @@ def _prepare(db: sqlite3.Connection) -> str:
 
 
 def _create(db: sqlite3.Connection) -> None:
-    statement = ""
-    script = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            db.execute(statement)
-            statement = ""
+    for name in ("schema.sql", "views.sql"):
+        _run_script(db, name)
     for table, names in (("quality_names", quality.NAMES), ("clock_names", clock.NAMES)):
         db.executemany(f"INSERT INTO {table} VALUES (?, ?)", list(enumerate(names)))
     scales = [(places, "0" * (places + 1)) for places in range(PLACES_MAX + 1)]
     db.executemany("INSERT INTO scales VALUES (?, ?)", scales)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """From version 1, within the transaction of the opening: all of it or nothing."""
+    if _number(db, "PRAGMA user_version") != 1:
+        return
+    views = db.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
+    for (view,) in views:
+        db.execute(f"DROP VIEW {view}")
+    for name in ("migrate.sql", "views.sql"):
+        _run_script(db, name)
+    names = list(enumerate(quality.NAMES))
+    db.executemany("INSERT OR IGNORE INTO quality_names VALUES (?, ?)", names)
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _run_script(db: sqlite3.Connection, name: str) -> None:
+    """The statements of a file beside this one, in the transaction that is open."""
+    statement = ""
+    script = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""

@@ -6,12 +6,11 @@ keys. Each fault is one ConfigError that names file, key, what was found and wha
 
 from collections import namedtuple
 
+from edge.app.facts import read_facts, read_swaps
+from edge.app.streams import StreamReader
 from edge.core.bus.profile import Point, Profile, parse_profile
-from edge.core.carbon import cems
-from edge.core.carbon.factors import parse_factors
-from edge.core.carbon.streams import KINDS, Factor
+from edge.core.carbon.factors import FactorSet, apply_overrides, parse_set
 from edge.core.errors import ConfigError, ProfileError
-from edge.core.numbers.fixed import PLACES_MAX, parse_decimal
 from edge.core.schema import nearest
 
 TYPE_CHECKING = False
@@ -23,10 +22,6 @@ Bus = namedtuple("Bus", ("name", "port", "baud", "format", "reply_timeout_ms"))
 #: What is polled at one rate: a device of the configuration, or a group of its points. owner: the
 #: device's name; points: tuple of Point in profile order.
 Device = namedtuple("Device", ("name", "bus", "station", "profile", "points", "poll_ms", "owner"))
-
-#: A stream with its inputs as (device index, point index); stack: None for a counter, else
-#: (cems.Stack, input pairs, status pair or None, accepted status values).
-StreamSetting = namedtuple("StreamSetting", ("name", "kind", "input", "factor", "stack"))
 
 Broker = namedtuple("Broker", ("host", "port", "tls"))
 
@@ -42,8 +37,14 @@ class Settings:
         self._take_gateway(document["gateway"], document["uplink"])
         accounting = document.get("accounting", {})
         self.interval_ms = accounting.get("interval_s", 900) * 1000
-        factor_set = accounting.get("factors", "cn_park_910_2025")
-        self.factors = library.factors(factor_set, file, "accounting.factors")
+        self._library = library
+        self._main_set = accounting.get("factors", "cn_park_910_2025")
+        self._sets = {"": library.factor_set(self._main_set, file, "accounting.factors")}
+        self._override(document.get("override", []))
+        self.factors = self._sets[""].factors
+        self.basis = accounting.get("basis", self._main_set)
+        self.bases = accounting.get("bases", [])
+        self._unique("accounting", "bases", [self.basis] + self.bases)
         self.buses = [
             Bus(
                 bus["name"],
@@ -62,10 +63,10 @@ class Settings:
         self._unique("device", "name", [device.name for device in self.devices])
         stations = [f"{item['bus']}/{item['station']}" for item in document["device"]]
         self._unique("device", "bus/station", stations)
-        self.streams = [
-            self._stream(index, item) for index, item in enumerate(document.get("stream", []))
-        ]
-        self._unique("stream", "name", [stream.name for stream in self.streams])
+        self.streams = StreamReader(self, document).read()
+        self.swaps = read_swaps(self, document.get("swap", []))
+        self.facts = read_facts(document.get("fact", []))
+        self._unique("fact", "name", [fact.name for fact in self.facts])
 
     def _take_gateway(self, gateway: dict, uplink: dict) -> None:
         self.gateway = gateway["id"]
@@ -155,68 +156,39 @@ class Settings:
         self._unknown(key, reference, known)
         return -1, -1
 
+    def _override(self, items: list[dict]) -> None:
+        """Put the site's own numbers into the sets that they name, "set.id" or "id"."""
+        by_set: dict[str, list[dict[str, object]]] = {}
+        for index, item in enumerate(items):
+            kind = "fuel" if "fuel" in item else "factor"
+            if kind not in item or ("fuel" in item and "factor" in item):
+                self._refuse(f"override[{index}]", "neither or both", "a factor or a fuel")
+            name, dot, rest = item[kind].partition(".")
+            own = dict(item)
+            own[kind] = rest if dot else name
+            name = name if dot and name != self._main_set else ""
+            self.factor_set(name, f"override[{index}].{kind}")
+            by_set.setdefault(name, []).append(own)
+        for name in by_set:
+            self._sets[name] = apply_overrides(self._sets[name], by_set[name], self.file)
+
+    def factor_set(self, name: str, key: str) -> FactorSet:
+        """A factor set by name; "" or its own name for the main one, a site's numbers in it."""
+        if name == self._main_set:
+            name = ""
+        if name not in self._sets:
+            self._sets[name] = self._library.factor_set(name, self.file, key)
+        return self._sets[name]
+
+    @property
+    def factor_sets(self) -> list[FactorSet]:
+        """Every set that a stream names, the main one first."""
+        return [self._sets[""]] + [self._sets[n] for n in sorted(self._sets, key=str) if n]
+
     def point(self, place: tuple[int, int]) -> Point:
         """The profile's point at (device index, point index)."""
         found: Point = self.devices[place[0]].points[place[1]]
         return found
-
-    def _stream(self, index: int, item: dict) -> StreamSetting:
-        where = f"stream[{index}]"
-        kind = item["kind"]
-        if kind == "stack_co2":
-            if "stack" not in item:
-                self._missing(where + ".stack", "the table of the stack's measurements")
-            stack = self._stack(item["stack"], where + ".stack")
-            return StreamSetting(item["name"], kind, stack[1][0], None, stack)
-        if "point" not in item:
-            self._missing(where + ".point", "device.point of a counter")
-        place = self.locate(item["point"], where + ".point")
-        point = self.point(place)
-        if point.point_class != "counter":
-            self._refuse(where + ".point", item["point"], "a point of class counter")
-        return StreamSetting(item["name"], kind, place, self._factor(item, where), None)
-
-    def _missing(self, key: str, expected: str) -> None:
-        raise ConfigError("config.missing_key", file=self.file, key=key, expected=expected)
-
-    def _factor(self, item: dict, where: str) -> Factor | None:
-        if "factor" not in item:
-            if KINDS[item["kind"]].emission:
-                self._missing(where + ".factor", "a factor id of the factor set")
-            return None
-        for factor in self.factors:
-            if factor.id == item["factor"]:
-                return factor
-        self._unknown(where + ".factor", item["factor"], [factor.id for factor in self.factors])
-        return None
-
-    def _stack(self, item: dict, where: str) -> tuple:
-        places = [
-            self.locate(item[key], where + "." + key)
-            for key in ("co2", "velocity", "temperature", "pressure", "moisture")
-        ]
-        units = ("%{vol}", "m/s", "Cel", "Pa", "%{vol}")
-        for place, unit in zip(places, units):
-            point = self.point(place)
-            if point.unit != unit:
-                self._refuse(where, point.name + " in " + point.unit, "a point in " + unit)
-        area = self._area(item["area_m2"], where + ".area_m2")
-        stack = cems.Stack(cems.METHODS[item["method"]], area, item["ambient_pa"], item["basis"])
-        status = None
-        if "status" in item:
-            status = self.locate(item["status"], where + ".status")
-            if "status_ok" not in item:
-                self._missing(where + ".status_ok", "the status values that mean measuring")
-        return stack, places, status, tuple(item.get("status_ok", ()))
-
-    def _area(self, text: str, key: str) -> tuple[int, int]:
-        _, _, fraction = text.partition(".")
-        if len(fraction) > PLACES_MAX:
-            self._refuse(key, text, f"at most {PLACES_MAX} decimal places")
-        area = parse_decimal(text)
-        if area[0] == 0:
-            self._refuse(key, text, "more than 0")
-        return area
 
 
 class Library:
@@ -243,6 +215,6 @@ class Library:
             self._profiles[name] = parse_profile(document)
         return self._profiles[name]
 
-    def factors(self, name: str, file: str, key: str) -> tuple[Factor, ...]:
-        """All factors of the set `name`."""
-        return parse_factors(self._read_factors(name, file, key), name)
+    def factor_set(self, name: str, file: str, key: str) -> FactorSet:
+        """The factor set `name`."""
+        return parse_set(self._read_factors(name, file, key), name)

@@ -12,7 +12,7 @@ from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
 from edge.core.errors import StoreError, TallyError
 from edge.core.journal.clock import ClockQuality
-from edge.core.journal.record import Kind, Record, decode_record
+from edge.core.journal.record import Kind, Part, Record, decode_record
 
 #: The system clock is compared with the anchor this often.
 CLOCK_CHECK_MS = 1_000
@@ -71,7 +71,13 @@ class Gateway:
         self._take_up(ancestors, now_ms)
         self._keep_time(now_ms)
         for part in definitions:
+            names = self._apply(part)
             self.recorder.add(Kind.TABLE, [part], now_ms)
+            if part[0] == Part.SWAP:
+                _, device, point, old, new, at, why, _ = part
+                fields = {"device": device, "point": point, "old": old, "new": new, "why": why}
+                fields["at"], fields["streams"] = at, " ".join(names)
+                self.recorder.event("counter.swap", fields, now_ms)
         self.recorder.event("gateway.boot", {"boot": self.recorder.boot}, now_ms)
         self.recorder.commit(now_ms, True)
 
@@ -94,12 +100,37 @@ class Gateway:
             record = decode_record(last_interval)
             self.accountant.restore(record.body, ancestors)
             first = record.seq + 1
+            for data, _ in store.read(max(0, first - REPLAY_CHUNK), first - 1):
+                self._look_back(decode_record(data))
         while first < store.next_seq:
             for data, _ in store.read(first, first + REPLAY_CHUNK - 1):
                 self._recount(decode_record(data))
             first += REPLAY_CHUNK
 
+    def _look_back(self, record: Record) -> None:
+        """What a stack takes in may be older than the interval."""
+        if record.kind == Kind.POLL:
+            device, values, flat, _ = record.body
+            qualities = {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}
+            self.accountant.remember(device, record.boot, record.mono_ms, values, qualities)
+
+    def _apply(self, part: list) -> list[str]:
+        """Let a SWAP part take effect; return the names of the streams that it steps."""
+        if part[0] != Part.SWAP:
+            return []
+        _, owner, name, old, new = part[:5]
+        names: list[str] = []
+        for number in sorted(self.stations, key=int):
+            device = self.stations[number].device
+            points = [point.name for point in device.points]
+            if device.owner == owner and name in points:
+                names += self.accountant.swap(number, points.index(name), old, new)
+        return names
+
     def _recount(self, record: Record) -> None:
+        if record.kind == Kind.TABLE:
+            for part in record.body:
+                self._apply(part)
         if record.kind == Kind.POLL:
             device, values, flat, _ = record.body
             qualities = {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}

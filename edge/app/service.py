@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from edge import VERSION
-from edge.app.config import Library, Settings, StreamSetting
+from edge.app.config import Library, Settings
 from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
 from edge.app.poller import Poller
@@ -24,10 +24,7 @@ from edge.app.status import status_of
 from edge.app.uploader import Uploader
 from edge.core.bus.plan import character_bits
 from edge.core.carbon.account import Accountant
-from edge.core.carbon.streams import KINDS
-from edge.core.errors import ConfigError, DataError
 from edge.core.journal.record import Kind, decode_record
-from edge.core.numbers.units import ratio_to
 from edge.core.schema import check_document
 from edge.ports.contracts import Uplink
 from edge.ports.linux import files
@@ -80,28 +77,7 @@ def read_settings(path: Path) -> tuple[Settings, bytes]:
     check_document(document, json.loads(SCHEMA.read_text("utf-8")), str(path))
     library = Library(files.read_profile, files.read_factors)
     settings = Settings(document, str(path), library)
-    for index, stream in enumerate(settings.streams):
-        _check_dimension(settings, stream, f"stream[{index}]")
     return settings, data
-
-
-def _check_dimension(settings: Settings, stream: StreamSetting, where: str) -> None:
-    """Refuse a counter or a factor that measures something else than the stream's kind."""
-    if stream.stack is not None:
-        return
-    dimension = KINDS[stream.kind].dimension
-    key, found, expected = "", "", ""
-    try:
-        unit = settings.point(stream.input).unit
-        ratio_to(unit, dimension)
-    except DataError:
-        key, found, expected = ".point", "in " + unit, "a counter of " + dimension
-    if stream.factor is not None and stream.factor.dimension != dimension:
-        key, found, expected = ".factor", stream.factor.id, "a factor for " + dimension
-    if key:
-        raise ConfigError(
-            "config.value", file=settings.file, key=where + key, found=found, expected=expected
-        )
 
 
 class Service:
@@ -119,8 +95,8 @@ class Service:
         tables = [decode_record(data).body for data in self.store.of_kind(Kind.TABLE)]
         definitions = Definitions([part for table in tables for part in table])
         definitions.config(files.digest(data), VERSION)
-        for factor in settings.factors:
-            definitions.factor_set(factor.set_id, factor.set_digest)
+        for found in settings.factor_sets:
+            definitions.factor_set(found.id, found.digest)
         numbers = [definitions.device(device) for device in settings.devices]
         streams = define_streams(settings, numbers, definitions)
         self.gateway = Gateway(

@@ -47,6 +47,15 @@ class Verdict:
         """Emission of one scope over the closed intervals."""
         return sum(stream.emission_mg for stream in self.streams if stream.scope == scope)
 
+    def basis_mg(self) -> dict[str, int]:
+        """Scope 2 on each further basis; a stream without a rate for it has its one emission."""
+        names = sorted({basis for stream in self.streams for basis in stream.bases})
+        bought = [stream for stream in self.streams if stream.scope == 2]
+        return {
+            basis: sum(stream.bases.get(basis, stream.emission_mg) for stream in bought)
+            for basis in names
+        }
+
     def as_object(self) -> dict[str, Any]:
         """The verdict for `--json`."""
         return {
@@ -60,6 +69,7 @@ class Verdict:
             "readings": asdict(self.readings),
             "scope1_mg": self.scope_mg(1),
             "scope2_mg": self.scope_mg(2),
+            "scope2_bases_mg": self.basis_mg(),
             "streams": [asdict(stream) for stream in self.streams],
         }
 
@@ -112,6 +122,9 @@ def verdict_lines(verdict: Verdict, folder: Path) -> list[str]:
         f"  total        scope 1 {verdict.scope_mg(1) / 1e6:.6f} kg"
         f"  scope 2 {verdict.scope_mg(2) / 1e6:.6f} kg  together {total:.6f} kg CO2"
     )
+    others = "  ".join(f"{basis} {mg / 1e6:.6f} kg" for basis, mg in verdict.basis_mg().items())
+    if others:
+        lines.append(f"  scope 2 on other bases: {others}")
     lines.append(f"verdict    {'HOLDS' if verdict.holds else 'DOES NOT HOLD'}")
     return lines
 

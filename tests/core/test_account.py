@@ -1,5 +1,7 @@
 from edge.core.carbon import cems, streams
 from edge.core.carbon.account import Accountant
+from edge.core.carbon.counter import Flag
+from edge.core.carbon.interval import FLAGS
 from edge.core.errors import TallyError
 from edge.core.numbers.quality import Quality
 
@@ -42,8 +44,9 @@ def test_energy_times_factor_is_exact():
     start, end, entries, totals = account.close(T0 + MINUTE)
     assert (start, end) == (T0, T0 + MINUTE)
     # 12.345 kW.h x 0.8325 kg/kW.h = 10.2772125 kg; R(C_end f) - R(C_start f), half-even
-    assert entries == [[0, 1_012_345, 0, 12_345, 842777212 - 832500000, 2, 60]]
-    assert totals == [0, 10_277_212, 10_277_212, 12_345, 832500 - 0]
+    assert entries[0][:7] == [0, 1_012_345, 0, 12_345, 842777212 - 832500000, 2, 60]
+    assert entries[0][7:10] == [0, 0, []]
+    assert totals == [0, 10_277_212, 10_277_212, 12_345, 832500 - 0, 0, 0, []]
 
 
 def test_nothing_is_due_before_a_reading_or_a_boundary():
@@ -75,12 +78,16 @@ def test_any_split_sums_to_the_whole():
 def test_a_gap_is_caught_up_and_shows_in_the_coverage():
     account = Accountant((grid(),), MINUTE)
     feed(account, 0, 0, [1000])
-    assert account.close(T0 + MINUTE)[2][0][3:] == [0, 0, 1, 60]
+    assert account.close(T0 + MINUTE)[2][0][3:8] == [0, 0, 1, 60, 0]
     body = account.close(T0 + 2 * MINUTE)
-    assert body[2][0][3:] == [0, 0, 0, 60]
-    feed(account, 0, 130, [4000])
+    assert body[2][0][3:8] == [0, 0, 0, 60, 0]
+    events = feed(account, 0, 130, [4000])
+    assert [(e.code, e.fields["before"], e.fields["value"]) for e in events] == [
+        ("data.gap", 1000, 4000)
+    ]
     body = account.close(T0 + 3 * MINUTE)
     assert body[2][0][3] == 3000
+    assert body[2][0][FLAGS] == Flag.GAP
 
 
 def test_a_counter_that_goes_back_is_reported_once_and_not_counted():
@@ -91,7 +98,8 @@ def test_a_counter_that_goes_back_is_reported_once_and_not_counted():
     assert [error.code for error in errors] == ["data.backwards"]
     assert qualities == {0: Quality.BACKWARDS}
     assert feed(account, 0, 2, [0]) == []
-    assert feed(account, 0, 3, [13_423_800]) == []
+    events = feed(account, 0, 3, [13_423_800])
+    assert [error.code for error in events] == ["data.glitch"]
     assert account.close(T0 + MINUTE)[2][0][3] == 100  # 0.1 kW.h, not 13 MW.h
 
 
@@ -99,8 +107,8 @@ def test_a_stream_never_read_makes_no_total():
     account = Accountant((grid(0, 0), grid(1, 1)), MINUTE)
     feed(account, 0, 0, [1000])
     body = account.close(T0 + MINUTE)
-    assert body[2][1] == [1, None, 0, None, None, 0, 60]
-    assert body[3] == [0, None, None, None, None]
+    assert body[2][1] == [1, None, 0, None, None, 0, 60, 0, 0, [], []]
+    assert body[3] == [0, None, None, None, None, 0, 0, []]
 
 
 def test_export_green_and_heat():
@@ -114,7 +122,7 @@ def test_export_green_and_heat():
     assert entries[0][3:5] == [2000, -1_665_000]  # never clamped
     assert entries[1][3:5] == [8000, 0]
     assert entries[2][3:5] == [36000, 3_960_000]  # 36 MJ x 110 mg/kJ
-    assert totals == [0, 3_960_000 - 1_665_000, -1_665_000, 6000, -277_500]
+    assert totals == [0, 3_960_000 - 1_665_000, -1_665_000, 6000, -277_500, 8000, 0, []]
 
 
 def test_a_stack_integrates_what_it_saw_and_nothing_else():
@@ -129,7 +137,7 @@ def test_a_stack_integrates_what_it_saw_and_nothing_else():
     assert entry[1] == exact // 3_600_000
     assert entry[2] == exact % 3_600_000
     assert entry[4] == (exact + 1_800_000) // 3_600_000
-    assert entry[5:] == [5, 60]
+    assert entry[5:7] == [5, 60]
 
 
 def test_a_stack_in_calibration_is_not_counted():

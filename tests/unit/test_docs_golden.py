@@ -7,8 +7,6 @@ docs/contract/batch.md and uses msgpack, hashlib and hmac; it shares no line wit
 import hashlib
 import hmac
 import json
-import tomllib
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,11 @@ from typing import Any
 import msgpack
 import pytest
 
-from edge.core.bus.profile import parse_profile
-from edge.core.carbon.factors import parse_factors
 from edge.core.errors import TallyError
 from edge.core.journal import chain
 from edge.core.journal.record import Kind, Part, Record, encode_record, event_body
 from edge.core.sync.ack import Ack, encode_ack
 from edge.core.sync.batch import decode_batch, encode_batch
-from edge.ports.linux.files import FACTORS, PROFILES
 
 from .source_tree import ROOT
 
@@ -34,6 +29,7 @@ EPOCH = bytes.fromhex("c0ffee0011223344")
 KEY = bytes(range(32))
 WALL_MS = 1_790_000_100_000
 EMISSION_MG = 437_062
+NATIONAL_MG = 278_565
 
 
 def plan_bodies() -> list[tuple[int, int, int, list]]:
@@ -44,10 +40,15 @@ def plan_bodies() -> list[tuple[int, int, int, list]]:
     points = [["active_power_total", "W", 1, "gauge"], ["energy", "kW.h", 3, "counter"]]
     device = [Part.DEVICE, 0, "grid", "bus1", 1, "eastron_sdm630", profile, 10_000, points]
     stream = [Part.STREAM, 0, "grid", "grid_import", 2, "W.h", 832_500_000, 1_000_000]
-    stream += ["electricity_fossil", factors, "counter x factor", source]
+    stream += ["electricity_fossil", factors, "counter x factor", source, "park_910"]
+    national = ["national", 530_600_000, 1_000_000, "national_average", factors]
+    stream += [[national], "works", [None, 500_000_000, 0, 1], [["grid", "energy"]], []]
     boundary = WALL_MS // 900_000 * 900_000
-    totals = [0, EMISSION_MG, EMISSION_MG, 525, 832_499]
-    entry = [0, 48_211_552, 0, 525, EMISSION_MG, 2, 90]
+    bases = [["national", 0, NATIONAL_MG, NATIONAL_MG, 530_600]]
+    totals = [0, EMISSION_MG, EMISSION_MG, 525, 832_499, 0, 0, bases]
+    moments = [[1, 20_231, WALL_MS + 20_231]] * 2
+    state = [48_211_552, 1, 94_496, 1, *moments, None, ""]
+    entry = [0, 48_211_552, 0, 525, EMISSION_MG, 2, 90, 0, 0, [NATIONAL_MG], state]
     return [
         (Kind.CLOCK, 40, 1, [1, 40, WALL_MS + 40, 0, "system"]),
         (Kind.TABLE, 40, 1, [[Part.CONFIG, config, "0.1.0"]]),
@@ -230,62 +231,12 @@ def test_the_golden_interval_can_be_recomputed_from_its_polls_and_stream():
     _, _, [entry], totals = next(row[6] for row in rows if row[0] == 2)
     assert entry[1] == counts[-1] and entry[3] == counts[-1] - counts[0]
     assert entry[4] == round(counts[-1] * rate) - round(counts[0] * rate)
-    assert totals == [0, entry[4], entry[4], entry[3], round(Fraction(entry[4] * 1000, entry[3]))]
+    assert totals[:5] == [0, entry[4], entry[4], entry[3], _per_kwh(entry[4], entry[3])]
+    basis, up, down = stream[13][0][:3]
+    other = round(counts[-1] * Fraction(up, down)) - round(counts[0] * Fraction(up, down))
+    assert entry[9] == [other]
+    assert totals[7] == [[basis, 0, other, other, _per_kwh(other, entry[3])]]
 
 
-def test_the_digest_of_a_factor_set_is_what_the_contract_says():
-    document = tomllib.loads((FACTORS / "cn_park_910_2025.toml").read_text("utf-8"))
-    rows = []
-    for factor in sorted(document["factors"], key=lambda row: row["id"]):
-        dimension = "energy" if factor["unit"] == "kg/kW.h" else "heat"
-        rows.append([factor["id"], dimension, int(Decimal(factor["value"]) * 10**6)])
-    digest = hashlib.sha256(msgpack.packb([document["id"], rows])).digest()
-    assert {factor.set_digest for factor in parse_factors(document, "")} == {digest}
-
-
-#: type -> registers it takes.
-SPANS = {"u32": 2, "i32": 2, "f32": 2, "bcd32": 2, "u64": 4, "i64": 4, "f64": 4}
-
-
-def test_the_digest_of_a_profile_is_what_the_contract_says():
-    for path in sorted(PROFILES.glob("*.toml")):
-        document = tomllib.loads(path.read_text("utf-8"))
-        sentinels = document.get("sentinels", {})
-        rows = [row for row in document["points"] if row["class"] != "identity"]
-        points = [point_meaning(row, document["function"]) for row in rows]
-        points.sort(key=lambda point: (point[1], point[2], point[0]))
-        meaning = [document["id"], document["word_order"], document["byte_order"]]
-        meaning += [[[kind, sorted(sentinels[kind])] for kind in sorted(sentinels)], points]
-        digest = hashlib.sha256(msgpack.packb(meaning)).digest()
-        assert parse_profile(document).digest == digest, path
-
-
-def point_meaning(row: dict[str, Any], function: int) -> list[Any]:
-    terms = [[t["address"], t["type"], _decimal(t["scale"])] for t in row.get("terms", [row])]
-    ends = [address + SPANS.get(kind, 1) for address, kind, _ in terms]
-    register = row.get("scale_register")
-    exponent = [register["address"], register["type"]] if register else None
-    starts = [term[0] for term in terms] + ([exponent[0]] if exponent else [])
-    ends += [exponent[0] + 1] if exponent else []
-    only = terms[0][1:] if len(terms) == 1 else ["terms", [1, 0]]
-    rollover = row.get("rollover")
-    return [
-        row["name"],
-        row.get("function", function),
-        min(starts),
-        max(ends) - min(starts),
-        *only,
-        _decimal(row.get("offset", "0")),
-        row["unit"],
-        row["places"],
-        row["class"],
-        row.get("evidence", False),
-        terms,
-        exponent,
-        sorted(row.get("sentinels", [])),
-        None if rollover is None else int(Decimal(rollover).scaleb(row["places"])),
-    ]
-
-
-def _decimal(text: str) -> list[int]:
-    return [int(text.replace(".", "")), len(text.partition(".")[2])]
+def _per_kwh(emission_mg: int, consumption_wh: int) -> int:
+    return round(Fraction(emission_mg * 1000, consumption_wh))

@@ -1,43 +1,63 @@
 """Activity streams: what a measured point means for the carbon account.
 
 A stream's cumulative quantity times `numerator`/`denominator` is milligrams of CO2, exactly; its
-number stands for this definition, factor and method included, for a whole epoch.
+number stands for this definition, factor and method included, for a whole epoch. Beside its main
+basis a stream may have rates for others (national average, location-based, ...): each basis is
+another result from the same quantities.
 """
 
 import hashlib
 from collections import namedtuple
 
 from edge.core.carbon.cems import Stack
+from edge.core.carbon.counter import Limits
 from edge.core.errors import ConfigError
 from edge.core.numbers import pack
-from edge.core.numbers.fixed import power_of_ten
-from edge.core.numbers.units import CANONICAL, ratio_to
+from edge.core.numbers.fixed import check_int64, power_of_ten
+from edge.core.numbers.units import CANONICAL, RATIOS, ratio_to
 
-#: What a kind means. scope: 1 direct, 2 bought energy, 0 memo; dimension of its activity;
-#: emission, consumption: the sign with which it enters the emission total and the electricity
-#: consumed inside the boundary.
+#: What a kind means. scope: 1 direct, 2 bought energy, 0 memo; dimension of its activity, "any"
+#: where the unit decides; emission, consumption: the sign with which it enters the emission total
+#: and the electricity consumed inside the boundary.
 Meaning = namedtuple("Meaning", ("scope", "dimension", "emission", "consumption"))
 
 KINDS = {
     "grid_import": Meaning(2, "energy", 1, 1),
     "grid_export": Meaning(2, "energy", -1, -1),
     "green_direct": Meaning(2, "energy", 1, 1),
+    "certificate": Meaning(2, "energy", -1, 0),
     "pv": Meaning(2, "energy", 1, 1),
+    "pv_self_use": Meaning(2, "energy", 1, 1),
     "battery_charge": Meaning(0, "energy", 0, -1),
     "battery_discharge": Meaning(0, "energy", 0, 1),
     "heat_import": Meaning(2, "heat", 1, 0),
     "heat_export": Meaning(2, "heat", -1, 0),
+    "fuel": Meaning(1, "any", 1, 0),
+    "process_output": Meaning(1, "any", 1, 0),
+    "conversion_input": Meaning(1, "any", 1, 0),
+    "conversion_output": Meaning(1, "any", -1, 0),
     "stack_co2": Meaning(1, "co2", 1, 0),
-    "memo": Meaning(0, "energy", 0, 0),
+    "memo": Meaning(0, "any", 0, 0),
 }
 
+#: Kinds whose electricity is the site's own green supply, for matching it with consumption.
+GREEN = ("green_direct", "pv", "pv_self_use")
+
 #: Where a stream's values come from. inputs: (device, point, places) triples: one register of a
-#: counter, or the fields of `cems.Sample` in their order. status: (device, point, accepted values)
-#: or None. stack: `cems.Stack`, None for a counter.
+#: counter, or the fields of `cems.Sample` in their order; none for a virtual meter. status:
+#: (device, point, accepted values) or None. stack: `cems.Stack`, None for a counter.
 Source = namedtuple("Source", ("inputs", "status", "stack"))
 
+#: A further basis: cumulative x numerator/denominator = mg CO2.
+Rate = namedtuple("Rate", ("basis", "numerator", "denominator", "factor", "factor_digest"))
+
+#: One summand of a virtual meter: the stream it is taken from, and its integer weight.
+Summand = namedtuple("Summand", ("stream", "weight"))
+
 #: activity: (numerator, denominator) from the cumulative mantissa to `unit`; poll_ms: how often
-#: the leading input is polled.
+#: the leading input is polled; basis: name of the main one; rates: `Rate` of the others; where:
+#: the path of its place, "" for none; limits: how its register may move, None for a stack or a
+#: virtual meter; summands: of a virtual meter; inputs: what a person calls its inputs.
 Stream = namedtuple(
     "Stream",
     (
@@ -54,13 +74,36 @@ Stream = namedtuple(
         "poll_ms",
         "source",
         "source_digest",
+        "basis",
+        "rates",
+        "where",
+        "limits",
+        "summands",
+        "inputs",
     ),
 )
 
-#: An emission factor in micrograms CO2 per canonical unit of its dimension: exact integers.
+#: An emission factor in micrograms CO2 per canonical unit of its dimension: an exact integer, or
+#: a (numerator, denominator) pair where 44/12 leaves none.
 Factor = namedtuple("Factor", ("id", "dimension", "ug_per_unit", "set_id", "set_digest"))
 
+#: What accompanies a stream beside its meter and main factor; see `Stream`. rates: (basis name,
+#: Factor) pairs.
+Setup = namedtuple("Setup", ("basis", "rates", "where", "inputs"))
+
+PLAIN = Setup("", (), "", ())
+
 COUNTER_METHOD = "counter x factor, half-even to 1 mg at the close"
+VIRTUAL_METHOD = "sum of counters x factor, half-even to 1 mg at the close"
+
+#: The most that can flow in an hour where nothing is configured, in canonical units: 500 MW,
+#: 5,000,000 m3/h, 10,000 t/h are the largest that a park has.
+MOST_PER_H = {
+    "energy": 500_000_000,
+    "heat": 1_800_000_000,
+    "volume": 5_000_000_000,
+    "mass": 10_000_000_000,
+}
 
 
 def counter_stream(
@@ -73,52 +116,138 @@ def counter_stream(
     poll_ms: int,
     place: tuple[int, int],
     digest: bytes,
+    setup: Setup = PLAIN,
+    limits: Limits | None = None,
 ) -> Stream:
     """A stream over one cumulative register.
 
     place: (device, point) numbers. unit, places: of the register's readings. digest: its source's.
-    factor: None only for kinds that emit nothing.
+    factor: None only for kinds that emit nothing. limits: how the register may move;
+    without a rating as much as any park's meter.
     Raises ConfigError "config.value" when unit, kind and factor do not fit each other.
     """
-    meaning = KINDS[kind]
-    up, down = ratio_to(unit, meaning.dimension)
+    dimension = _dimension(name, kind, factor, unit)
+    up, down = ratio_to(unit, dimension)
     down = down * power_of_ten(places)
-    _check_factor(name, meaning, factor)
-    ug_per_unit = 0 if factor is None else factor.ug_per_unit
+    known = Limits(None, 0, False, 1) if limits is None else limits
+    if not known.is_rated:
+        most = -(-MOST_PER_H[dimension] * down // up)
+        known = Limits(known.modulus, most, False, known.step)
+    source = Source(((place[0], place[1], places),), None, None)
+    head = (number, name, kind, CANONICAL[dimension], (up, down))
+    return _assemble(head, factor, COUNTER_METHOD, poll_ms, source, digest, setup, known, ())
+
+
+def virtual_stream(
+    number: int,
+    name: str,
+    kind: str,
+    factor: Factor | None,
+    dimension: str,
+    denominator: int,
+    poll_ms: int,
+    summands: tuple[Summand, ...],
+    digest: bytes,
+    setup: Setup = PLAIN,
+) -> Stream:
+    """A stream whose cumulative quantity is a weighted sum of other streams' ones.
+
+    denominator: sum of weight x cumulative, over this, is the activity in the canonical unit.
+    Raises ConfigError "config.value" when kind and factor do not fit the dimension.
+    """
+    unit = CANONICAL[dimension]
+    _dimension(name, kind, factor, unit)
+    source = Source((), None, None)
+    head = (number, name, kind, unit, (1, denominator))
+    return _assemble(head, factor, VIRTUAL_METHOD, poll_ms, source, digest, setup, None, summands)
+
+
+def _assemble(
+    head: tuple,
+    factor: Factor | None,
+    method: str,
+    poll_ms: int,
+    source: Source,
+    digest: bytes,
+    setup: Setup,
+    limits: Limits | None,
+    summands: tuple[Summand, ...],
+) -> Stream:
+    """head: number, name, kind, unit, activity."""
+    up, down = head[4]
+    rates = []
+    for basis, other in setup.rates:
+        _dimension(head[1], head[2], other, head[3])
+        rates.append(Rate(basis, *mg_ratio(other, up, down), other.id, other.set_digest))
+    numerator, denominator = mg_ratio(factor, up, down)
+    number, name, kind, unit, activity = head
     return Stream(
         number,
         name,
         kind,
-        CANONICAL[meaning.dimension],
-        (up, down),
-        up * ug_per_unit,
-        down * 1000,
+        unit,
+        activity,
+        numerator,
+        denominator,
         "" if factor is None else factor.id,
         b"" if factor is None else factor.set_digest,
-        COUNTER_METHOD,
+        method,
         poll_ms,
-        Source(((place[0], place[1], places),), None, None),
+        source,
         digest,
+        setup.basis,
+        tuple(rates),
+        setup.where,
+        limits,
+        summands,
+        setup.inputs,
     )
 
 
-def _check_factor(name: str, meaning: Meaning, factor: Factor | None) -> None:
+def mg_ratio(factor: Factor | None, up: int, down: int) -> tuple[int, int]:
+    """mg CO2 per cumulative mantissa as (numerator, denominator) of 64 bits at most."""
+    if factor is None:
+        return 0, down * 1000
+    mass = factor.ug_per_unit
+    above, below = (mass, 1) if isinstance(mass, int) else (mass[0], mass[1])
+    numerator, denominator = up * above, down * 1000 * below
+    if numerator >> 62 or denominator >> 62:
+        divisor, rest = numerator, denominator
+        while rest:
+            divisor, rest = rest, divisor % rest
+        numerator, denominator = numerator // divisor, denominator // divisor
+    check_int64(numerator, "numerator of " + factor.id)
+    return numerator, check_int64(denominator, "denominator of " + factor.id)
+
+
+def _dimension(name: str, kind: str, factor: Factor | None, unit: str) -> str:
+    """The dimension of a stream's activity, with kind, factor and unit agreeing on it."""
+    meaning = KINDS[kind]
+    dimension: str = meaning.dimension
+    if dimension == "any":
+        if factor is not None:
+            dimension = factor.dimension
+        else:
+            dimension = RATIOS[unit][0] if unit in RATIOS else "energy"
     if factor is None:
         if meaning.emission:
             raise ConfigError(
                 "config.missing_key", file=name, key="factor", expected="a factor id"
             )
-    elif factor.dimension != meaning.dimension:
+    elif factor.dimension != dimension:
         raise ConfigError(
             "config.value",
             file=name,
             key="factor",
             found=factor.id,
-            expected="a factor for " + meaning.dimension,
+            expected="a factor for " + dimension,
         )
+    return dimension
 
 
-def stack_stream(number: int, name: str, poll_ms: int, source: Source, digest: bytes) -> Stream:
+def stack_stream(
+    number: int, name: str, poll_ms: int, source: Source, digest: bytes, setup: Setup = PLAIN
+) -> Stream:
     """A stream over a stack's CEMS; its cumulative quantity is milligrams of CO2 already."""
     return Stream(
         number,
@@ -134,14 +263,21 @@ def stack_stream(number: int, name: str, poll_ms: int, source: Source, digest: b
         poll_ms,
         source,
         digest,
+        setup.basis,
+        (),
+        setup.where,
+        None,
+        (),
+        setup.inputs,
     )
 
 
 def source_digest(places: list[list[object]], accepted: list[int], stack: Stack | None) -> bytes:
     """SHA-256 over where a stream's values come from: other wiring is another source.
 
-    places: [device name, profile digest, point name] per input, a status last.
-    accepted: status values that mean measuring.
+    places: [device name, profile digest, point name] per input, a status last; for a virtual
+    meter [stream name, source digest, weight] per summand. accepted: status values that mean
+    measuring.
     """
     parts: list[object] = [places, accepted]
     if stack is not None:

@@ -9,14 +9,22 @@ TABLE     [part, ...]: definitions; numbers are never given another meaning in o
                    [[point, unit, places, class], ...]]
           factors [2, set id, set digest]
           stream  [3, number, name, kind, scope, unit, numerator, denominator, factor id,
-                   factor set digest, method id, source digest]
+                   factor set digest, method id, source digest, basis, rates, place, limits,
+                   inputs, summands]; the first form ends after the source digest
+                  rates: [[basis, numerator, denominator, factor id, set digest], ...]
+                  limits: [modulus or nil, most per hour, rated 0 or 1, step] or nil
+                  inputs: [[device name, point name], ...], a status last
+                  summands: [[stream number, weight], ...] of a virtual meter
           learned [4, device number, most registers or 0, [function, first, last, ...] holes,
                    [missing point, ...], reply timeout in ms]; the newest one holds
+          swap    [5, device name, point name, old register or nil, new register, time text, why,
+                   note]: an operator confirms a step; it takes effect at this record
+          fact    [6, name, kind, mantissa, places, unit, period, vintage, source]
 POLL      [device, values, qualities, evidence]
           values: mantissa or None per point in table order
           qualities: flat [point, code, ...] for values that are not good
           evidence: flat [point, raw register bytes, ...] for points marked evidence
-INTERVAL  [start_ms, end_ms, streams, totals], see `carbon.account`
+INTERVAL  [start_ms, end_ms, streams, totals], see `carbon.interval`
 EVENT     [code, flat [field, value, ...] ascending by field]
 CLOCK     [boot, mono_ms, wall_ms, uncertainty_ms, source]
 TOMBSTONE [first seq, last seq, reason, start_ms, end_ms, count, hash before, hash at end]
@@ -50,6 +58,8 @@ class Part:
     FACTORS = 2
     STREAM = 3
     LEARNED = 4
+    SWAP = 5
+    FACT = 6
 
 
 #: seq: 0, 1, 2, ... within an epoch; boot: start count of the gateway; mono_ms: since that boot;

@@ -92,4 +92,18 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "see the command's --help",
         "参见该命令的 --help",
     ),
+    "config.double_count": (
+        78,
+        "{file}: streams {key} and {found} count the same flow",
+        "{file}：流 {key} 与 {found} 重复计算同一流量",
+        "make the inner one a memo, or take it out of the sum",
+        "将内层的流改为 memo，或从求和中去掉",
+    ),
+    "config.share": (
+        78,
+        "{file}: the shares of meter {key} add up to more than 1: {found}",
+        "{file}：计量点 {key} 的分摊比例之和超过 1：{found}",
+        "make the shares add up to 1 at most",
+        "使分摊比例之和不超过 1",
+    ),
 }

@@ -1,0 +1,121 @@
+-- What people query: names, exact decimal text, UTC times. Made anew at each change of version.
+
+CREATE VIEW v_gateways AS
+SELECT g.tenant, g.gateway, g.state, lower(hex(j.epoch)) AS epoch, j.head_seq,
+       lower(hex(j.head_hash)) AS head_hash,
+       strftime('%Y-%m-%dT%H:%M:%SZ', j.last_seen_ms / 1000, 'unixepoch') AS last_seen
+FROM journals j JOIN gateways g ON g.id = j.gateway;
+
+-- One line a reading. `value` is exact decimal text, `value_real` the nearest float to it.
+CREATE VIEW v_readings AS
+SELECT tenant, gateway, epoch, seq, device, point, unit, class,
+       CASE WHEN places = 0 THEN sign || digits
+            ELSE sign || substr(digits, 1, length(digits) - places)
+                 || '.' || substr(digits, -places) END AS value,
+       CASE WHEN places = 0 THEN CAST(sign || digits AS REAL)
+            ELSE CAST(sign || substr(digits, 1, length(digits) - places)
+                 || '.' || substr(digits, -places) AS REAL) END AS value_real,
+       quality, time, wall_ms, clock
+FROM (
+    SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, r.seq, d.name AS device,
+           p.name AS point, p.unit, p.class, p.places,
+           CASE WHEN r.value < 0 THEN '-' ELSE '' END AS sign,
+           substr(s.zeros, length(ltrim(r.value, '-')) + 1) || ltrim(r.value, '-') AS digits,
+           coalesce(q.name, 'unknown') AS quality,
+           CASE WHEN x.wall_ms >= 0 THEN
+               strftime('%Y-%m-%dT%H:%M:%S', x.wall_ms / 1000, 'unixepoch')
+               || printf('.%03dZ', x.wall_ms % 1000) END AS time,
+           x.wall_ms, c.name AS clock
+    FROM readings r
+    JOIN records x ON x.journal = r.journal AND x.seq = r.seq
+    JOIN journals j ON j.id = r.journal
+    JOIN gateways g ON g.id = j.gateway
+    JOIN devices d ON d.journal = r.journal AND d.number = r.device
+    JOIN points p ON p.journal = r.journal AND p.device = r.device AND p.number = r.point
+    JOIN scales s ON s.places = p.places
+    JOIN clock_names c ON c.code = x.clock
+    LEFT JOIN quality_names q ON q.code = r.quality
+);
+
+CREATE VIEW v_intervals AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, i.seq,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.start_ms / 1000, 'unixepoch') AS start,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.end_ms / 1000, 'unixepoch') AS end,
+       CASE WHEN i.scope1_mg IS NOT NULL THEN printf('%s%d.%06d',
+           CASE WHEN i.scope1_mg < 0 THEN '-' ELSE '' END,
+           abs(i.scope1_mg / 1000000), abs(i.scope1_mg % 1000000)) END AS scope1_kg,
+       CASE WHEN i.scope2_mg IS NOT NULL THEN printf('%s%d.%06d',
+           CASE WHEN i.scope2_mg < 0 THEN '-' ELSE '' END,
+           abs(i.scope2_mg / 1000000), abs(i.scope2_mg % 1000000)) END AS scope2_kg,
+       CASE WHEN i.consumption_wh IS NOT NULL THEN printf('%s%d.%03d',
+           CASE WHEN i.consumption_wh < 0 THEN '-' ELSE '' END,
+           abs(i.consumption_wh / 1000), abs(i.consumption_wh % 1000)) END AS consumption_kwh,
+       CASE WHEN i.intensity_mg_per_kwh IS NOT NULL THEN printf('%s%d.%06d',
+           CASE WHEN i.intensity_mg_per_kwh < 0 THEN '-' ELSE '' END,
+           abs(i.intensity_mg_per_kwh / 1000000), abs(i.intensity_mg_per_kwh % 1000000)) END AS intensity_kg_per_kwh,
+       i.green_wh, i.storage_wh, i.start_ms, i.end_ms
+FROM intervals i
+JOIN journals j ON j.id = i.journal
+JOIN gateways g ON g.id = j.gateway;
+
+CREATE VIEW v_streams AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, i.seq,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.start_ms / 1000, 'unixepoch') AS start,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.end_ms / 1000, 'unixepoch') AS end,
+       s.name AS stream, s.kind, s.scope, t.activity, s.unit,
+       CASE WHEN t.emission_mg IS NOT NULL THEN printf('%s%d.%06d',
+           CASE WHEN t.emission_mg < 0 THEN '-' ELSE '' END,
+           abs(t.emission_mg / 1000000), abs(t.emission_mg % 1000000)) END AS emission_kg,
+       t.good, t.expected, s.factor, s.method, i.start_ms, i.end_ms, s.basis, s.place,
+       t.flags, t.substituted
+FROM interval_streams t
+JOIN intervals i ON i.journal = t.journal AND i.seq = t.seq
+JOIN journals j ON j.id = t.journal
+JOIN gateways g ON g.id = j.gateway
+JOIN streams s ON s.journal = t.journal AND s.number = t.stream;
+
+-- Every stream of an interval on every basis, the main one included.
+CREATE VIEW v_emissions AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, e.seq,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.start_ms / 1000, 'unixepoch') AS start,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.end_ms / 1000, 'unixepoch') AS end,
+       s.name AS stream, s.kind, s.scope, s.place, e.basis, e.factor,
+       CASE WHEN e.emission_mg IS NOT NULL THEN printf('%s%d.%06d',
+           CASE WHEN e.emission_mg < 0 THEN '-' ELSE '' END,
+           abs(e.emission_mg / 1000000), abs(e.emission_mg % 1000000)) END AS emission_kg, e.emission_mg, i.start_ms, i.end_ms
+FROM (
+    SELECT t.journal, t.seq, t.stream, s.basis, s.factor, t.emission_mg
+    FROM interval_streams t
+    JOIN streams s ON s.journal = t.journal AND s.number = t.stream
+    UNION ALL
+    SELECT t.journal, t.seq, t.stream, r.basis, r.factor, t.emission_mg
+    FROM interval_emissions t
+    JOIN stream_rates r ON r.journal = t.journal AND r.stream = t.stream
+         AND r.position = t.position
+) e
+JOIN intervals i ON i.journal = e.journal AND i.seq = e.seq
+JOIN journals j ON j.id = e.journal
+JOIN gateways g ON g.id = j.gateway
+JOIN streams s ON s.journal = e.journal AND s.number = e.stream;
+
+-- The totals of an interval on every basis; the main one has the name of its streams' basis.
+CREATE VIEW v_bases AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, b.seq,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.start_ms / 1000, 'unixepoch') AS start,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.end_ms / 1000, 'unixepoch') AS end,
+       b.basis, b.scope1_mg, b.scope2_mg, b.electricity_mg, b.intensity_mg_per_kwh,
+       i.consumption_wh, i.start_ms, i.end_ms
+FROM (
+    SELECT i.journal, i.seq,
+           (SELECT s.basis FROM interval_streams t
+            JOIN streams s ON s.journal = t.journal AND s.number = t.stream
+            WHERE t.journal = i.journal AND t.seq = i.seq LIMIT 1) AS basis,
+           i.scope1_mg, i.scope2_mg, i.electricity_mg, i.intensity_mg_per_kwh
+    FROM intervals i
+    UNION ALL
+    SELECT journal, seq, basis, scope1_mg, scope2_mg, electricity_mg, intensity_mg_per_kwh
+    FROM interval_bases
+) b
+JOIN intervals i ON i.journal = b.journal AND i.seq = b.seq
+JOIN journals j ON j.id = b.journal
+JOIN gateways g ON g.id = j.gateway;

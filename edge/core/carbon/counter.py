@@ -1,0 +1,277 @@
+"""Cumulative registers to true deltas: what flowed is counted, everything else is told apart.
+
+A move of the register counts when it could have flowed: at most the rated power (x 1.1) times the
+time since the register last moved. What cannot be true is held, named by an event with both
+readings, and not counted; the invariant is
+
+    sum of accepted deltas = last register - first register
+
+exactly, across glitches, with the modulus added at each rollover and the operator's figures at
+each swap. Held readings lose nothing: once the truth is known, the count goes on from it.
+
+Events: data.backwards, data.jump (held, first sight), data.glitch (it came back), data.rollover,
+data.surge (faster than ever, three readings agree: counted), data.reset, data.ratio, data.level
+(three readings agree: held until an operator confirms), data.gap (not read for a while).
+"""
+
+from collections import namedtuple
+
+from edge.core.errors import DataError
+
+#: How a register may move. modulus: where it rolls over, a mantissa, or None; most_per_h: what can
+#: flow in an hour, as a mantissa; is_rated: that limit was configured, not assumed; step: what the
+#: register moves by at least.
+Limits = namedtuple("Limits", ("modulus", "most_per_h", "is_rated", "step"))
+
+#: So many readings that agree make a new level; fewer are a glitch.
+AGREE = 3
+
+#: Without a rating, a register may move so many times faster than it ever did, once it has moved
+#: LEARNED times.
+SURGE_FACTOR = 20
+LEARNED = 10
+
+#: A rating may be exceeded by a tenth (11/10 below).
+_OVER = 11
+_HOUR_TENTHS_MS = 36_000_000
+
+#: A rollover may not be guessed from a move above a tenth of the modulus.
+_ROLLOVER_PART = 10
+
+#: A step by p/q is looked for up to this q, between registers that resolve one part in this many.
+_RATIO_MAX = 12
+_RATIO_PARTS = 10_000
+
+GAP_PERIODS = 3
+GAP_MIN_MS = 60_000
+
+
+class Flag:
+    """What happened to a stream in an interval; bits of an interval's entry."""
+
+    GAP = 1  # a part of the time was not read; the count caught up
+    LATE = 2  # a reading of an earlier interval by its time is counted in this one
+    HELD = 4  # the register shows what cannot be true: it is not counted
+    STEP = 8  # a rollover, a swap or a surge was counted
+    SUBSTITUTED = 16  # a part is substituted, not measured
+
+
+class Counter:
+    """One register's count. total: first register + accepted deltas, None before a reading."""
+
+    def __init__(self, limits: Limits, poll_ms: int) -> None:
+        self.limits = limits
+        self.total: int | None = None
+        self.register = 0
+        self.flags = 0
+        self.gap_ms = max(GAP_PERIODS * poll_ms, GAP_MIN_MS)
+        self.events: list[DataError] = []
+        self._moved: tuple[int, int, int | None] = (0, 0, None)  # boot, mono_ms, wall_ms
+        self._seen: tuple[int, int, int | None] = (0, 0, None)
+        self._moves = 0
+        self._fastest_per_h = 0
+        self._is_proven = False  # a second reading agreed with the first
+        #: [first, last, boot, mono_ms, wall_ms, readings] of a level that is held
+        self._held: list | None = None
+        self._told = ""
+
+    def take(self, register: int, boot: int, mono_ms: int, wall_ms: int | None) -> bool:
+        """Take a reading in; False when it is held and not counted. Fills `events`."""
+        now = (boot, mono_ms, wall_ms)
+        seen, self._seen = self._seen, now
+        if self.total is None:
+            self.total = self.register = register
+            self._moved = now
+            return True
+        gap_ms = mono_ms - seen[1] if boot == seen[0] else _elapsed_ms(seen, now)
+        if gap_ms is None or gap_ms > self.gap_ms:
+            self._tell_gap(register, gap_ms)
+        delta = register - self.register
+        if self._held is None and delta == 0:
+            self._is_proven = True
+            return True
+        if delta >= 0 and self._could_flow(delta, self._moved, now):
+            if self._held is not None:
+                self._release(register)
+            self._count(delta, register, now)
+            return True
+        return self._odd(register, now)
+
+    def _could_flow(
+        self, delta: int, since: tuple[int, int, int | None], now: tuple[int, int, int | None]
+    ) -> bool:
+        """True when `delta` fits the limit, and what was learned, for the time since `since`."""
+        elapsed_ms = now[1] - since[1] if now[0] == since[0] else _elapsed_ms(since, now)
+        if elapsed_ms is None:
+            return True  # nobody knows how long: a gap, and it is told as one
+        spare = self._tenths(delta)
+        if spare > self.limits.most_per_h * elapsed_ms * _OVER:
+            return False
+        if self.limits.is_rated or self._moves < LEARNED:
+            return True
+        return spare <= SURGE_FACTOR * 10 * self._fastest_per_h * (elapsed_ms + 1000)
+
+    def _tenths(self, delta: int) -> int:
+        """What must have flowed for `delta`, resolution aside; over 10 x ms per hour."""
+        # Two steps, and two units in the last place of a register held as a 32-bit float.
+        slack = 2 * self.limits.step + (abs(self.register) >> 22)
+        return int((delta - slack) * _HOUR_TENTHS_MS)
+
+    def _count(self, delta: int, register: int, now: tuple[int, int, int | None]) -> None:
+        if delta:
+            elapsed_ms = _elapsed_ms(self._moved, now)
+            if elapsed_ms:
+                speed = delta * 3_600_000 // elapsed_ms + 1
+                if speed > self._fastest_per_h:
+                    self._fastest_per_h = speed
+            self._moves = min(self._moves + 1, LEARNED)
+            self._moved = now
+        if self.total is not None:
+            self.total += delta
+        self.register = register
+        self._is_proven = True
+
+    def _odd(self, register: int, now: tuple[int, int, int | None]) -> bool:
+        """A reading that cannot simply have flowed: a rollover, or a level that is held."""
+        modulus = self.limits.modulus
+        if modulus is not None and 0 <= register < self.register < modulus:
+            delta = register + modulus - self.register
+            if delta * _ROLLOVER_PART <= modulus and self._could_flow(delta, self._moved, now):
+                self._tell("data.rollover", register, modulus=modulus)
+                self.flags |= Flag.STEP
+                self._held = None
+                self._told = ""
+                self._count(delta, register, now)
+                return True
+        held = self._held
+        if held is not None and register >= held[1]:
+            since = (held[2], held[3], held[4])
+            if self._could_flow(register - held[1], since, now):
+                self._held = [held[0], register, now[0], now[1], now[2], held[5] + 1]
+                return held[5] + 1 >= AGREE and self._settle(register, now)
+        self._held = [register, register, now[0], now[1], now[2], 1]
+        if not self._told:
+            self._once("data.backwards" if register < self.register else "data.jump", register)
+        return False
+
+    def _settle(self, register: int, now: tuple[int, int, int | None]) -> bool:
+        """A level has held: count it when it may be counted unasked, else name it once."""
+        first = 0 if self._held is None else self._held[0]
+        if not self._is_proven:
+            # One odd reading against three that agree: the first one was the glitch.
+            self._tell("data.glitch", first, after=register)
+            self.register = first
+            self._forget()
+            self._count(register - first, register, now)
+            return True
+        if register > self.register and not self.limits.is_rated:
+            elapsed_ms = _elapsed_ms(self._moved, now)
+            spare = self._tenths(register - self.register)
+            if elapsed_ms and spare <= self.limits.most_per_h * elapsed_ms * _OVER:
+                self._tell("data.surge", register)
+                self.flags |= Flag.STEP
+                self._forget()
+                self._count(register - self.register, register, now)
+                return True
+        ratio = _ratio_of(first, self.register)
+        if ratio is not None:
+            self._once("data.ratio", first, ratio="%d/%d" % ratio)
+        elif first < self.register and self._could_flow(first, self._moved, now):
+            self._once("data.reset", first)
+        else:
+            self._once("data.level", first)
+        return False
+
+    def swap(self, old: int | None, new: int) -> None:
+        """An operator confirms that the register went from `old` to `new` without a flow.
+
+        old: the last register before the change, None when it is the last one read.
+        Raises DataError "data.range" when `old` is below what was counted already.
+        """
+        if self.total is None:
+            return
+        if old is not None and old < self.register:
+            raise DataError("data.range", what="old register of a swap", value=old)
+        if old is not None:
+            self.total += old - self.register
+        self.register = new
+        self.flags |= Flag.STEP
+        self._is_proven = True
+        self._forget()
+
+    @property
+    def is_held(self) -> bool:
+        """True while the register shows a level that is not counted."""
+        return self._held is not None
+
+    def _release(self, register: int) -> None:
+        held = self._held
+        if held is not None:
+            self._tell("data.glitch", held[0], after=register)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._held = None
+        self._told = ""
+
+    def _once(self, code: str, register: int, **fields: object) -> None:
+        if self._told != code:
+            self._told = code
+            self._tell(code, register, **fields)
+
+    def _tell_gap(self, register: int, gap_ms: int | None) -> None:
+        self.flags |= Flag.GAP
+        self._tell("data.gap", register, elapsed_ms=gap_ms)
+
+    def _tell(self, code: str, register: int, **fields: object) -> None:
+        self.events.append(DataError(code, before=self.register, value=register, **fields))
+
+    def state(self) -> list[object]:
+        """Everything but the total, as a record keeps it; `restore` takes it back."""
+        fixed: list[object] = [self.register, self._moves, self._fastest_per_h]
+        held = None if self._held is None else list(self._held)
+        return fixed + [
+            1 if self._is_proven else 0,
+            list(self._moved),
+            list(self._seen),
+            held,
+            self._told,
+        ]
+
+    def restore(self, total: int, state: list) -> None:
+        """Go on as the counter that gave `state`; an empty one knows only its total."""
+        self.total = total
+        self.register = total
+        if not state:
+            self._is_proven = True
+            return
+        self.register, self._moves, self._fastest_per_h, proven, moved, seen, held, told = state
+        self._is_proven = proven == 1
+        self._moved = (moved[0], moved[1], moved[2])
+        self._seen = (seen[0], seen[1], seen[2])
+        self._held = None if held is None else list(held)
+        self._told = told
+
+
+def _elapsed_ms(
+    since: tuple[int, int, int | None], now: tuple[int, int, int | None]
+) -> int | None:
+    """Time between two moments (boot, mono_ms, wall_ms); None across boots without a clock."""
+    if since[0] == now[0]:
+        return now[1] - since[1]
+    if since[2] is None or now[2] is None or now[2] < since[2]:
+        return None
+    return now[2] - since[2]
+
+
+def _ratio_of(new: int, old: int) -> tuple[int, int] | None:
+    """(p, q) when new is close to old x p/q, as after a change of transformer ratio."""
+    if min(new, old) < _RATIO_PARTS:
+        return None
+    for q in range(1, _RATIO_MAX + 1):
+        for up, down, is_up in ((new, old, True), (old, new, False)):
+            p = (up * q + down // 2) // down
+            near = abs(up * q - down * p) * _RATIO_PARTS <= down * q
+            if p > q and near:
+                return (p, q) if is_up else (q, p)
+    return None
