@@ -38,6 +38,7 @@ class Uploader:
         self.store = store
         self.gateway = gateway
         self.window = Window(store.acked_seq, linger_ms, RECORDS_MAX)
+        self._epoch = store.epoch
         self.error: TallyError | None = None
         self.batches_sent = 0
         self.last_ack_ms: int | None = None
@@ -65,6 +66,8 @@ class Uploader:
         flush: send without waiting for batches to fill.
         """
         errors: list[TallyError] = []
+        if self._epoch != self.store.epoch:
+            self._begin_epoch(now_ms)
         try:
             self._keep_session(now_ms)
             self._take_acks(now_ms, errors)
@@ -76,6 +79,14 @@ class Uploader:
         except (SyncError, StoreError, DataError) as error:
             self._lose(error, now_ms, errors)
         return errors
+
+    def _begin_epoch(self, now_ms: int) -> None:
+        """The journal was renewed: its seq numbers begin anew."""
+        was_online = self.window.online
+        self._epoch = self.store.epoch
+        self.window = Window(self.store.acked_seq, self.window.linger_ms, RECORDS_MAX)
+        if was_online:
+            self.window.connected(now_ms)
 
     def _keep_session(self, now_ms: int) -> None:
         if self.uplink.state == "offline":
@@ -111,8 +122,17 @@ class Uploader:
         if ack.epoch != self.store.epoch:
             return  # retained from another incarnation of this journal
         head_seq = self.store.next_seq - 1
-        if ack.seq <= head_seq and self.store.hash_at(ack.seq) != ack.hash:
-            raise SyncError("sync.ack", reason=f"another hash at seq {ack.seq}")
+        if ack.seq > head_seq:
+            reason = f"seq {ack.seq} is beyond the head {head_seq}"
+            raise SyncError("sync.rewound", reason=reason)
+        ours = self.store.hash_at(ack.seq)
+        if ours is None:
+            # Inside of a range that was removed: nothing to compare with, so it releases nothing,
+            # but the tombstone of that range is what the cloud wants next.
+            if ack.seq >= self.window.acked_seq:
+                return
+        elif ours != ack.hash:
+            raise SyncError("sync.rewound", reason=f"another hash at seq {ack.seq}")
         self.window.acknowledged(ack.seq, head_seq, now_ms, ack.gaps)
         self.last_ack_ms = now_ms
         if ack.seq != self.store.acked_seq:
@@ -124,7 +144,13 @@ class Uploader:
             if span is None or self.uplink.state != "online":
                 return
             first, last = span
-            payload, last = self._cut(first, last)
+            gap = self.store.gap_from(first)
+            if gap is not None and gap.first <= first:
+                # What is gone cannot be sent; the record that says so closes the hole.
+                payload, _ = self._cut(gap.tombstone, gap.tombstone)
+                last = gap.last
+            else:
+                payload, last = self._cut(first, last if gap is None else min(last, gap.first - 1))
             if self.uplink.send(self._topics[BATCH], payload, False, 1) is None:
                 return
             self.window.sent(first, last, now_ms)
@@ -134,7 +160,7 @@ class Uploader:
         """Encode from `first` on as many records up to `last` as one payload takes."""
         before = self.store.hash_at(first - 1)
         rows = self.store.read(first, last)
-        if before is None or not rows:
+        if before is None or len(rows) != last - first + 1:
             raise StoreError("store.corrupt", file="journal", seq=first)
         records = tuple(decode_record(row[0]) for row in rows)
         while True:

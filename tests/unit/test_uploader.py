@@ -76,9 +76,9 @@ def test_an_ack_releases_what_it_covers():
     [
         ({"key": bytes(32)}, "sync.mac"),
         ({"gateway": "gw-2"}, "sync.ack"),
-        ({"seq": 10}, "sync.ack"),  # beyond the head
-        ({"digest": bytes(32)}, "sync.ack"),  # another history
-        ({"seq": 4}, "sync.ack"),  # the hash of another seq
+        ({"seq": 10}, "sync.rewound"),  # beyond the head
+        ({"digest": bytes(32)}, "sync.rewound"),  # another history
+        ({"seq": 4}, "sync.rewound"),  # the hash of another seq
     ],
 )
 def test_an_ack_that_is_not_to_be_believed_changes_nothing(changes, code):

@@ -78,4 +78,11 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "nothing was released; verify the receiver",
         "没有释放任何数据；请核验接收端",
     ),
+    "sync.rewound": (
+        65,
+        "the cloud knows this journal otherwise than the disk does: {reason}",
+        "云端对本日志库的记录与磁盘不一致：{reason}",
+        "the journal was set aside and a new one begun; look for a restored or cloned disk",
+        "该日志库已搁置并新建；请检查磁盘是否被还原或克隆",
+    ),
 }
