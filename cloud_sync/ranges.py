@@ -1,13 +1,16 @@
 """Which records of one journal the cloud has: runs of seq numbers that the hash chain holds.
 
 A segment is a run without a hole. Two segments that meet become one, and only if the chain runs
-through the seam. Pure: hashes and numbers in, a plan out; nothing here reads a database.
+through the seam. A range that the gateway had to remove counts as there once its tombstone has
+come: the loss is explained, and the chain runs on behind it. Pure: hashes and numbers in, a plan
+out; nothing here reads a database.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edge.core.errors import SyncError
+from edge.core.journal.retain import Tombstone
 
 
 class Segment(NamedTuple):
@@ -89,6 +92,41 @@ def _join(touched: list[Segment], run: Run) -> Segment:
     if touched and touched[-1].last > last:
         last, end = touched[-1].last, touched[-1].hash_last
     return Segment(first, last, before, end)
+
+
+def plan_loss(
+    gateway: str, genesis: bytes, near: Sequence[Segment], tomb: Tombstone
+) -> Plan | None:
+    """Close the hole that a tombstone explains; None when there is none any more.
+
+    near: the segments that overlap or touch the range, ascending. Raises SyncError "sync.chain"
+    or "sync.fork" as `plan_merge`. Hashes inside of a segment are for the caller to compare.
+    """
+    first, last = tomb.first, tomb.last
+    if first == 0 and tomb.hash_before != genesis:
+        raise SyncError("sync.chain", gateway=gateway, seq=0)
+    for segment in near:
+        if segment.last == first - 1 and segment.hash_last != tomb.hash_before:
+            raise SyncError("sync.fork", gateway=gateway, seq=segment.last)
+        if segment.first == last + 1 and segment.hash_before != tomb.hash_last:
+            raise SyncError("sync.fork", gateway=gateway, seq=last)
+        if segment.first <= first and segment.last >= last:
+            return None
+    merged = _join(list(near), Run(first, tomb.hash_before, _Ends(last - first + 1, tomb)))
+    return Plan((), (), tuple(near), merged)
+
+
+class _Ends(Sequence[bytes]):
+    """The hashes of a removed range, of which only the last is known."""
+
+    def __init__(self, length: int, tomb: Tombstone) -> None:
+        self._length, self._tomb = length, tomb
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._tomb.hash_last
 
 
 def head_of(genesis: bytes, lowest: Sequence[Segment]) -> tuple[int, bytes]:

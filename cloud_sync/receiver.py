@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from cloud_sync.keys import Keys
-from cloud_sync.ranges import Plan, Run, plan_merge
+from cloud_sync.ranges import Plan, Run, plan_loss, plan_merge
 from cloud_sync.rows import Rows
 from cloud_sync.store.contract import Alarm, Head, RawRow, Refusal, Store
 from edge.core.errors import DataError, StoreError, SyncError, TallyError
 from edge.core.journal import chain
-from edge.core.journal.record import Record, encode_record
+from edge.core.journal.record import Kind, Record, encode_record
+from edge.core.journal.retain import decode_tombstone
 from edge.core.numbers import pack
 from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
 from edge.core.sync import topics
@@ -126,6 +127,10 @@ class Receiver:
             raw, rows = _lay_out(batch, plan)
             contradictions = store.add_records(journal, raw, rows)
             head = store.apply_plan(journal, plan, genesis) if plan.new else None
+            for record, _ in _new_records(batch, plan):
+                if record.kind == Kind.TOMBSTONE:
+                    head = None
+                    alarms += self._explain(sender, journal, batch.epoch, record)
             alarms += [Alarm(sender.owner, batch.epoch, *item) for item in rows.refused]
             for seq in contradictions:
                 error = DataError("data.record", seq=seq, reason="it redefines a known number")
@@ -147,6 +152,26 @@ class Receiver:
             },
         )
         return head
+
+    def _explain(self, sender: Sender, journal: int, epoch: bytes, record: Record) -> list[Alarm]:
+        """Close the hole that a tombstone explains; one that contradicts is an alarm."""
+        store, genesis = self._store, chain.genesis(sender.gateway, epoch)
+        try:
+            tomb = decode_tombstone(record.body)
+            if tomb.first is None:
+                return []
+            if tomb.last >= record.seq:
+                raise DataError("data.record", seq=record.seq, reason="it explains the future")
+            for seq, digest in ((tomb.first - 1, tomb.hash_before), (tomb.last, tomb.hash_last)):
+                if any(found != digest for _, found in store.read_hashes(journal, seq, seq)):
+                    raise SyncError("sync.fork", gateway=sender.owner, seq=seq)
+            near = store.segments_near(journal, tomb.first, tomb.last)
+            plan = plan_loss(sender.owner, genesis, near, tomb)
+        except (DataError, SyncError) as error:
+            return [Alarm(sender.owner, epoch, record.seq, error)]
+        if plan is not None:
+            store.apply_plan(journal, plan, genesis)
+        return []
 
     def _compare(self, sender: Sender, journal: int, plan: Plan, run: Run) -> None:
         for first, last in plan.overlap:

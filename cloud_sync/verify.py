@@ -4,6 +4,7 @@ Nothing that the receiver noted is believed: hashes, ranges, heads, readings and
 computed from the canonical bytes and compared.
 """
 
+import bisect
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,8 @@ from cloud_sync.store.contract import Store
 from cloud_sync.store.sqlite import SqliteStore
 from edge.core.errors import DataError
 from edge.core.journal import chain
-from edge.core.journal.record import decode_record
+from edge.core.journal.record import Kind, decode_record
+from edge.core.journal.retain import Tombstone, decode_tombstone
 from edge.core.numbers import pack
 
 #: Records compared at a time.
@@ -106,8 +108,9 @@ def _verify_journal(
         try:
             _check_ranges(segments, genesis)
             defined = Rows()
+            losses = _read_losses(store, journal)
             for segment in segments:
-                _walk(store, journal, segment, defined)
+                _walk(store, journal, segment, defined, losses)
             _check_strays(store, journal, segments)
             _check_definitions(store, journal, defined)
             if head != head_of(genesis, segments):
@@ -141,30 +144,68 @@ def _check_ranges(segments: list[Segment], genesis: bytes) -> None:
         raise _BrokenError(0, "the chain does not start from its genesis")
 
 
-def _walk(store: Store, journal: int, segment: Segment, defined: Rows) -> None:
+def _read_losses(store: Store, journal: int) -> list[Tombstone]:
+    """The ranges that tombstones explain, first and last ascending; the walk proves them."""
+    found = []
+    for (body,) in store.query(
+        "SELECT CAST(body AS BLOB) FROM records WHERE journal = ? AND kind = ?",
+        *(journal, Kind.TOMBSTONE),
+    ):
+        try:
+            tomb = decode_tombstone(decode_record(body).body)
+        except DataError:
+            continue
+        if tomb.first is not None:
+            found.append(tomb)
+    ascending: list[Tombstone] = []
+    for tomb in sorted(found):  # a range taken in by a later tombstone starts no earlier
+        while ascending and ascending[-1].first == tomb.first:
+            ascending.pop()
+        if not ascending or tomb.last > ascending[-1].last:
+            ascending.append(tomb)
+    return ascending
+
+
+def _bridge(losses: list[Tombstone], at: int, last: int, before: bytes | None) -> bytes | None:
+    """The chain hash at `last`, when tombstones explain why at..last is not there.
+
+    None when `last` lies inside of an explained range: no hash is known there.
+    """
+    while at <= last:
+        found = bisect.bisect_right(losses, at, key=lambda tomb: tomb.first) - 1
+        if found < 0 or losses[found].last < at:
+            raise _BrokenError(at, "the record is not there")
+        at = losses[found].last + 1
+        before = losses[found].hash_last if at == last + 1 else None
+    return before
+
+
+def _walk(
+    store: Store, journal: int, segment: Segment, defined: Rows, losses: list[Tombstone]
+) -> None:
     """Recompute the chain over one segment, and the typed rows of its records.
 
-    defined: takes the definitions it finds.
+    defined: takes the definitions it finds. losses: see `_read_losses`.
     """
-    before = segment.hash_before
+    before: bytes | None = segment.hash_before
     for first in range(segment.first, segment.last + 1, _STEP):
         last = min(first + _STEP - 1, segment.last)
         rows = Rows()
         at = first
         for seq, *columns, digest, body in _read_raw(store, journal, first, last):
-            if seq != at:
-                break
-            before = chain.link(before, body)
-            if before != digest:
+            before = _bridge(losses, at, seq - 1, before)
+            # Within a range that its tombstone explains, nothing proves the first record left.
+            linked = digest if before is None else chain.link(before, body)
+            if linked != digest:
                 raise _BrokenError(seq, "the record does not hash to what is stored beside it")
+            before = digest
             _check_record(seq, columns, body, rows)
-            at += 1
-        if at <= last:
-            raise _BrokenError(at, "the record is not there")
+            at = seq + 1
+        before = _bridge(losses, at, last, before)
         _compare(store, journal, first, last, rows)
         defined.devices += rows.devices
         defined.streams += rows.streams
-    if before != segment.hash_last:
+    if before not in (None, segment.hash_last):
         raise _BrokenError(segment.last, "the range ends in another hash than its records")
 
 
@@ -212,6 +253,8 @@ def _check_strays(store: Store, journal: int, segments: list[Segment]) -> None:
         " FROM ranges s WHERE s.journal = r.journal AND r.seq BETWEEN s.first AND s.last)",
         journal,
     )
+    if stray[0][0] is None:
+        return  # fewer than the ranges have: explained losses
     raise _BrokenError(stray[0][0], "the record lies outside every range")
 
 
