@@ -15,10 +15,14 @@ RECORDS_MAX = 1024
 RECONNECT_MIN_MS = 1_000
 RECONNECT_MAX_MS = 60_000
 
+#: An acknowledgement that cannot be used is an event this often at most, by kind.
+COMPLAINT_MS = 3_600_000
+
 #: Acks that may wait for the next step; older ones are worthless once a newer one is there.
 ACKS_MAX = 8
 
 TICK_CONNECTING_MS = 50
+TICK_FULL_MS = 20
 TICK_ONLINE_MS = 1_000
 
 
@@ -48,6 +52,8 @@ class Uploader:
         self._retry_at_ms = 0
         self._wait_ms = RECONNECT_MIN_MS
         self._connected = False
+        self._full_until_ms = 0
+        self._complained: dict[str, int] = {}
         uplink.set_callback(self._on_message)
         uplink.on_connect = self._on_connect
 
@@ -115,7 +121,13 @@ class Uploader:
             try:
                 self._release(payload, now_ms)
             except (SyncError, DataError) as error:
-                errors.append(error)
+                # Whoever may publish could fill the journal with events: each kind once an hour.
+                # An authentic ack that contradicts the journal is for the gateway to act on, always.
+                if error.code == "sync.rewound":
+                    errors.append(error)
+                elif now_ms >= self._complained.get(error.code, now_ms):
+                    self._complained[error.code] = now_ms + COMPLAINT_MS
+                    errors.append(error)
 
     def _release(self, payload: bytes, now_ms: int) -> None:
         ack = decode_ack(payload, self.gateway, self._key)
@@ -152,6 +164,7 @@ class Uploader:
             else:
                 payload, last = self._cut(first, last if gap is None else min(last, gap.first - 1))
             if self.uplink.send(self._topics[BATCH], payload, False, 1) is None:
+                self._full_until_ms = now_ms + TICK_FULL_MS
                 return
             self.window.sent(first, last, now_ms)
             self.batches_sent += 1
@@ -183,6 +196,8 @@ class Uploader:
         if self.uplink.state == "connecting":
             return now_ms + TICK_CONNECTING_MS
         due_ms = self.window.next_ms(self.store.next_seq - 1, now_ms)
+        if due_ms is not None:
+            due_ms = max(due_ms, self._full_until_ms)
         return now_ms + TICK_ONLINE_MS if due_ms is None else min(due_ms, now_ms + TICK_ONLINE_MS)
 
     def close(self) -> None:

@@ -2,7 +2,13 @@
 
 import pytest
 
-from edge.app.uploader import RECONNECT_MAX_MS, RECONNECT_MIN_MS, RECORDS_MAX, Uploader
+from edge.app.uploader import (
+    COMPLAINT_MS,
+    RECONNECT_MAX_MS,
+    RECONNECT_MIN_MS,
+    RECORDS_MAX,
+    Uploader,
+)
 from edge.core.errors import StoreError
 from edge.core.journal.chain import Chain
 from edge.core.journal.record import Kind, Record, encode_record
@@ -102,8 +108,9 @@ def test_what_is_no_ack_is_refused_or_not_even_read():
     uploader, store, uplink = online()
     good = ack_payload(9, store.rows[9][3])
     assert say(uploader, uplink, b"", 2100) == ["data.pack"]
-    assert say(uploader, uplink, good[:-1], 2200) == ["data.pack"]
+    assert say(uploader, uplink, good[:-1], 2200) == []  # said a moment ago
     assert say(uploader, uplink, uplink.batches()[0], 2300) == ["data.record"]
+    assert say(uploader, uplink, good[:-1], 2100 + COMPLAINT_MS) == ["data.pack"]
     assert say(uploader, uplink, bytes(PAYLOAD_MAX_BYTES + 1), 2400) == []
     for topic in (b"carbontally/v1/wuxi/gw-2/ack", b"carbontally/v1/wuxi/gw-1/batch"):
         assert say(uploader, uplink, good, 2500, topic) == []

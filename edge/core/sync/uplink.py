@@ -54,14 +54,16 @@ class Uplink:
         """
         if not self.online:
             return None
-        if self.in_flight and now_ms - self.progress_ms >= RETRY_MS:
+        again = bool(self.in_flight) and now_ms - self.progress_ms >= RETRY_MS
+        if again:
             self._rewind(self.acked_seq)
             self.progress_ms = now_ms
         pending = head_seq + 1 - self.next_seq
         if pending <= 0 or len(self.in_flight) >= WINDOW:
             return None
         full = pending >= self.records_max
-        if not (full or flush or now_ms - self.last_sent_ms >= self.linger_ms):
+        # What is sent again has lingered before.
+        if not (full or flush or again or now_ms - self.last_sent_ms >= self.linger_ms):
             return None
         return self.next_seq, min(head_seq, self.next_seq + self.records_max - 1)
 

@@ -21,6 +21,7 @@ from edge.core.bus.rtu import (
     READ_INPUT,
     bytes_missing,
     crc16,
+    read_reply_bytes,
 )
 from edge.core.errors import BusError
 
@@ -34,12 +35,15 @@ WAKE_S = 0.0002
 #: The end of the silence before a request is waited for awake.
 SPIN_S = 0.0001
 
-#: Findings kept until somebody asks for them, and bytes kept of each.
+#: Findings kept until somebody asks for them; bytes kept to name them, and to show.
 FINDINGS_MAX = 8
-HEARD_BYTES = 32
+HEARD_BYTES = 2 * FRAME_MAX_BYTES
+SHOWN_BYTES = 32
 
 #: Length of a read request.
 REQUEST_BYTES = 8
+
+_READS = (READ_HOLDING, READ_INPUT)
 
 #: What the operating system may add between two bytes of one frame (USB latency, scheduling).
 PAUSE_S = 0.05
@@ -69,8 +73,10 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         self.gap_s = 0.0
         self.latency_us = 0
         self.findings: deque[BusError] = deque(maxlen=FINDINGS_MAX)
-        self._has_failed = False
-        self._asked = b""
+        self._last = b"\0"
+        self._asked: dict[int, tuple[bytes, bool]] = {}  # by station, with "it has failed"
+        self._leftover = b""
+        self._reply = b""
         self._quiet_since = time.monotonic()
         self._quarantine_s = self.silence_s
         self._is_cancelled = False
@@ -89,8 +95,10 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
             if crc16(reply) and reply[: len(request)] == request[: len(reply)]:
                 reply = self._read_past_echo(request, reply, number_of_bytes_to_read)
         finally:
-            self._has_failed = not reply
-            self._asked = request
+            self._last = request
+            self._reply = reply
+            if request[1] in _READS:
+                self._asked[request[0]] = (request, not reply)
             self._quiet_since = time.monotonic()
             late_s = 0.0 if reply else 2 * self.timeout_ms / 1000
             self._quarantine_s = max(self.silence_s, late_s)
@@ -105,6 +113,9 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
     def quarantine(self) -> None:
         """Distrust the line: the next request waits until a late reply would have come."""
         self._quarantine_s = max(self._quarantine_s, 2 * self.timeout_ms / 1000)
+        found = self._name(self._reply)
+        if found.code != "bus.stray":
+            self.findings.append(found)
 
     def cancel(self) -> None:
         """From another thread: end the transaction under way as a timeout; the last one there is.
@@ -129,7 +140,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
     def _wait_for_silence(self, station: int) -> None:
         """Wait until the line has been quiet long enough; what arrives meanwhile is dropped."""
         started = time.monotonic()
-        heard = b""
+        heard, self._leftover = self._leftover, b""
         while True:
             # The last moment is spun away: a sleep would end late by as much on every frame.
             quiet_at = self._quiet_since + max(self._quarantine_s, self.gap_s)
@@ -139,6 +150,8 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
             if part:
                 self._quiet_since = time.monotonic()
                 heard = (heard + part)[-HEARD_BYTES:]
+                if self._name(heard).code == "bus.late":
+                    self._quarantine_s = self.silence_s  # what was waited for has come
                 if self._quiet_since - started > NOISE_LIMIT_S:
                     raise BusError("bus.noise", station=station, frame_hex=heard[-8:].hex())
             elif time.monotonic() >= quiet_at:
@@ -147,19 +160,23 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
                 return
 
     def _name(self, heard: bytes) -> BusError:
-        """What bytes that nobody asked for are; station: the one asked last."""
-        code = "bus.stray"
-        if self._has_failed:
-            code = "bus.late"
-        elif len(heard) >= EXCEPTION_BYTES and heard[:2] == self._asked[:2]:
-            code = "bus.two_answers"
-        for at in range(len(heard) - REQUEST_BYTES + 1):
+        """What bytes are that came when nothing was expected.
+
+        A whole request: another master. A whole reply to something asked a while ago: late when
+        that had failed, a second device with the same number when it had been answered.
+        """
+        code, station = "bus.stray", self._last[0]
+        for at in range(len(heard) - EXCEPTION_BYTES + 1):
+            request, failed = self._asked.get(heard[at], (b"", False))
+            frame = heard[at : at + read_reply_bytes(request)] if request else b""
+            if frame and frame[1] == request[1] and not crc16(frame):
+                code, station = ("bus.late" if failed else "bus.two_answers"), frame[0]
+                break
             frame = heard[at : at + REQUEST_BYTES]
-            if frame[1] in (READ_HOLDING, READ_INPUT) and not crc16(frame):
+            if len(frame) == REQUEST_BYTES and frame[1] in _READS and not crc16(frame):
                 code = "bus.foreign_master"
-        return BusError(
-            code, station=int.from_bytes(self._asked[:1], "big"), frame_hex=heard.hex()
-        )
+                break
+        return BusError(code, station=station, frame_hex=heard[:SHOWN_BYTES].hex())
 
     def _read_past_echo(self, request: bytes, heard: bytes, good_bytes: int) -> bytes:
         """The adapter returns what we send: drop that and read on to the end of the reply."""
@@ -198,15 +215,12 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         return reply
 
     def _cut(self, request: bytes, heard: bytes, good_bytes: int) -> bytes:
-        """The frame at the beginning of what was heard; what follows it is a finding."""
+        """The frame at the beginning of what was heard; the rest is named with what follows it."""
         end = _frame_bytes(request, heard, good_bytes)
-        echo = len(request) if heard.startswith(request) and crc16(heard[:end]) else 0
-        if not echo:
-            self._asked = request
-            self._has_failed = False
-            self.findings.append(self._name(heard[end:]))
-            return heard[:end]
-        return heard
+        if heard.startswith(request) and crc16(heard[:end]):
+            return heard  # an echo with the reply behind it
+        self._leftover = heard[end:]
+        return heard[:end]
 
 
 def _frame_bytes(request: bytes, reply: bytes, good_bytes: int) -> int:
