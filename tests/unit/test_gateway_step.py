@@ -45,7 +45,7 @@ def test_a_day_has_its_intervals_and_they_telescope(day: Site):
     assert [body[1] for body in bodies] == [T0 + INTERVAL_MS * n for n in range(1, 97)]
     assert_telescopes(day, day.registers_recorded(0)[0])
     for body in bodies:
-        assert [entry[5:] for entry in body[2]] == [[15, 15]] * 2
+        assert [entry[5:7] for entry in body[2]] == [[15, 15]] * 2
 
 
 def test_a_day_matches_the_load_that_made_it(day: Site):
