@@ -35,6 +35,7 @@ class Settings:
         """library: where profiles and factor sets come from. Raises ConfigError."""
         self.file = file
         self._take_gateway(document["gateway"], document["uplink"])
+        self.status_port: int | None = document.get("status", {}).get("port")
         accounting = document.get("accounting", {})
         self.interval_ms = accounting.get("interval_s", 900) * 1000
         self._library = library
