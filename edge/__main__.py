@@ -22,6 +22,7 @@ VERBS = {
     "factors": ("edge.app.cli_factors:factors", "factor sets: list show check"),
     "receive": ("cloud_sync.cli:receive", "run the receiver"),
     "verify": ("cloud_sync.cli:verify", "walk the hash chains of a receiver's store"),
+    "explain": ("edge.app.cli_explain:explain", "one carbon figure, from registers to rounding"),
     "scan": ("edge.app.cli_scan:scan", "find and name the stations on a bus; reads only"),
     "read": ("edge.app.cli_read:read", "one station by profile, or raw registers on trial"),
     "doctor": ("edge.app.cli_doctor:doctor", "what is wrong on a bus, and what to do about it"),

@@ -1,0 +1,151 @@
+"""`carbontally explain`: one figure as a chain that a verifier can follow, offline."""
+
+import json as json_module
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge.app.explain_text import lines_of, object_of
+from edge.core.carbon.trail import Book, follow
+from edge.core.errors import StoreError, UsageError
+from edge.core.journal.record import Kind, Record, decode_record
+
+#: How the two kinds of file give records: those of a journal are found by a condition on it.
+_JOURNAL = "SELECT record, hash FROM journal WHERE 1 = ? AND {} ORDER BY seq"
+_STORE = "SELECT body, hash FROM records WHERE journal = ? AND {} ORDER BY seq"
+
+_GATEWAYS = (
+    "SELECT j.id, g.tenant || '/' || g.gateway FROM journals j JOIN gateways g"
+    " ON g.id = j.gateway WHERE ? IN ('', g.gateway, g.tenant || '/' || g.gateway) ORDER BY j.id"
+)
+
+
+class Source:
+    """Records of one journal: in a gateway's own file, or in a receiver's store."""
+
+    def __init__(self, db: sqlite3.Connection, sql: str, journal: int, owner: str) -> None:
+        self._db, self._sql, self._journal = db, sql, journal
+        self.owner = owner
+
+    def records(self, condition: str, *values: object) -> Iterator[tuple[Record, bytes]]:
+        """(record, its hash), in order; condition: over seq and kind."""
+        for data, digest in self._db.execute(
+            self._sql.format(condition), (self._journal, *values)
+        ):
+            yield decode_record(bytes(data)), bytes(digest)
+
+
+def explain(
+    stream: Annotated[str, typer.Option(help="name of the stream")],
+    interval: Annotated[
+        str,
+        typer.Option(help="a time within it, like 2026-11-20T09:45:00Z; or its record; or last"),
+    ] = "last",
+    journal: Annotated[Path | None, typer.Option(help="journal of a gateway")] = None,
+    store: Annotated[str, typer.Option(help="sqlite:///path of a receiver's store")] = "",
+    gateway: Annotated[str, typer.Option(help="in a store: its id, or tenant/id")] = "",
+    json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> int:
+    """Follow one figure: registers, moves, factor, product, rounding; 65 if it differs."""
+    if (journal is None) == (store == ""):
+        raise _usage("--journal", "both" if store else "nothing", "--journal or --store")
+    path = journal if journal is not None else _store_path(store)
+    with closing(_open(path)) as db:
+        for source in _sources(db, journal is not None, path, gateway):
+            found = _find(source, interval)
+            if found is not None:
+                return _tell(source, stream, *found, as_json=json)
+    raise _usage("--interval", interval, "an interval of this journal")
+
+
+def _usage(option: str, found: str, expected: str) -> UsageError:
+    return UsageError("usage.value", option=option, found=found, expected=expected)
+
+
+def _store_path(text: str) -> Path:
+    path = text.removeprefix("sqlite:///")
+    if path == text or not path:
+        raise _usage("--store", text, "sqlite:///path")
+    return Path(path)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        db.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.Error as error:
+        raise StoreError("store.open", file=str(path), reason=str(error)) from error
+    return db
+
+
+def _sources(db: sqlite3.Connection, is_journal: bool, path: Path, gateway: str) -> list[Source]:
+    """The journals to look into, the newest first."""
+    try:
+        if is_journal:
+            meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
+            return [Source(db, _JOURNAL, 1, str(meta["gateway"]))]
+        rows = db.execute(_GATEWAYS, (gateway,)).fetchall()
+    except (sqlite3.Error, KeyError) as error:
+        raise StoreError("store.open", file=str(path), reason=str(error)) from error
+    if not rows:
+        raise _usage("--gateway", gateway, "a gateway of this store")
+    if len({owner for _, owner in rows}) > 1:
+        raise _usage("--gateway", gateway or "nothing", "one of several: tenant/id")
+    return [Source(db, _STORE, number, owner) for number, owner in reversed(rows)]
+
+
+def _find(source: Source, wanted: str) -> tuple[Record, bytes, Record | None] | None:
+    """(interval record, its hash, the interval before), or None when it is not here."""
+    instant = None if wanted == "last" or wanted.isdigit() else _instant_ms(wanted)
+    before: Record | None = None
+    last: tuple[Record, bytes, Record | None] | None = None
+    for record, digest in source.records("kind = 2"):
+        last = (record, digest, before)
+        if wanted.isdigit() and record.seq == int(wanted):
+            return last
+        if instant is not None and record.body[0] <= instant < record.body[1]:
+            return last
+        before = record
+    return last if wanted == "last" else None
+
+
+def _instant_ms(text: str) -> int:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _usage("--interval", text, "a time like 2026-11-20T09:45:00Z") from error
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    return round(instant.timestamp()) * 1000
+
+
+def _tell(
+    source: Source,
+    stream: str,
+    interval: Record,
+    digest: bytes,
+    before: Record | None,
+    as_json: bool,
+) -> int:
+    parts: list[Any] = []
+    for record, _ in source.records("kind = 0"):
+        parts.extend(record.body)
+    first = -1 if before is None else before.seq
+    span = source.records("seq > ? AND seq < ?", first, interval.seq)
+    between = [record for record, _ in span if record.kind in (Kind.POLL, Kind.TABLE)]
+    book = Book(parts)
+    known = [book.streams[entry[0]][2] for entry in interval.body[2]]
+    if stream not in known:
+        raise _usage("--stream", stream, "one of " + ", ".join(known))
+    trail = follow(book, stream, before, between, interval)
+    story = object_of(trail, source.owner, interval, digest)
+    if as_json:
+        print(json_module.dumps(story, ensure_ascii=False))
+    else:
+        print("\n".join(lines_of(story)))
+    return 0 if trail.is_same else 65

@@ -1,0 +1,180 @@
+"""A trail as one JSON object, and that object as lines for a person."""
+
+import tomllib
+from datetime import UTC, datetime
+from typing import Any
+
+from edge.core.carbon.factors import parse_set
+from edge.core.carbon.trail import Product, Trail, activity_of
+from edge.core.errors import TallyError
+from edge.core.journal.record import Record
+from edge.core.numbers.fixed import format_decimal
+from edge.ports.linux.files import FACTORS
+
+_MG_PLACES = 6
+
+
+def object_of(trail: Trail, owner: str, interval: Record, digest: bytes) -> dict[str, Any]:
+    """The `--json` contract of `explain`: every number that enters the figure, as exact text."""
+    start, end = trail.start, trail.end
+    return {
+        "gateway": owner,
+        "stream": trail.name,
+        "kind": trail.definition[3],
+        "scope": trail.definition[4],
+        "method": trail.definition[10],
+        "record": interval.seq,
+        "record_hash": digest.hex(),
+        "start": _instant(interval.body[0]),
+        "end": _instant(interval.body[1]),
+        "unit": trail.unit,
+        "readings": [
+            {
+                "record": step.seq,
+                "time": _instant(step.wall_ms),
+                "register": format_decimal(step.register, trail.places),
+                "move": None if step.move is None else format_decimal(step.move, trail.places),
+                "events": step.told,
+            }
+            for step in trail.steps
+        ],
+        "parts": [
+            {"stream": name, "weight": weight, "start": first, "end": last}
+            for name, weight, first, last in trail.parts
+        ],
+        "count_start": None if start is None else _count(trail, start),
+        "count_end": _count(trail, end),
+        "count_recomputed": trail.recomputed,
+        "activity": activity_of(trail),
+        "activity_unit": trail.definition[5],
+        "polls": {"good": trail.entry[5], "expected": trail.entry[6]},
+        "flags": trail.entry[7] if len(trail.entry) > 7 else 0,
+        "products": [_product(product) for product in trail.products],
+        "same": trail.is_same,
+    }
+
+
+def _count(trail: Trail, count: tuple[int, int]) -> dict[str, Any]:
+    """C in the register's mantissa, and as the register would show it."""
+    shown = format_decimal(count[0], trail.places)
+    exact = str(count[0])
+    if count[1]:
+        shown = exact = f"({count[0]} + {count[1]}/3600000)"
+    return {"mantissa": count[0], "rest_mg_ms_per_h": count[1], "shown": shown, "exact": exact}
+
+
+def _instant(wall_ms: int) -> str:
+    instant = datetime.fromtimestamp(wall_ms // 1000, UTC)
+    return instant.strftime("%Y-%m-%dT%H:%M:%S") + f".{wall_ms % 1000:03d}Z"
+
+
+def _product(product: Product) -> dict[str, Any]:
+    return {
+        "basis": product.basis,
+        "factor": _factor(product.factor, product.factor_digest),
+        "mg_per_count": f"{product.numerator}/{product.denominator}",
+        "sign": product.sign,
+        "start_mg": product.start_mg,
+        "end_mg": product.end_mg,
+        "rounding": "half to even, 1 mg",
+        "emission_mg": product.emission_mg,
+        "recorded_mg": product.recorded_mg,
+    }
+
+
+def _factor(name: str, digest: bytes) -> dict[str, Any] | None:
+    """What the factor is and where it was published, if the set of this digest is here."""
+    if not name:
+        return None
+    found: dict[str, Any] = {"id": name, "set_digest": digest.hex(), "set": None}
+    for path in sorted(FACTORS.glob("*.toml")):
+        document = tomllib.loads(path.read_text("utf-8"))
+        try:
+            if parse_set(document, path.name).digest != digest:
+                continue
+        except (TallyError, KeyError):
+            continue
+        rows = [*document.get("factors", []), *document.get("fuels", [])]
+        row: dict[str, Any] = next((row for row in rows if row["id"] == name), {})
+        found["set"] = document["id"]
+        found["document"] = document["document"]
+        found["publisher"] = document["publisher"]
+        found["data_year"] = row.get("data_year", document.get("data_year"))
+        for key in ("value", "unit", "ncv", "carbon", "oxidation_percent", "per", "note"):
+            if key in row:
+                found[key] = row[key]
+        break
+    return found
+
+
+def lines_of(story: dict[str, Any]) -> list[str]:
+    """The same for a person."""
+    lines = [
+        f"{story['stream']} ({story['kind']}) of {story['gateway']}",
+        f"interval   {story['start']} to {story['end']}",
+        f"record     {story['record']}, hash {story['record_hash']}",
+        f"method     {story['method']}",
+        f"polls      {story['polls']['good']} of {story['polls']['expected']} counted",
+    ]
+    lines += _reading_lines(story)
+    for part in story["parts"]:
+        move = part["end"] - part["start"]
+        lines.append(
+            f"part       {part['weight']:+d} x {part['stream']}:"
+            f" {part['start']} -> {part['end']}, {move}"
+        )
+    start = story["count_start"]
+    shown = "nothing before" if start is None else start["shown"]
+    lines.append(f"count      {shown} -> {story['count_end']['shown']} {story['unit']}")
+    if story["count_recomputed"] not in (None, story["count_end"]["mantissa"]):
+        lines.append(f"           RECOMPUTED as {story['count_recomputed']}: it differs")
+    lines.append(f"activity   {story['activity']} {story['activity_unit']}")
+    for product in story["products"]:
+        lines += _product_lines(story, product)
+    lines.append("verdict    " + ("the same" if story["same"] else "IT DIFFERS"))
+    return lines
+
+
+def _reading_lines(story: dict[str, Any]) -> list[str]:
+    lines = []
+    for reading in story["readings"]:
+        move = reading["move"]
+        outcome = "not counted" if move is None else f"+{move}" if move[0] != "-" else move
+        told = ("  " + " ".join(reading["events"])) if reading["events"] else ""
+        register = f"{reading['register']} {story['unit']}"
+        when = f"record {reading['record']}  {reading['time']}"
+        lines.append(f"reading    {when}  {register}  {outcome}{told}")
+    return lines
+
+
+def _product_lines(story: dict[str, Any], product: dict[str, Any]) -> list[str]:
+    factor = product["factor"]
+    lines = [f"basis      {product['basis'] or 'main'}"]
+    if factor is not None:
+        value = f"{factor['value']} {factor['unit']}" if "value" in factor else "see its set"
+        if "ncv" in factor:
+            value = f"{factor['ncv']} GJ/{factor['per']} x {factor['carbon']} tC/TJ x"
+            value += f" {factor.get('oxidation_percent', '100')} % x 44/12"
+        lines.append(f"  factor   {factor['id']} = {value}")
+        if factor["set"] is None:
+            lines.append(f"           its set is not here; digest {factor['set_digest']}")
+        else:
+            year = f", data year {factor['data_year']}" if factor["data_year"] else ""
+            year = "" if "data year" in factor["document"] else year
+            lines.append(f"           {factor['document']}{year} ({factor['set']})")
+    start = story["count_start"]
+    for label, count, mg in (
+        ("end", story["count_end"], product["end_mg"]),
+        ("start", start, product["start_mg"]),
+    ):
+        if count is not None:
+            exact = f"{count['exact']} x {product['mg_per_count']}"
+            lines.append(f"  product  {label}: {exact} = {mg} mg, {product['rounding']}")
+    emission = product["emission_mg"]
+    kilograms = format_decimal(emission, _MG_PLACES)
+    sign = {1: "", -1: "-", 0: "0 x "}[product["sign"]]
+    lines.append(
+        f"  figure   {sign}({product['end_mg']} - {product['start_mg']}) = {emission} mg"
+        f" = {kilograms} kg CO2; recorded {product['recorded_mg']} mg"
+    )
+    return lines

@@ -1,0 +1,118 @@
+"""`carbontally explain` on a journal and on a store, as a verifier types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.core.journal import chain
+from edge.core.journal.record import Kind, encode_record
+from edge.ports.linux.sqlite_store import SqliteStore
+from tests.core.test_trail import T0, journal
+
+from .receiver_journal import GATEWAY, TENANT, TOPIC, Journal, World
+from .source_tree import ROOT
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run in both files: a glitch, then a steady meter, two intervals."""
+    path = tmp_path_factory.mktemp("explain")
+    records = journal([13_423_700] * 20 + [0] + [13_423_800 + at for at in range(90)])
+    store = SqliteStore(path / "journal.db", GATEWAY)
+    link = chain.Chain(0, chain.genesis(GATEWAY, store.epoch))
+    rows = [(r.seq, r.kind, encode_record(r)) for r in records]
+    store.append([(*row, link.extend(row[2])) for row in rows])
+    store.close()
+    cloud = Journal()
+    for record in records:
+        cloud.append(record.kind, record.body, record.wall_ms)
+    world = World(path / "cloud.db")
+    world.receiver.receive(TOPIC, cloud.batch(0, len(records) - 1))
+    assert world.count("intervals") == 2 and world.count("alarms") == 0
+    world.store.close()
+    return path
+
+
+def explain(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edge", "explain", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def in_store(folder: Path) -> tuple[str, ...]:
+    return "--store", f"sqlite:///{folder / 'cloud.db'}", "--gateway", f"{TENANT}/{GATEWAY}"
+
+
+def test_a_journal_and_its_copy_in_the_cloud_tell_the_same(folder: Path):
+    instant = "2027-01-15T08:00:30Z"
+    assert T0 == 1_800_000_000_000, "which is 2027-01-15 08:00:00 UTC"
+    told = []
+    for source in (("--journal", str(folder / "journal.db")), in_store(folder)):
+        done = explain(*source, "--stream", "grid", "--interval", instant, "--json")
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout))
+    for story in told:
+        assert story["same"] and story["start"] == "2027-01-15T08:00:00.000Z"
+        assert len(story["readings"]) == 60
+        assert story["readings"][20] == {
+            "record": 21,
+            "time": "2027-01-15T08:00:20.000Z",
+            "register": "0.000",
+            "move": None,
+            "events": ["data.backwards"],
+        }
+        assert story["count_start"]["shown"] == "13423.700"
+        assert story["count_end"]["shown"] == "13423.838"
+        assert story["activity"] == 138
+        main, national = story["products"]
+        assert main["mg_per_count"] == "832500000/1000000"
+        assert main["emission_mg"] == round(13_423_838 * 832.5) - round(13_423_700 * 832.5)
+        assert national["basis"] == "national"
+    assert [s["readings"] for s in told[:1]] == [s["readings"] for s in told[1:]]
+
+
+def test_the_text_leads_from_register_to_rounding(folder: Path):
+    done = explain("--journal", str(folder / "journal.db"), "--stream", "grid")
+    assert done.returncode == 0
+    heads = [line.split()[0] for line in done.stdout.splitlines()]
+    for head in ("reading", "count", "activity", "basis", "factor", "product", "figure"):
+        assert head in heads, head
+    assert done.stdout.splitlines()[-1].split() == ["verdict", "the", "same"]
+
+
+def test_a_record_can_be_named_by_its_number(folder: Path):
+    seqs = [r.seq for r in journal([0] * 111) if r.kind == Kind.INTERVAL]
+    done = explain(*in_store(folder), "--stream", "half", "--interval", str(seqs[0]), "--json")
+    story = json.loads(done.stdout)
+    assert story["record"] == seqs[0] and story["parts"][0]["stream"] == "grid"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--stream", "grid"), "--journal"),
+        (("--journal", "{}/journal.db", "--stream", "grdi"), "grid, half"),
+        (("--journal", "{}/journal.db", "--stream", "grid", "--interval", "soon"), "soon"),
+        (("--journal", "{}/journal.db", "--stream", "grid", "--interval", "9999"), "9999"),
+        (("--store", "{}/cloud.db", "--stream", "grid"), "sqlite:///"),
+        (("--store", "sqlite:///{}/cloud.db", "--gateway", "x", "--stream", "grid"), "--gateway"),
+    ],
+)
+def test_what_cannot_be_explained_is_said(folder: Path, arguments: tuple[str, ...], named: str):
+    done = explain(*(argument.format(folder) for argument in arguments))
+    assert done.returncode == 2 and named in done.stderr
+
+
+def test_a_file_that_is_no_journal_is_refused(folder: Path):
+    (folder / "text").write_text("no database " * 100)
+    for path in (folder / "text", folder / "absent", folder / "cloud.db"):
+        done = explain("--journal", str(path), "--stream", "grid")
+        assert done.returncode == 74, done.stderr
