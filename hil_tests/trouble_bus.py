@@ -94,29 +94,28 @@ class TroubleBus:
         self.poller = Poller(bus, self.stations, self.link, self._clock.mono_ms())
         self.outcome = Outcome()
         self._seen: list[Seen] = []
+        self._begun_ms = _wall_ms()
+        self._starts = self.link.start
+        self.link.start = self._start  # type: ignore[method-assign]
+
+    def _start(self, request: bytes, timeout_ms: int, gap_ms: int = 0) -> None:
+        self.outcome.frames += 1
+        self._starts(request, timeout_ms, gap_ms)
 
     def _wake(self) -> None:
         self._waker.send(b"x")
 
     def run(self, frames: int, seconds: float = 60.0) -> None:
         """Poll until `frames` requests have been sent, or for `seconds` at most."""
-        starts = self.link.start
-
-        def counted(request: bytes, timeout_ms: int, gap_ms: int = 0) -> None:
-            self.outcome.frames += 1
-            starts(request, timeout_ms, gap_ms)
-
-        self.link.start = counted  # type: ignore[method-assign]
         end_s = time.monotonic() + seconds
-        begun_ms = _wall_ms()
         while self.outcome.frames < frames and time.monotonic() < end_s:
             poll = self.poller.step(self._clock.mono_ms())
             self.outcome.findings |= {finding.code for finding in self.poller.findings()}
             if poll is None:
                 self._wait()
                 continue
-            self._seen.append(Seen(STATIONS[poll.device][0], poll, begun_ms, _wall_ms()))
-            begun_ms = _wall_ms()
+            self._seen.append(Seen(STATIONS[poll.device][0], poll, self._begun_ms, _wall_ms()))
+            self._begun_ms = _wall_ms()
 
     def _wait(self) -> None:
         due_ms = self.poller.next_ms()
