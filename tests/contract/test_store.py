@@ -1,6 +1,7 @@
 """What every journal must do, whatever it is made of; then what SQLite must do for it."""
 
 import hashlib
+import os
 import sqlite3
 import stat
 import subprocess
@@ -14,6 +15,8 @@ from edge.core.errors import StoreError
 from edge.core.journal.record import Kind
 from edge.ports.contracts import Store
 from edge.ports.linux.sqlite_store import SCHEMA_VERSION, SqliteStore
+from edge.ports.sim.disk import Disk
+from edge.ports.sim.store import SimStore
 
 Opener = Callable[..., Store]
 
@@ -22,7 +25,14 @@ def open_sqlite(folder: Path, gateway: str = "gw-1") -> Store:
     return SqliteStore(folder / "journal.db", gateway)
 
 
-@pytest.fixture(params=[open_sqlite], ids=["sqlite"])
+DISKS: dict[Path, Disk] = {}
+
+
+def open_sim(folder: Path, gateway: str = "gw-1") -> Store:
+    return SimStore(DISKS.setdefault(folder, Disk()), gateway, lambda: os.urandom(8))
+
+
+@pytest.fixture(params=[open_sqlite, open_sim], ids=["sqlite", "sim"])
 def open_store(request, tmp_path: Path) -> Iterator[Opener]:
     """Opens the journal of one folder; whatever was opened is closed at the end."""
     opened: list[Store] = []
