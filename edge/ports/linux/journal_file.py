@@ -146,6 +146,8 @@ class JournalFile:
             found: list[tuple[Any, ...]] = self.db.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise self.failure(error)
+        except ValueError as error:  # damage can reach names and messages that must be text
+            raise self._damage(str(error))
         return found
 
     def insert(self, rows: "list[tuple[int, int, bytes, bytes]]", level: int = 0) -> None:
@@ -168,6 +170,9 @@ class JournalFile:
                     self.db.execute("ROLLBACK")
             raise
 
+    def _damage(self, reason: str) -> StoreError:
+        return StoreError("store.corrupt", file=str(self.path), seq=-1, reason=reason)
+
     def failure(self, error: sqlite3.Error) -> StoreError:
         """What an error of SQLite means to the gateway."""
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_IOERR) & 0xFF
@@ -175,9 +180,9 @@ class JournalFile:
             return StoreError("store.full", file=str(self.path))
         # "no such table" and its like: the schema is not what it was made to be.
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
-            return StoreError("store.corrupt", file=str(self.path), seq=-1, reason=str(error))
+            return self._damage(str(error))
         if code == sqlite3.SQLITE_CONSTRAINT:
-            return StoreError("store.corrupt", file=str(self.path), seq=-1, reason="seq is taken")
+            return self._damage("the seq is taken")
         return StoreError("store.write", file=str(self.path), reason=str(error))
 
     def read_state(self) -> State | None:

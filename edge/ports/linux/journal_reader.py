@@ -64,11 +64,18 @@ class JournalReader(Store):
                 before = self._bridge(at, seq - 1).hash_last
             if before is None or chain.link(before, record or b"") != digest:
                 raise self.damage(seq)
+            if self._is_unknown(seq, record):
+                raise self.damage(seq)
             before = digest
             at = seq + 1
         if at <= last:
             self._bridge(at, last)
         return [(record, digest) for _, record, digest in rows]
+
+    def _is_unknown(self, seq: int, record: bytes) -> bool:
+        """True for a row that the state has not heard of: the two went back by different times."""
+        kind = record[1]  # after the array's head
+        return kind != Kind.POLL and seq > self.state.latest[kind]
 
     def _bridge(self, first: int, last: int) -> Tombstone:
         """The tombstone of the last range when all of first..last is explained by tombstones."""

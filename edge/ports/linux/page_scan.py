@@ -25,6 +25,7 @@ _FRAME_HEADER_BYTES = 24
 _LOCAL_MAX = PAGE_BYTES - 35
 _LOCAL_MIN = (PAGE_BYTES - 12) * 32 // 255 - 23
 _RECORD_MAX_BYTES = 1 << 20
+_HEADER_MAX_BYTES = 8
 _HASH_TYPE = 12 + 2 * 32
 
 
@@ -63,15 +64,14 @@ def _small_int(payload: bytes, at: int, serial: int) -> tuple[int, int]:
 
 def _decode_row(seq: int, payload: bytes) -> FoundRow:
     """Read the five columns; raises ValueError or IndexError for anything else."""
-    header, at = _varint(payload, 0)
-    types = []
-    while at < header:
-        serial, at = _varint(payload, at)
-        types.append(serial)
-    if len(types) != 5 or types[0] != 0 or types[3] != _HASH_TYPE or types[2] < 12:
+    header = payload[0]
+    if header > _HEADER_MAX_BYTES or payload[1] != 0:
         raise ValueError("not a journal row")
-    kind, at = _small_int(payload, header, types[1])
-    end = at + (types[2] - 12) // 2
+    record_type, at = _varint(payload, 3)
+    if payload[at] != _HASH_TYPE or at + 2 != header or record_type < 12:
+        raise ValueError("not a journal row")
+    kind, at = _small_int(payload, header, payload[2])
+    end = at + (record_type - 12) // 2
     record, digest = payload[at:end], payload[end : end + 32]
     if len(digest) != 32:
         raise ValueError("cut short")

@@ -50,11 +50,10 @@ class Replacement:
                 return aside
             number += 1
 
-    def prepare(self, origin: Origin, state: State, reason: str, ballast: Ballast) -> None:
-        """Keep the old files, build the new journal, declare it ready.
+    def keep(self) -> Path:
+        """Give the files a second name, which is returned; before anybody closes the journal.
 
-        Without space even after the ballast is given up, the old rows stay behind in the kept
-        files, and the event says so. Raises StoreError, OSError.
+        Closing folds the log into the file as far as its checksums go, and drops the rest.
         """
         self._prune()
         aside = self._free_name()
@@ -62,7 +61,14 @@ class Replacement:
         log = self._beside("-wal")
         if log.exists():
             _keep(log, aside.with_name(aside.name + "-wal"))
-        origin = origin._replace(path=aside)
+        return aside
+
+    def prepare(self, origin: Origin, state: State, reason: str, ballast: Ballast) -> None:
+        """Build the new journal from the kept files, declare it ready.
+
+        Without space even after the ballast is given up, the old rows stay behind in the kept
+        files, and the event says so. Raises StoreError, OSError.
+        """
         self._build(origin, state, reason, ballast)
         self._building.rename(self._ready)
         _sync_folder(self.path.parent)

@@ -1,24 +1,21 @@
 """From a damaged or disowned journal to a new one: every row that can be proved goes along.
 
-A row is proved when its link fits the hash stored with it, or when the row after it fits the hash
-that this row must have had. TABLE records always go along, so that numbers keep their meaning;
+TABLE records always go along, so that numbers keep their meaning;
 of the rest, what is not acked. The records get a new seq and keep their time.
 """
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.core.errors import DataError
 from edge.core.journal import chain
-from edge.core.journal.record import Kind, Part, Record, decode_record, encode_record
-from edge.core.journal.retain import decode_tombstone
+from edge.core.journal.record import Kind, Part, Record, encode_record
+from edge.core.numbers import pack
 from edge.ports.linux.head_mark import Mark
 from edge.ports.linux.journal_file import Connect, JournalFile, State
-from edge.ports.linux.page_scan import FoundRow, PageScan
+from edge.ports.linux.page_scan import FoundRow
+from edge.ports.linux.row_proof import ARRAY, Proved, proved_rows, split
 
 _COMMIT_ROWS = 5_000
 
@@ -55,84 +52,6 @@ class Yield(NamedTuple):
     runs: str
 
 
-def proved_rows(origin: Origin) -> Iterator[Record]:
-    """Every record of the journal that can be proved, ascending by seq."""
-    scan = PageScan(origin.path)
-    try:
-        ends = _ends(scan)
-        if origin.epoch is not None:
-            ends[-1] = chain.genesis(origin.gateway, origin.epoch)
-        before: set[bytes] = set()
-        at = -1
-        groups = _with_next(groupby(scan.rows(), key=lambda row: row.seq))
-        for (seq, rows), (next_seq, following) in groups:
-            known = before if seq == at + 1 else set()
-            if seq - 1 in ends:
-                known = known | {ends[seq - 1]}
-            successors = following if next_seq == seq + 1 else []
-            record, before = _prove(rows, known, successors)
-            at = seq
-            if record is not None:
-                yield record
-    finally:
-        scan.close()
-
-
-def _ends(scan: PageScan) -> dict[int, bytes]:
-    """Chain hashes at removed rows, from whatever looks like a tombstone; a guess to be tried."""
-    ends = {}
-    for row in scan.others:
-        if row.kind == Kind.TOMBSTONE:
-            try:
-                tomb = decode_tombstone(decode_record(row.record).body)
-            except DataError:
-                continue
-            if tomb.first is not None:
-                ends[tomb.last] = tomb.hash_last
-    return ends
-
-
-_Group = tuple[int, list[FoundRow]]
-
-
-def _with_next(
-    groups: "Iterator[tuple[int, Iterator[FoundRow]]]",
-) -> Iterator[tuple[_Group, _Group]]:
-    """Each group with the one after it; the copies of a row that are the same count once."""
-    current: _Group | None = None
-    for seq, rows in groups:
-        following = (seq, sorted(set(rows)))
-        if current is not None:
-            yield current, following
-        current = following
-    if current is not None:
-        yield current, (-1, [])
-
-
-def _prove(
-    rows: list[FoundRow], known: set[bytes], successors: list[FoundRow]
-) -> tuple[Record | None, set[bytes]]:
-    """(the proved record or None, the hashes that may be the one at it)."""
-    for row in rows:
-        for before in known:
-            digest = chain.link(before, row.record)
-            fits = digest == row.hash or any(
-                chain.link(digest, after.record) == after.hash for after in successors
-            )
-            record = _decode(row) if fits else None
-            if record is not None:
-                return record, {digest}
-    return None, {row.hash for row in rows}
-
-
-def _decode(row: FoundRow) -> Record | None:
-    try:
-        record = decode_record(row.record)
-    except DataError:
-        return None
-    return record if record.seq == row.seq else None
-
-
 class _Numbers:
     """Which device and stream numbers the carried tables define."""
 
@@ -167,9 +86,9 @@ class _Writer:
         self.runs: list[list[int]] = []  # [first old seq, last old seq, new seq of the first]
         self._rows: list[tuple[int, int, bytes, bytes]] = []
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Proved) -> None:
         seq = self.chain.next_seq
-        data = encode_record(record._replace(seq=seq))
+        data = bytes((ARRAY, record.kind)) + pack.encode(seq) + record.rest
         self._rows.append((seq, record.kind, data, self.chain.extend(data)))
         self.state.note(seq, record.kind)
         if self.runs and self.runs[-1][1] == record.seq - 1:
@@ -251,23 +170,26 @@ def _carry(origin: Origin, writer: _Writer, cover: _Numbers | None) -> tuple[Yie
     acked = origin.acked
     newest = acked
     carried = gone = 0
-    for record in proved_rows(origin):
+    record = None
+    genesis = None if origin.epoch is None else chain.genesis(origin.gateway, origin.epoch)
+    for record in proved_rows(origin.path, genesis):
         newest = max(newest, record.seq)
-        writer.state.boot = max(writer.state.boot, record.boot)
         if record.kind == Kind.TABLE:
-            numbers.take(record)
+            numbers.take(record.decoded())
         if record.kind == Kind.INTERVAL and record.seq <= acked:
             # Replaying starts after its seq: behind the tables that came before it.
-            kept = record._replace(seq=max(0, writer.chain.next_seq - 1))
+            kept = record.decoded()._replace(seq=max(0, writer.chain.next_seq - 1))
             writer.state.interval = encode_record(kept)
             continue
         is_wanted = record.kind == Kind.TABLE or record.seq > acked
-        if is_wanted and (cover is None or cover.cover(record)):
+        if is_wanted and (cover is None or cover.cover(record.decoded())):
             carried += record.seq > acked
             if record.kind == Kind.TOMBSTONE:
-                gone += _explained(record, acked)
+                gone += _explained(record.decoded(), acked)
                 record = _without_range(record)
             writer.add(record)
+    if record is not None:
+        writer.state.boot = max(writer.state.boot, record.decoded().boot)
     if origin.mark and origin.mark.epoch == origin.epoch:
         newest = max(newest, origin.mark.seq)
     runs = " ".join(f"{first}-{last}@{at}" for first, last, at in writer.runs[:RUNS_MAX])
@@ -280,6 +202,10 @@ def _explained(record: Record, acked: int) -> int:
     return 0 if first is None else max(0, last - max(first, acked + 1) + 1)
 
 
-def _without_range(record: Record) -> Record:
+def _without_range(record: Proved) -> Proved:
     """A tombstone for another epoch: its seq and hashes mean nothing there."""
-    return record._replace(body=[None, None, *record.body[2:6], None, None])
+    decoded = record.decoded()
+    data = encode_record(decoded._replace(body=[None, None, *decoded.body[2:6], None, None]))
+    changed = split(FoundRow(record.seq, record.kind, data, b""))
+    assert changed is not None
+    return changed

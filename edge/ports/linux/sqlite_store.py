@@ -121,6 +121,7 @@ class SqliteStore(JournalReader):
 
     def _first_state(self, mark: Mark | None) -> State:
         state = State(self.gateway, os.urandom(chain.EPOCH_BYTES))
+        state.news = [["journal.begun", []]]
         if mark is not None:
             state.boot = mark.boot
             state.news = [["journal.lost", ["epoch", mark.epoch.hex(), "last", mark.seq]]]
@@ -142,8 +143,8 @@ class SqliteStore(JournalReader):
         """Set the file aside, go on with what it gave."""
         state = self._believable_state()
         mark = self.mark.read()
+        origin = Origin(self._replacement.keep(), self.gateway, state, mark)
         self.file.close()
-        origin = Origin(self.path, self.gateway, state, mark)
         fresh = State(self.gateway, os.urandom(chain.EPOCH_BYTES))
         fresh.boot = max([known.boot for known in (state, mark) if known] + [fresh.boot])
         fresh.news = list(state.news) if state else []
