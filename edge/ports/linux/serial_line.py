@@ -150,8 +150,6 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
             if part:
                 self._quiet_since = time.monotonic()
                 heard = (heard + part)[-HEARD_BYTES:]
-                if self._name(heard).code == "bus.late":
-                    self._quarantine_s = self.silence_s  # what was waited for has come
                 if self._quiet_since - started > NOISE_LIMIT_S:
                     raise BusError("bus.noise", station=station, frame_hex=heard[-8:].hex())
             elif time.monotonic() >= quiet_at:
