@@ -46,8 +46,7 @@ def plan_bodies() -> list[tuple[int, int, int, list]]:
     boundary = WALL_MS // 900_000 * 900_000
     bases = [["national", 0, NATIONAL_MG, NATIONAL_MG, 530_600]]
     totals = [0, EMISSION_MG, EMISSION_MG, 525, 832_499, 0, 0, bases]
-    moments = [[1, 20_231, WALL_MS + 20_231]] * 2
-    state = [48_211_552, 1, 94_496, 1, *moments, None, ""]
+    state = [48_211_552, 1, 94_496, 1, [1, 20_231, WALL_MS + 20_231], None, None, ""]
     entry = [0, 48_211_552, 0, 525, EMISSION_MG, 2, 90, 0, 0, [NATIONAL_MG], state]
     return [
         (Kind.CLOCK, 40, 1, [1, 40, WALL_MS + 40, 0, "system"]),

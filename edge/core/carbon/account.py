@@ -9,7 +9,7 @@ interval (a clock that was set back, a record that came late) is counted there a
 the flag LATE says so.
 """
 
-from edge.core.carbon.counter import Flag
+from edge.core.carbon.counter import Counter, Flag
 from edge.core.carbon.interval import CUMULATIVE, NUMBER, bases_of, totals_of
 from edge.core.carbon.streams import Stream
 from edge.core.carbon.tally import HOLD_PERIODS, CounterTally, StackTally, VirtualTally, make_tally
@@ -33,8 +33,10 @@ class Accountant:
         #: (device, point) of a stack's input -> its latest (value, quality, boot, mono_ms)
         self.latest: dict[tuple[int, int], tuple[int | None, int, int, int]] = {}
         self._virtual: list[VirtualTally] = []
-        #: device -> its counters as (point, tally); device -> stacks that it leads
-        self._counters: dict[int, list[tuple[int, CounterTally]]] = {}
+        #: virtual meters some part of which has no count yet
+        self._waiting: list[VirtualTally] = []
+        #: device -> its counters as (point, tally, counter); device -> stacks that it leads
+        self._counters: dict[int, list[tuple[int, CounterTally, Counter]]] = {}
         self._stacks: dict[int, list[StackTally]] = {}
         #: device -> points that stacks take in
         self._watched: dict[int, list[int]] = {}
@@ -47,10 +49,12 @@ class Accountant:
                 parts = tally.stream.summands
                 tally.parts = [(by_number[part.stream], part.weight) for part in parts]
                 self._virtual.append(tally)
+                self._waiting.append(tally)
                 continue
             inputs = tally.stream.source.inputs
             if isinstance(tally, CounterTally):
-                self._counters.setdefault(inputs[0][0], []).append((inputs[0][1], tally))
+                place = (inputs[0][1], tally, tally.counter)
+                self._counters.setdefault(inputs[0][0], []).append(place)
                 continue
             self._stacks.setdefault(inputs[0][0], []).append(tally)
             status = tally.stream.source.status
@@ -91,29 +95,29 @@ class Accountant:
         if device in self._watched:
             self.remember(device, boot, mono_ms, values, qualities)
         errors: list[TallyError] = []
-        for point, tally in self._counters.get(device, ()):
+        for point, tally, counter in self._counters.get(device, ()):
             value = values[point]
             if value is None or (qualities and qualities.get(point, 0) not in _COUNTED):
                 continue
-            if tally.take(value, boot, mono_ms, wall_ms):
+            if counter.take(value, boot, mono_ms, wall_ms):
+                tally.good += 1
                 if qualities and point in qualities:
                     del qualities[point]
             else:
-                is_low = value < tally.counter.register
+                is_low = value < counter.register
                 qualities[point] = Quality.BACKWARDS if is_low else Quality.UNCONFIRMED
-            if tally.counter.events:
+            if counter.events:
                 errors.extend(_named(tally))
         for stack in self._stacks.get(device, ()):
             stack.sample(self._sample(stack, boot, mono_ms), boot, mono_ms)
         if wall_ms is not None and self.start_ms is not None and wall_ms < self.start_ms:
             self._mark_late(device)
-        for virtual in self._virtual:
-            if virtual.start is None:
-                virtual.begin()
+        if self._waiting:
+            self._waiting = [meter for meter in self._waiting if not meter.begin()]
         return errors
 
     def _mark_late(self, device: int) -> None:
-        for _, tally in self._counters.get(device, ()):
+        for _, tally, _ in self._counters.get(device, ()):
             tally.flags |= Flag.LATE
         for stack in self._stacks.get(device, ()):
             stack.flags |= Flag.LATE
@@ -159,9 +163,9 @@ class Accountant:
     def swap(self, device: int, point: int, old: int | None, new: int) -> list[str]:
         """An operator confirms a register's step; see `Counter.swap`. Returns stream names."""
         names = []
-        for at, tally in self._counters.get(device, ()):
+        for at, tally, counter in self._counters.get(device, ()):
             if at == point:
-                tally.counter.swap(old, new)
+                counter.swap(old, new)
                 names.append(tally.stream.name)
         return names
 

@@ -57,11 +57,15 @@ class Flag:
 
 
 class Counter:
-    """One register's count. total: first register + accepted deltas, None before a reading."""
+    """One register's count.
+
+    total: first register + accepted deltas, None before a reading; first: that register.
+    """
 
     def __init__(self, limits: Limits, poll_ms: int) -> None:
         self.limits = limits
         self.total: int | None = None
+        self.first = 0
         self.register = 0
         self.flags = 0
         self.gap_ms = max(GAP_PERIODS * poll_ms, GAP_MIN_MS)
@@ -70,6 +74,8 @@ class Counter:
         self._seen: tuple[int, int, int | None] = (0, 0, None)
         self._moves = 0
         self._fastest_per_h = 0
+        #: Slower than this is nothing new and can flow; 0 until enough was learned.
+        self._sure_per_h = 0
         self._is_proven = False  # a second reading agreed with the first
         #: [first, last, boot, mono_ms, wall_ms, readings] of a level that is held
         self._held: list | None = None
@@ -80,16 +86,25 @@ class Counter:
         now = (boot, mono_ms, wall_ms)
         seen, self._seen = self._seen, now
         if self.total is None:
-            self.total = self.register = register
+            self.total = self.first = self.register = register
             self._moved = now
             return True
         gap_ms = mono_ms - seen[1] if boot == seen[0] else _elapsed_ms(seen, now)
         if gap_ms is None or gap_ms > self.gap_ms:
             self._tell_gap(register, gap_ms)
         delta = register - self.register
-        if self._held is None and delta == 0:
-            self._is_proven = True
-            return True
+        if self._held is None:
+            if delta == 0:
+                self._is_proven = True
+                return True
+            moved = self._moved
+            if delta > 0 and boot == moved[0]:
+                if delta * 3_600_000 < self._sure_per_h * (mono_ms - moved[1]):
+                    # What the general case below comes to, for nearly every reading.
+                    self.total += delta
+                    self.register = register
+                    self._moved = now
+                    return True
         if delta >= 0 and self._could_flow(delta, self._moved, now):
             if self._held is not None:
                 self._release(register)
@@ -126,10 +141,15 @@ class Counter:
                     self._fastest_per_h = speed
             self._moves = min(self._moves + 1, LEARNED)
             self._moved = now
+            self._learn()
         if self.total is not None:
             self.total += delta
         self.register = register
         self._is_proven = True
+
+    def _learn(self) -> None:
+        if self._moves >= LEARNED:
+            self._sure_per_h = min(self._fastest_per_h, self.limits.most_per_h)
 
     def _odd(self, register: int, now: tuple[int, int, int | None]) -> bool:
         """A reading that cannot simply have flowed: a rollover, or a level that is held."""
@@ -227,14 +247,20 @@ class Counter:
         self.events.append(DataError(code, before=self.register, value=register, **fields))
 
     def state(self) -> list[object]:
-        """Everything but the total, as a record keeps it; `restore` takes it back."""
-        fixed: list[object] = [self.register, self._moves, self._fastest_per_h]
-        held = None if self._held is None else list(self._held)
-        return fixed + [
+        """Everything but the total, as a record keeps it; `restore` takes it back.
+
+        [register, moves, fastest_per_h, proven, moved, seen, held, told], moments as [boot,
+        mono_ms, wall_ms]; seen is None when it is moved. Shares `held`, which is never changed
+        in place.
+        """
+        return [
+            self.register,
+            self._moves,
+            self._fastest_per_h,
             1 if self._is_proven else 0,
-            list(self._moved),
-            list(self._seen),
-            held,
+            self._moved,
+            None if self._seen == self._moved else self._seen,
+            self._held,
             self._told,
         ]
 
@@ -248,9 +274,10 @@ class Counter:
         self.register, self._moves, self._fastest_per_h, proven, moved, seen, held, told = state
         self._is_proven = proven == 1
         self._moved = (moved[0], moved[1], moved[2])
-        self._seen = (seen[0], seen[1], seen[2])
+        self._seen = self._moved if seen is None else (seen[0], seen[1], seen[2])
         self._held = None if held is None else list(held)
         self._told = told
+        self._learn()
 
 
 def _elapsed_ms(

@@ -26,9 +26,11 @@ class Tally:
         self.start: tuple[int, int] | None = None
         self.good = 0
         self.flags = 0
-        self._rates = [(stream.numerator, stream.denominator)]
+        #: R(C x ratio) at `start`: of the activity, of the main rate, of the others.
+        self._ratios = [stream.activity, (stream.numerator, stream.denominator)]
         for rate in stream.rates:
-            self._rates.append((rate.numerator, rate.denominator))
+            self._ratios.append((rate.numerator, rate.denominator))
+        self._before: list[int] | None = None
 
     def count(self) -> tuple[int, int] | None:
         """C as (whole, rest in mg.ms/h); None before a first reading."""
@@ -59,22 +61,32 @@ class Tally:
             others: list[object] = [None] * len(self.stream.rates)
             return [number, None, 0, None, None, good, expected, flags, 0, others, []]
         start = end if self.start is None else self.start
-        self.start = end
-        activity = _difference(start, end, *self.stream.activity)
+        before = self._rounded(start) if self._before is None else self._before
+        after = before if start == end else self._rounded(end)
+        self.start, self._before = end, after
         sign = KINDS[self.stream.kind].emission
-        emissions = [sign * _difference(start, end, up, down) for up, down in self._rates]
-        head: list[object] = [number, check_int64(end[0], "a count"), end[1], activity]
-        tail: list[object] = [good, expected, flags, 0, emissions[1:], self.state()]
-        return head + [emissions[0]] + tail
+        emissions = [sign * (after[at] - before[at]) for at in range(1, len(after))]
+        return [
+            number,
+            check_int64(end[0], "a count"),
+            end[1],
+            after[0] - before[0],
+            emissions[0],
+            good,
+            expected,
+            flags,
+            0,
+            emissions[1:],
+            self.state(),
+        ]
 
-
-def _difference(start: tuple[int, int], end: tuple[int, int], up: int, down: int) -> int:
-    """R(end x up/down) - R(start x up/down)."""
-    if end[1] == 0 and start[1] == 0:
-        return div_round(end[0] * up, down) - div_round(start[0] * up, down)
-    down = down * MS_PER_HOUR
-    after = div_round((end[0] * MS_PER_HOUR + end[1]) * up, down)
-    return after - div_round((start[0] * MS_PER_HOUR + start[1]) * up, down)
+    def _rounded(self, count: tuple[int, int]) -> list[int]:
+        """R(C x ratio) for every ratio of the stream."""
+        whole, rest = count
+        if rest == 0:
+            return [div_round(whole * up, down) for up, down in self._ratios]
+        whole = whole * MS_PER_HOUR + rest
+        return [div_round(whole * up, down * MS_PER_HOUR) for up, down in self._ratios]
 
 
 class CounterTally(Tally):
@@ -88,15 +100,10 @@ class CounterTally(Tally):
         total = self.counter.total
         return None if total is None else (total, 0)
 
-    def take(self, register: int, boot: int, mono_ms: int, wall_ms: int | None) -> bool:
-        """Take a register in; False when it is held. Events wait in `counter.events`."""
-        counter = self.counter
-        if counter.total is None:
-            self.start = (register, 0)
-        if not counter.take(register, boot, mono_ms, wall_ms):
-            return False
-        self.good += 1
-        return True
+    def close(self, span_ms: int) -> list[object]:
+        if self.start is None and self.counter.total is not None:
+            self.start = (self.counter.first, 0)
+        return super().close(span_ms)
 
     def state(self) -> list[object]:
         return self.counter.state()
@@ -175,10 +182,11 @@ class VirtualTally(Tally):
             total += weight * part[0]
         return (total, 0)
 
-    def begin(self) -> None:
+    def begin(self) -> bool:
         """The first moment at which every part has a count is where this one starts."""
         if self.start is None:
             self.start = self.count()
+        return self.start is not None
 
     def polls(self, span_ms: int) -> tuple[int, int]:
         good = expected = 0
