@@ -60,6 +60,12 @@ def test_a_rollover_is_counted_across_the_modulus():
     assert meter.flags == Flag.STEP
 
 
+def test_a_zero_near_the_modulus_is_a_glitch_when_it_comes_back():
+    meter = counter(modulus=1 << 32)
+    assert show(meter, [(1 << 32) - 50, 0, (1 << 32) - 40]) == ["data.glitch"]
+    assert gained(meter, (1 << 32) - 50) == 10
+
+
 def test_a_zero_far_from_the_modulus_is_no_rollover():
     meter = counter(modulus=1 << 32)
     assert show(meter, [5_000_000, 0, 5_000_100]) == ["data.backwards", "data.glitch"]

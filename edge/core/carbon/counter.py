@@ -9,13 +9,15 @@ readings, and not counted; the invariant is
 exactly, across glitches, with the modulus added at each rollover and the operator's figures at
 each swap. Held readings lose nothing: once the truth is known, the count goes on from it.
 
-Events: data.backwards, data.jump (held, first sight), data.glitch (it came back), data.rollover,
-data.surge (faster than ever, three readings agree: counted), data.reset, data.ratio, data.level
-(three readings agree: held until an operator confirms), data.gap (not read for a while).
+Events: data.backwards, data.jump (held, first sight), data.glitch (it came back), data.rollover
+(two readings beyond the modulus agree), data.surge (faster than ever, three readings agree:
+counted), data.reset, data.ratio, data.level (three readings agree: held until an operator
+confirms), data.gap (not read for a while).
 """
 
 from collections import namedtuple
 
+from edge.core.carbon.moments import elapsed_between, ratio_of
 from edge.core.errors import DataError
 
 #: How a register may move. modulus: where it rolls over, a mantissa, or None; most_per_h: what can
@@ -37,10 +39,6 @@ _HOUR_TENTHS_MS = 36_000_000
 
 #: A rollover may not be guessed from a move above a tenth of the modulus.
 _ROLLOVER_PART = 10
-
-#: A step by p/q is looked for up to this q, between registers that resolve one part in this many.
-_RATIO_MAX = 12
-_RATIO_PARTS = 10_000
 
 GAP_PERIODS = 3
 GAP_MIN_MS = 60_000
@@ -89,7 +87,7 @@ class Counter:
             self.total = self.first = self.register = register
             self._moved = now
             return True
-        gap_ms = mono_ms - seen[1] if boot == seen[0] else _elapsed_ms(seen, now)
+        gap_ms = mono_ms - seen[1] if boot == seen[0] else elapsed_between(seen, now)
         if gap_ms is None or gap_ms > self.gap_ms:
             self._tell_gap(register, gap_ms)
         delta = register - self.register
@@ -116,7 +114,7 @@ class Counter:
         self, delta: int, since: tuple[int, int, int | None], now: tuple[int, int, int | None]
     ) -> bool:
         """True when `delta` fits the limit, and what was learned, for the time since `since`."""
-        elapsed_ms = now[1] - since[1] if now[0] == since[0] else _elapsed_ms(since, now)
+        elapsed_ms = now[1] - since[1] if now[0] == since[0] else elapsed_between(since, now)
         if elapsed_ms is None:
             return True  # nobody knows how long: a gap, and it is told as one
         spare = self._tenths(delta)
@@ -134,7 +132,7 @@ class Counter:
 
     def _count(self, delta: int, register: int, now: tuple[int, int, int | None]) -> None:
         if delta:
-            elapsed_ms = _elapsed_ms(self._moved, now)
+            elapsed_ms = elapsed_between(self._moved, now)
             if elapsed_ms:
                 speed = delta * 3_600_000 // elapsed_ms + 1
                 if speed > self._fastest_per_h:
@@ -153,26 +151,35 @@ class Counter:
 
     def _odd(self, register: int, now: tuple[int, int, int | None]) -> bool:
         """A reading that cannot simply have flowed: a rollover, or a level that is held."""
-        modulus = self.limits.modulus
-        if modulus is not None and 0 <= register < self.register < modulus:
-            delta = register + modulus - self.register
-            if delta * _ROLLOVER_PART <= modulus and self._could_flow(delta, self._moved, now):
-                self._tell("data.rollover", register, modulus=modulus)
-                self.flags |= Flag.STEP
-                self._held = None
-                self._told = ""
-                self._count(delta, register, now)
-                return True
         held = self._held
         if held is not None and register >= held[1]:
             since = (held[2], held[3], held[4])
             if self._could_flow(register - held[1], since, now):
+                if self._is_rollover(register, now):
+                    self._roll_over(register, now)
+                    return True
                 self._held = [held[0], register, now[0], now[1], now[2], held[5] + 1]
                 return held[5] + 1 >= AGREE and self._settle(register, now)
         self._held = [register, register, now[0], now[1], now[2], 1]
-        if not self._told:
+        # Near the modulus a momentary zero looks like a rollover: the next reading tells.
+        if not self._told and not self._is_rollover(register, now):
             self._once("data.backwards" if register < self.register else "data.jump", register)
         return False
+
+    def _is_rollover(self, register: int, now: tuple[int, int, int | None]) -> bool:
+        """True when the register may have passed its modulus on the way to this reading."""
+        modulus = self.limits.modulus
+        if modulus is None or not 0 <= register < self.register < modulus:
+            return False
+        delta = register + modulus - self.register
+        return delta * _ROLLOVER_PART <= modulus and self._could_flow(delta, self._moved, now)
+
+    def _roll_over(self, register: int, now: tuple[int, int, int | None]) -> None:
+        modulus = self.limits.modulus
+        self._tell("data.rollover", register, modulus=modulus)
+        self.flags |= Flag.STEP
+        self._forget()
+        self._count(register + modulus - self.register, register, now)
 
     def _settle(self, register: int, now: tuple[int, int, int | None]) -> bool:
         """A level has held: count it when it may be counted unasked, else name it once."""
@@ -185,7 +192,7 @@ class Counter:
             self._count(register - first, register, now)
             return True
         if register > self.register and not self.limits.is_rated:
-            elapsed_ms = _elapsed_ms(self._moved, now)
+            elapsed_ms = elapsed_between(self._moved, now)
             spare = self._tenths(register - self.register)
             if elapsed_ms and spare <= self.limits.most_per_h * elapsed_ms * _OVER:
                 self._tell("data.surge", register)
@@ -193,7 +200,7 @@ class Counter:
                 self._forget()
                 self._count(register - self.register, register, now)
                 return True
-        ratio = _ratio_of(first, self.register)
+        ratio = ratio_of(first, self.register)
         if ratio is not None:
             self._once("data.ratio", first, ratio="%d/%d" % ratio)
         elif first < self.register and self._could_flow(first, self._moved, now):
@@ -278,27 +285,3 @@ class Counter:
         self._held = None if held is None else list(held)
         self._told = told
         self._learn()
-
-
-def _elapsed_ms(
-    since: tuple[int, int, int | None], now: tuple[int, int, int | None]
-) -> int | None:
-    """Time between two moments (boot, mono_ms, wall_ms); None across boots without a clock."""
-    if since[0] == now[0]:
-        return now[1] - since[1]
-    if since[2] is None or now[2] is None or now[2] < since[2]:
-        return None
-    return now[2] - since[2]
-
-
-def _ratio_of(new: int, old: int) -> tuple[int, int] | None:
-    """(p, q) when new is close to old x p/q, as after a change of transformer ratio."""
-    if min(new, old) < _RATIO_PARTS:
-        return None
-    for q in range(1, _RATIO_MAX + 1):
-        for up, down, is_up in ((new, old, True), (old, new, False)):
-            p = (up * q + down // 2) // down
-            near = abs(up * q - down * p) * _RATIO_PARTS <= down * q
-            if p > q and near:
-                return (p, q) if is_up else (q, p)
-    return None
