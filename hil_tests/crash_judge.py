@@ -17,7 +17,15 @@ from edge.core.journal.chain import Chain
 from edge.core.journal.record import Kind, Part, Record, decode_record, encode_record, event_body
 from edge.core.journal.retain import decode_tombstone
 from edge.ports.linux.sqlite_store import SqliteStore
-from hil_tests.crash_images import Image, Recorder, RecordingMark, Tape, images, lay_out
+from hil_tests.crash_images import (
+    Image,
+    Medium,
+    Recorder,
+    RecordingMark,
+    Tape,
+    images,
+    lay_out,
+)
 
 GATEWAY = "gw-crash"
 T0_MS = 1_800_000_000_000
@@ -97,10 +105,10 @@ def open_recorded(path: Path, recorder: Recorder, quota_bytes: int | None = None
     return store
 
 
-def write_journal(folder: Path, seed: int, commits: int) -> Ledger:
+def write_journal(folder: Path, seed: int, commits: int, synchronous: str = "FULL") -> Ledger:
     """Write a journal with polls, events, intervals, acks and a restart; return what it should be.
 
-    The tape ends with a cut, the log still full.
+    The tape ends with a cut, the log still full. synchronous: what the store should use is FULL.
     """
     draw = random.Random(seed)
     recorder = Recorder(folder / "journal.db")
@@ -110,6 +118,7 @@ def write_journal(folder: Path, seed: int, commits: int) -> Ledger:
         ledger.epoch = store.epoch
         Writer(store, ledger, draw).append([Kind.TABLE])
         for number in range(commits):
+            store.file.query(f"PRAGMA synchronous = {synchronous}")
             writer = Writer(store, ledger, draw)
             kinds = [Kind.POLL] * draw.randrange(1, 6)
             if number % 7 == 3:
@@ -205,6 +214,15 @@ def work_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
 
 
+def whole_image(ledger: Ledger) -> Image:
+    """The files as the kernel has them at the end: nothing lost."""
+    medium = Medium()
+    for operation in ledger.tape.operations:
+        medium.play(operation)
+    files = medium.image("kept", random.Random(0))
+    return Image(len(ledger.tape.operations), "kept", files, max(ledger.records))
+
+
 def flipped(image: Image, draw: random.Random) -> Image:
     """The image with one byte of its database or its log changed."""
     names = [name for name in ("", "-wal") if image.files.get(name)]
@@ -226,7 +244,7 @@ def runs(seed: int) -> Iterator[Verdict]:
             ledger = write_journal(folder / "made", seed, 60)
             for image in images(ledger.tape, seed):
                 judge_honest(image, ledger, folder / "journal.db", verdict)
-            last = image._replace(promised=max(ledger.records))
+            last = whole_image(ledger)
             draw = random.Random(seed)
             for window in (2, 8, 32):
                 lied = images(ledger.tape, seed + window, window)

@@ -10,7 +10,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ SCHEMA_VERSION = 2
 PAGE_BYTES = 4096
 
 #: The write-ahead log is folded into the file at this size and keeps its space for the next round.
-WAL_BYTES = 4 << 20
+LOG_BYTES = 1 << 20
 
 _SCHEMA = """
 CREATE TABLE journal (
@@ -42,6 +42,9 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 
 INSERT = "INSERT INTO journal VALUES (?, ?, ?, ?, ?)"
+
+#: Fields of the state that are lists.
+_LISTS = ("latest", "counts", "swept", "news")
 
 Connect = Callable[[Path], Any]
 
@@ -85,6 +88,11 @@ class State:
         self.counts[kind] += 1
         return True
 
+    def changed(self, **values: Any) -> "State":
+        """A copy that may be changed without this one, to take its place when it is committed."""
+        lists = {name: list(getattr(self, name)) for name in _LISTS}
+        return replace(self, **{**lists, **values})
+
     def rows(self) -> dict[str, Any]:
         """The rows of the meta table, the seal over all others included."""
         values = [getattr(self, item.name) for item in fields(self)]
@@ -98,7 +106,7 @@ def state_of(rows: dict[str, Any]) -> State | None:
     """The state that meta rows hold; None when they are incomplete or do not fit their seal."""
     try:
         values = {item.name: rows[item.name] for item in fields(State)}
-        for name in ("latest", "counts", "swept", "news"):
+        for name in _LISTS:
             values[name] = pack.decode(values[name])
         state = State(**values)
         return state if state.rows()["seal"] == rows["seal"] else None
@@ -116,16 +124,22 @@ class JournalFile:
         except (sqlite3.Error, OSError) as error:
             raise StoreError("store.open", file=str(path), reason=str(error))
 
-    def prepare(self) -> None:
-        """Set the connection up for writing."""
+    def prepare(self, log_bytes: int = LOG_BYTES) -> None:
+        """Set the connection up for writing. log_bytes: size at which the log is folded."""
         self.query(f"PRAGMA page_size = {PAGE_BYTES}")
         self.query("PRAGMA journal_mode = WAL")
         self.query("PRAGMA synchronous = FULL")
         self.query("PRAGMA cell_size_check = ON")
         self.query("PRAGMA mmap_size = 0")
         self.query("PRAGMA busy_timeout = 2000")
-        self.query(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}")
-        self.query(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        self.query(f"PRAGMA wal_autocheckpoint = {max(1, log_bytes // PAGE_BYTES)}")
+        self.query(f"PRAGMA journal_size_limit = {log_bytes}")
+
+    def prepare_building(self) -> None:
+        """Set the connection up for a file that nobody needs before it is synced as a whole."""
+        self.query(f"PRAGMA page_size = {PAGE_BYTES}")
+        self.query("PRAGMA journal_mode = OFF")
+        self.query("PRAGMA synchronous = OFF")
 
     def create(self, state: State) -> None:
         """Make the tables and the first state in one transaction."""
@@ -193,6 +207,13 @@ class JournalFile:
         """Write the state; what has not changed costs a comparison."""
         for name, value in state.rows().items():
             self.query("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value)
+
+    def fold_log(self) -> bool:
+        """Fold the write-ahead log into the file and give its space back; True when it is done."""
+        try:
+            return bool(self.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0)
+        except StoreError:
+            return False
 
     def used_bytes(self) -> int:
         """Bytes of pages in use; pages that were freed are used again before the file grows."""

@@ -1,5 +1,6 @@
 """Retention on SQLite: finds what `core.journal.retain` may take, in steps of bounded time."""
 
+import os
 import time
 from collections.abc import Iterator
 
@@ -24,14 +25,26 @@ _ROWS_MIN, _ROWS_FIRST, _ROWS_MAX = 64, 500, 4_000
 #: Retention begins at this share of the quota, so that it is never met in full.
 _BEGIN_PERCENT = 90
 
+#: On a full disk the journal makes do with this share of what it used then.
+_SQUEEZE_PERCENT = 95
+
+#: Spare space without which unacked polls are thinned, where no ballast says otherwise.
+_RESERVE_BYTES = 64 << 10
+
 _DEVICE_POINTS = 8
 
 
 class Remover:
-    """Retention of one journal. quota_bytes: None for as much as the disk has."""
+    """Retention of one journal. quota_bytes: None for as much as the disk has.
 
-    def __init__(self, journal: JournalReader, quota_bytes: int | None) -> None:
+    ballast_bytes: what is held back; with less than half of it spare, the disk counts as full.
+    """
+
+    def __init__(
+        self, journal: JournalReader, quota_bytes: int | None, ballast_bytes: int
+    ) -> None:
         self.journal = journal
+        self._reserve_bytes = ballast_bytes or _RESERVE_BYTES
         self.quota_bytes = quota_bytes
         self.step_ms = 0  # of the last step
         self._squeezed_bytes: int | None = None
@@ -41,13 +54,27 @@ class Remover:
         self._planned_ms = 0.0
 
     def squeeze(self) -> None:
-        """The disk is full: make do with nine tenths of what is used now."""
+        """The disk is full: make do with a little less than what is used now."""
         used = self.journal.file.used_bytes()
-        self._squeezed_bytes = min(self._squeezed_bytes or used, used * 9 // 10)
+        self._squeezed_bytes = min(self._squeezed_bytes or used, used * _SQUEEZE_PERCENT // 100)
+
+    def _allowed(self) -> int:
+        """How many of the steps the disk asks for: all, the first, or none when it has room."""
+        if self.quota_bytes is not None and self.journal.file.used_bytes() > self._quota_limit():
+            return len(REASONS)
+        disk = os.statvfs(self.journal.file.path.parent)
+        spare = disk.f_bavail * disk.f_frsize
+        if spare >= 2 * self._reserve_bytes:
+            self._squeezed_bytes = None
+            return 0
+        return len(REASONS) if spare < self._reserve_bytes // 2 else 1
+
+    def _quota_limit(self) -> int:
+        return (self.quota_bytes or 0) * _BEGIN_PERCENT // 100
 
     def limit_bytes(self) -> int | None:
         """What the journal may take now; None while nothing bounds it."""
-        limits = [] if self.quota_bytes is None else [self.quota_bytes * _BEGIN_PERCENT // 100]
+        limits = [] if self.quota_bytes is None else [self._quota_limit()]
         if self._squeezed_bytes is not None:
             limits.append(self._squeezed_bytes)
         return min(limits) if limits else None
@@ -66,14 +93,14 @@ class Remover:
         begun = time.monotonic()
         state = self.journal.state
         if self.journal.file.used_bytes() <= limit:
-            self._squeezed_bytes = None
             return None
+        allowed = self._allowed()
         found = None
         while found is None:
             swept = [max(at, state.acked + 1) if n else at for n, at in enumerate(state.swept)]
             step = plan_step(limit + 1, limit, tuple(swept), self.ends(state))
             self._planned_ms = (time.monotonic() - begun) * 1000
-            if step is None or self._planned_ms > STEP_MS / 2:
+            if step is None or step >= allowed or self._planned_ms > STEP_MS / 2:
                 return None
             found = self._chunk(step, swept[step], self.ends(state)[step])
         self._planned_ms = (time.monotonic() - begun) * 1000

@@ -77,13 +77,13 @@ class Replacement:
         for carry in (True, True, False):
             self._clear_building()
             try:
-                build(origin, self._building, state, reason, carry, self._connect)
+                told = reason if carry else reason + ", no space"
+                build(origin, self._building, state, told, carry, self._connect)
                 return
             except StoreError as error:
                 if error.code != "store.full" or not carry:
                     raise
                 ballast.release()
-                reason = reason if ballast.size else reason + ", no space"
         raise StoreError("store.full", file=str(self._building))
 
     def _clear_building(self) -> None:

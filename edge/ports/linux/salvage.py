@@ -5,7 +5,6 @@ of the rest, what is not acked. The records get a new seq and keep their time.
 """
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +41,11 @@ class Origin(NamedTuple):
         if self.mark and self.mark.epoch == self.epoch:
             acked = max(acked, self.mark.acked)
         return acked
+
+    @property
+    def unacked(self) -> int:
+        """Records that are not acked, as far as the mark knows."""
+        return max(0, self.mark.seq - self.acked) if self.mark else 0
 
 
 class Yield(NamedTuple):
@@ -115,12 +119,12 @@ def build(
     cannot be read at all.
     """
     told = (reason, origin.path.name)
-    given, numbers = _write(origin, target, replace(state), carry, None, connect, told)
+    given, numbers = _write(origin, target, state.changed(), carry, None, connect, told)
     is_whole = origin.state is not None and numbers.tables == origin.state.counts[Kind.TABLE]
     if carry and not is_whole:
         # With a table that is lost, a number may have lost its meaning: carry only what has one.
         target.unlink()
-        given, _ = _write(origin, target, replace(state), carry, numbers, connect, told)
+        given, _ = _write(origin, target, state.changed(), carry, numbers, connect, told)
     return given
 
 
@@ -140,10 +144,10 @@ def _write(
     )
     file = JournalFile(target, connect)
     try:
-        file.prepare()
+        file.prepare_building()
         file.create(state)
         writer = _Writer(file, state)
-        given, numbers = Yield(0, 0, ""), _Numbers()
+        given, numbers = Yield(0, origin.unacked, ""), _Numbers()
         if carry:
             given, numbers = _carry(origin, writer, cover)
         state.news.append(["journal.salvaged", _story(origin, given, *told)])

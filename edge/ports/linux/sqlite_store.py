@@ -7,9 +7,7 @@ damage, the files that were set aside.
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from edge.core.errors import StoreError
 from edge.core.journal import chain
@@ -18,6 +16,7 @@ from edge.core.journal.retain import Removal
 from edge.ports.linux.ballast import Ballast
 from edge.ports.linux.head_mark import HeadMark, Mark
 from edge.ports.linux.journal_file import (
+    LOG_BYTES,
     SCHEMA_VERSION,
     Connect,
     JournalFile,
@@ -54,10 +53,12 @@ class SqliteStore(JournalReader):
         self.gateway = gateway
         self.ballast = Ballast(path.with_name(path.name + ".ballast"), ballast_bytes)
         self.mark = HeadMark(path.with_name(path.name + ".head"))
-        self.remover = Remover(self, quota_bytes)
+        self.remover = Remover(self, quota_bytes, ballast_bytes)
         self._connect = connect
+        # Folding a log may make the file grow: the ballast has to hold both.
+        self._log_bytes = min(LOG_BYTES, ballast_bytes // 4) if ballast_bytes else LOG_BYTES
         self._replacement = Replacement(path, connect)
-        self._stale = False
+        self._suspect: str | None = None
         self._told: list[tuple[str, dict[str, object]]] = []
         self._news_taken = False
         try:
@@ -96,7 +97,7 @@ class SqliteStore(JournalReader):
         """
         self._replacement.clear_stray_log()
         self.file = JournalFile(self.path, self._connect)
-        self.file.prepare()
+        self.file.prepare(self._log_bytes)
         version = self.file.version()
         mark = self.mark.read()
         if version == 0:
@@ -166,53 +167,63 @@ class SqliteStore(JournalReader):
             self._replace(reason)
         except OSError as error:
             raise StoreError("store.write", file=str(self.path), reason=str(error))
-        self._commit(self._changed(clean=0))
+        self._commit(self.state.changed(clean=0))
         self._mark()
 
     def append(self, rows: list[tuple[int, int, bytes, bytes]]) -> None:
-        self._freshen()
-        rows = self._not_yet_there(rows)
-        if rows:
-            self._commit(self._after(rows), lambda: self.file.insert(rows), rows)
-        self._mark()
+        def insert() -> None:
+            left = self._not_yet_there(rows)
+            if left:
+                self._commit(self._after(left), lambda: self.file.insert(left), left)
+
+        self._attempt(insert)
         self.ballast.take_again()
 
     def remove(self, rows: list[tuple[int, int, bytes, bytes]], removal: Removal) -> None:
-        self._freshen()
-        state = self._after(rows) or self._changed()
-        self._commit(state, lambda: self.remover.apply(rows, removal, state), rows)
-        self._mark()
+        def exchange() -> None:
+            if self._not_yet_there(rows):
+                state = self._after(rows) or self.state.changed()
+                self._commit(state, lambda: self.remover.apply(rows, removal, state), rows)
+
+        self._attempt(exchange)
 
     def plan_removal(self) -> Removal | None:
         return self.remover.plan()
 
     def ack(self, seq: int) -> None:
-        self._freshen()
-        self._commit(self._changed(acked=seq))
-        self.acked_seq = seq
-        self._mark()
-
-    def _changed(self, **fields: Any) -> State:
-        """A copy of the state, to become the state when it is committed."""
-        state = self.state
-        return replace(
-            state,
-            latest=list(state.latest),
-            counts=list(state.counts),
-            swept=list(state.swept),
-            **fields,
-        )
+        self._attempt(lambda: self._commit(self.state.changed(acked=seq)))
 
     def _after(self, rows: list[tuple[int, int, bytes, bytes]]) -> State | None:
         """The state once these rows are there, None when it stays as it is."""
         if not self._news_taken and all(kind == Kind.POLL for _, kind, _, _ in rows):
             return None
-        state = self._changed()
+        state = self.state.changed()
         if self._news_taken:
             state.news = []
         for seq, kind, _, _ in rows:
             state.note(seq, kind)
         return state
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do the work; on a full disk make room and do it again."""
+        try:
+            self._freshen()
+            work()
+        except StoreError as error:
+            self._suspect = error.code
+            if error.code != "store.full" or not self._made_room():
+                raise
+            self._freshen()
+            work()
+        self._mark()
+
+    def _made_room(self) -> bool:
+        """Give the ballast up and fold the log, whose space is free then; False if neither."""
+        self.remover.squeeze()
+        given = self.ballast.release()
+        if given:
+            self._told.append(("store.ballast", {"bytes": given}))
+        return self.file.fold_log() or given > 0
 
     def _commit(
         self,
@@ -220,31 +231,18 @@ class SqliteStore(JournalReader):
         work: Callable[[], None] = lambda: None,
         rows: "list[tuple[int, int, bytes, bytes]] | tuple[()]" = (),
     ) -> None:
-        """Do the work and write the state, all or nothing; a full disk gets the ballast first."""
-        try:
-            self._transact(state, work)
-        except StoreError as error:
-            if error.code != "store.full":
-                self._stale = error.code == "store.write"
-                raise
-            self.remover.squeeze()
-            given = self.ballast.release()
-            if not given:
-                raise
-            self._told.append(("store.ballast", {"bytes": given}))
-            self._transact(state, work)
-        if state is not None:
-            self.state = state
-            self._news_taken = False
-        if rows:
-            self.next_seq = rows[-1][0] + 1
-            self.head = rows[-1][3]
-
-    def _transact(self, state: State | None, work: Callable[[], None]) -> None:
+        """Do the work and write the state, all or nothing."""
         with self.file.transaction():
             work()
             if state is not None:
                 self.file.write_state(state)
+        if state is not None:
+            self.state = state
+            self.acked_seq = state.acked
+            self._news_taken = False
+        if rows:
+            self.next_seq = rows[-1][0] + 1
+            self.head = rows[-1][3]
 
     def _not_yet_there(
         self, rows: list[tuple[int, int, bytes, bytes]]
@@ -255,27 +253,31 @@ class SqliteStore(JournalReader):
         for seq, _, _, digest in rows:
             if seq < self.next_seq and self.hash_at(seq) != digest:
                 raise self.damage(seq)
-        self.file.query("PRAGMA wal_checkpoint(TRUNCATE)")  # written again, and synced
+        if not self.file.fold_log():  # writes them again, and syncs
+            raise StoreError("store.write", file=str(self.path), reason="not on the medium yet")
         return [row for row in rows if row[0] >= self.next_seq]
 
     def _freshen(self) -> None:
-        """After a failed write, begin again from what the medium has.
+        """After a failure, begin again from what the medium has: it may be more than was told.
 
-        A connection that has seen a failure may hold pages that were never written.
+        A connection that has seen a write fail may hold pages that were never written; on a full
+        disk it is kept, because another one would need space.
         """
-        if not self._stale:
+        if self._suspect is None:
             return
         expected = self.next_seq
-        self.file.close()
-        self.file = JournalFile(self.path, self._connect)
-        self.file.prepare()
+        if self._suspect != "store.full":
+            self.file.close()
+            self.file = JournalFile(self.path, self._connect)
+            self.file.prepare(self._log_bytes)
         state = self.file.read_state()
         if state is None:
             raise self.damage(-1)
         self.take_up(state)
         if self.next_seq < expected:
             raise self.damage(self.next_seq)
-        self._stale = False
+        self._news_taken = self._news_taken and bool(state.news)
+        self._suspect = None
 
     def findings(self) -> list[tuple[str, dict[str, object]]]:
         found, self._told = self._told, []
@@ -287,7 +289,7 @@ class SqliteStore(JournalReader):
 
     def close(self) -> None:
         try:
-            self._commit(self._changed(clean=1))
+            self._commit(self.state.changed(clean=1))
             self._mark(durable=True)
         except StoreError:
             pass  # the next opening finds a journal that was not closed, and says so
