@@ -1,0 +1,148 @@
+"""The judge: what was promised, what the meters served, and what the cloud has in the end.
+
+It shares no code with what it judges: records are read with msgpack and chained with hashlib.
+The letters are the invariants: I1 no loss, I2 nothing twice, I3 nothing wrong, I4 order and time,
+I5 liveness, I6 evidence.
+"""
+
+import bisect
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgpack
+
+from edge.ports.sim.disk import Journal
+from hil_tests.soak.site import ENERGY, POWER, SiteMeter
+
+TABLE, POLL, INTERVAL, EVENT, CLOCK, TOMBSTONE = range(6)
+
+#: A record is made at most this long after its last reading.
+MADE_WITHIN_MS = 60_000
+
+VIOLATIONS_MAX = 20
+
+Row = tuple[int, int, bytes, bytes]
+
+
+class Violation(NamedTuple):
+    """What was broken, and how."""
+
+    invariant: str
+    text: str
+
+
+def decode(data: bytes) -> list[Any]:
+    """[kind, seq, boot, mono_ms, wall_ms, clock, body]."""
+    fields: list[Any] = msgpack.unpackb(data, raw=False, strict_map_key=False)
+    return fields
+
+
+def identity(data: bytes) -> bytes:
+    """A record without its seq: the same in every epoch it is carried into."""
+    fields = decode(data)
+    if fields[0] == TOMBSTONE:
+        body = fields[6]
+        fields[6] = [None, None, *body[2:6], None, None]
+    packed: bytes = msgpack.packb([*fields[:1], *fields[2:]], use_bin_type=True)
+    return packed
+
+
+class Ledger:
+    """Everything that was committed, and what became of it."""
+
+    def __init__(self, meters: dict[int, SiteMeter]) -> None:
+        self.meters = meters
+        self.violations: list[Violation] = []
+        self.epochs: list[bytes] = []
+        self.promised: dict[bytes, dict[int, bytes]] = {}
+        #: Promised rows that the medium has lost since: (epoch, seq, record).
+        self.destroyed: list[tuple[bytes, int, bytes]] = []
+        #: Rows of the cloud that an older copy of its database lacks.
+        self.unstored: dict[bytes, set[int]] = {}
+        self.polls = self.intervals = 0
+        self.booted: dict[int, list[int]] = {}  # boot number -> world times
+        self.reverted = 0
+        self._offsets: dict[int, list[tuple[int, int]]] = {}
+
+    def violation(self, invariant: str, text: str) -> None:
+        """Note that something is broken."""
+        if len(self.violations) < VIOLATIONS_MAX:
+            self.violations.append(Violation(invariant, text))
+
+    # While it runs
+
+    def opened(self, journal: Journal, before: bytes | None, now_ms: int) -> None:
+        """A gateway has opened the journal."""
+        self.booted.setdefault(journal.boot, []).append(now_ms)
+        self.found(journal)
+
+    def committed(self, epoch: bytes, rows: Iterable[Row]) -> None:
+        """The store has promised these rows."""
+        for seq, kind, record, digest in rows:
+            self._take(epoch, seq, kind, record, digest)
+
+    def found(self, journal: Journal) -> None:
+        """Rows that are on the disk count as promised: whoever opens it will find them."""
+        known = self.promised.setdefault(journal.epoch, {})
+        if journal.epoch not in self.epochs:
+            self.epochs.append(journal.epoch)
+        seq = journal.next_seq - 1
+        fresh = []
+        while seq >= 0 and seq not in known:
+            if seq in journal.rows:
+                row = journal.rows[seq]
+                fresh.append((seq, row.kind, row.record, row.digest))
+            seq -= 1
+        self.committed(journal.epoch, reversed(fresh))
+
+    def _take(self, epoch: bytes, seq: int, kind: int, record: bytes, digest: bytes) -> None:
+        known = self.promised.setdefault(epoch, {})
+        if epoch not in self.epochs:
+            self.epochs.append(epoch)
+        if seq in known:
+            if known[seq] != record:
+                self.violation("I4", f"seq {seq} of {epoch.hex()} was given twice")
+            return
+        if known and seq != next(reversed(known)) + 1 and seq - 1 not in known:
+            self.violation("I4", f"seq {seq} of {epoch.hex()} does not follow")
+        known[seq] = record
+        if kind == POLL:
+            self.polls += 1
+            self._check_poll(decode(record))
+
+    def reverted_to(self, journal: Journal) -> None:
+        """The disk went back in time: what it has no longer is destroyed, and its seq is free."""
+        known = self.promised.get(journal.epoch, {})
+        self.reverted += 1
+        for seq in [seq for seq in known if seq >= journal.next_seq]:
+            self.destroyed.append((journal.epoch, seq, known.pop(seq)))
+
+    def _check_poll(self, fields: list[Any]) -> None:
+        """Good values are those that the meter served just before."""
+        _, seq, boot, mono_ms, _, _, (device, values, flat, _) = fields
+        meter = self.meters.get(device + 1)
+        if meter is None or len(values) != 2:
+            self.violation("I3", f"poll {seq} is of no device we have")
+            return
+        bad = set(flat[::2])
+        for point, place in ((ENERGY, 1), (POWER, 2)):
+            value = values[point]
+            if value is None or point in bad:
+                continue
+            if not any(
+                self._was_served(meter, at, mono_ms, place, value)
+                for at in self.booted.get(boot, ())
+            ):
+                self.violation("I3", f"poll {seq}: point {point} of {device} says {value}")
+
+    def _was_served(
+        self, meter: SiteMeter, boot_ms: int, mono_ms: int, place: int, value: int
+    ) -> bool:
+        at_ms = boot_ms + mono_ms
+        served = meter.served
+        index = bisect.bisect_right(served, (at_ms, 1 << 40, 0))
+        while index and served[index - 1][0] >= at_ms - MADE_WITHIN_MS:
+            index -= 1
+            if served[index][place] == value:
+                return True
+        return False

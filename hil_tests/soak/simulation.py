@@ -1,0 +1,67 @@
+"""One run: a seed, faults for some hours, peace, and the verdict."""
+
+from typing import NamedTuple
+
+from hil_tests.soak.faults import NAMES, plant
+from hil_tests.soak.ledger import Violation
+from hil_tests.soak.site import DAY_MS, HOUR_MS, MINUTE_MS, POLL_MS
+from hil_tests.soak.verdict import judge
+from hil_tests.soak.world import World
+
+YEAR_MS = 365 * DAY_MS
+
+
+class Outcome(NamedTuple):
+    """What came of a run. digest: of everything that happened in it."""
+
+    seed: int
+    kinds: tuple[str, ...]
+    hours: int
+    violations: tuple[Violation, ...]
+    digest: str
+    counts: dict[str, int]
+
+    @property
+    def ok(self) -> bool:
+        return not self.violations
+
+
+def simulate(
+    seed: int, hours: int, kinds: tuple[str, ...] = NAMES, lines: list[str] | None = None
+) -> Outcome:
+    """Run one world. lines: takes the readable trace."""
+    world = World(seed, lines)
+    faults = plant(world, seed, kinds, hours * HOUR_MS)
+    world.run(hours * HOUR_MS)
+    world.calm()
+    _check_liveness(world)
+    stored = world.cloud.rows()
+    judge(world.ledger, stored)
+    for epoch in sorted(stored):
+        head = max(stored[epoch])
+        world.note(f"{epoch.hex()} {len(stored[epoch])} {stored[epoch][head][0].hex()}")
+    counts = {
+        "faults": faults,
+        "boots": world.boots,
+        "steps": world.steps,
+        "polls": world.ledger.polls,
+        "intervals": world.ledger.intervals,
+        "epochs": len(world.ledger.epochs),
+        "messages": world.broker.published,
+        "receiver crashes": world.cloud.crashes,
+    }
+    return Outcome(
+        seed, kinds, hours, tuple(world.ledger.violations), world.trace.hexdigest(), counts
+    )
+
+
+def _check_liveness(world: World) -> None:
+    """I5: with the faults gone, polling resumes within two periods and the backlog drains."""
+    polls = world.ledger.polls
+    begun_ms = world.timeline.now_ms
+    world.run(begun_ms + 2 * POLL_MS)
+    if world.ledger.polls < polls + 2:
+        world.ledger.violation("I5", "no poll within two periods after the faults")
+    if not world.settle(world.settings.linger_ms + 5 * MINUTE_MS):
+        world.ledger.violation("I5", "the backlog does not drain")
+    world.finish()

@@ -1,0 +1,180 @@
+"""What the ledger finds when everything has come to rest."""
+
+import hashlib
+from typing import Any
+
+from hil_tests.soak.ledger import (
+    CLOCK,
+    EVENT,
+    INTERVAL,
+    POLL,
+    TOMBSTONE,
+    Ledger,
+    decode,
+    identity,
+)
+from hil_tests.soak.site import COUNT_WH, ENERGY, GATEWAY
+
+Stored = dict[bytes, dict[int, tuple[bytes, bytes]]]
+
+#: Events that tell of a journal that was cut, lost or left.
+TELLING = ("journal.cut", "journal.lost", "journal.salvaged")
+
+#: Seq range first..last that a tombstone explains, and the hash at its end.
+Loss = tuple[int, int, bytes]
+
+
+def judge(ledger: Ledger, stored: Stored) -> None:
+    """Compare what was promised with what the cloud has: epoch -> seq -> (hash, record)."""
+    losses = {epoch: _losses(rows) for epoch, rows in stored.items()}
+    for epoch, rows in stored.items():
+        _check_chain(ledger, epoch, rows, losses[epoch])
+        _check_rows(ledger, epoch, rows)
+    _check_complete(ledger, stored, losses)
+    for promised in ledger.promised.values():
+        _check_times(ledger, promised)
+    _check_intervals(ledger)
+
+
+def _losses(rows: dict[int, tuple[bytes, bytes]]) -> list[Loss]:
+    found = []
+    for _, record in rows.values():
+        fields = decode(record)
+        if fields[0] == TOMBSTONE and fields[6][0] is not None:
+            found.append((fields[6][0], fields[6][1], fields[6][7]))
+    return found
+
+
+def _check_chain(
+    ledger: Ledger, epoch: bytes, rows: dict[int, tuple[bytes, bytes]], losses: list[Loss]
+) -> None:
+    """I6: each row follows from the one before it, or from the end of an explained range."""
+    genesis = hashlib.sha256(b"carbontally" + GATEWAY.encode() + epoch).digest()
+    ends = {-1: genesis}
+    ends.update({last: digest for _, last, digest in losses})
+    for seq, (digest, record) in rows.items():
+        before = rows[seq - 1][0] if seq - 1 in rows else ends.get(seq - 1)
+        if before is not None and hashlib.sha256(before + record).digest() != digest:
+            ledger.violation("I6", f"seq {seq} of {epoch.hex()} does not follow from its chain")
+
+
+def _check_rows(ledger: Ledger, epoch: bytes, rows: dict[int, tuple[bytes, bytes]]) -> None:
+    """I3: what is stored is what was promised, byte for byte."""
+    known = ledger.promised.get(epoch, {})
+    gone = {seq: record for other, seq, record in ledger.destroyed if other == epoch}
+    for seq, (_, record) in rows.items():
+        if record != known.get(seq) and record != gone.get(seq):
+            what = "was never promised" if seq not in known else "is another record"
+            ledger.violation("I3", f"seq {seq} of {epoch.hex()} {what}")
+
+
+def _check_complete(ledger: Ledger, stored: Stored, losses: dict[bytes, list[Loss]]) -> None:
+    """I1: every promised record is there, in its epoch or carried into a later one, or told."""
+    carried: set[bytes] | None = None
+    told = 0
+    for place, epoch in enumerate(ledger.epochs):
+        rows = stored.get(epoch, {})
+        unstored = ledger.unstored.get(epoch, set())
+        for seq, record in ledger.promised[epoch].items():
+            if seq in rows or _is_explained(seq, losses.get(epoch, [])):
+                continue
+            is_last = place == len(ledger.epochs) - 1
+            if not is_last and (seq in unstored or decode(record)[0] == TOMBSTONE):
+                continue
+            if carried is None:
+                carried = {identity(row[1]) for rows in stored.values() for row in rows.values()}
+            if is_last or identity(record) not in carried:
+                ledger.violation("I1", f"seq {seq} of {epoch.hex()} is lost")
+    for epoch, seq, _ in ledger.destroyed:
+        told += seq not in stored.get(epoch, {})
+    if told and not _is_told(stored):
+        ledger.violation("I1", f"{told} rows were destroyed and nothing tells of it")
+
+
+def _is_explained(seq: int, losses: list[Loss]) -> bool:
+    return any(first <= seq <= last for first, last, _ in losses)
+
+
+def _is_told(stored: Stored) -> bool:
+    for rows in stored.values():
+        for _, record in rows.values():
+            fields = decode(record)
+            if fields[0] == EVENT and fields[6][0] in TELLING:
+                return True
+    return False
+
+
+def _check_times(ledger: Ledger, rows: dict[int, bytes]) -> None:
+    """I4: the seq within is the seq without; wall time moves within a boot by CLOCK records."""
+    anchors: dict[int, list[tuple[int, int]]] = {}
+    offsets: dict[int, set[tuple[int, int]]] = {}
+    for seq, record in rows.items():
+        kind, inner, boot, mono_ms, wall_ms, quality, body = decode(record)
+        if inner != seq:
+            ledger.violation("I4", f"seq {seq} says it is {inner}")
+        if kind == CLOCK:
+            anchors.setdefault(body[0], []).append((body[1], body[2] - body[1]))
+        elif wall_ms:
+            offsets.setdefault(boot, set()).add((wall_ms - mono_ms, mono_ms))
+    for boot, found in offsets.items():
+        known = anchors.get(boot)
+        if known is None or len(ledger.booted.get(boot, ())) != 1:
+            continue  # its CLOCK is in an earlier epoch, or two starts have the same number
+        known.sort()
+        for offset_ms, mono_ms in found:
+            before = [offset for at_ms, offset in known if at_ms <= mono_ms]
+            allowed = {offset for at_ms, offset in known if at_ms == mono_ms} | set(before[-1:])
+            if before and offset_ms not in allowed:
+                ledger.violation("I4", f"boot {boot} at {mono_ms}: no CLOCK moved its time")
+
+
+class _Account:
+    """The intervals in the order they were made, over all epochs."""
+
+    def __init__(self) -> None:
+        self.seen: set[bytes] = set()
+        self.end_ms: int | None = None
+        self.counts: dict[int, int] = {}
+        self.good: dict[int, list[int]] = {}  # device -> good registers since the last interval
+
+
+def _check_intervals(ledger: Ledger) -> None:
+    """I4: intervals follow each other without gap or overlap, and telescope exactly."""
+    account = _Account()
+    for epoch in ledger.epochs:
+        for seq, record in ledger.promised[epoch].items():
+            fields = decode(record)
+            if fields[0] not in (POLL, INTERVAL):
+                continue
+            name = identity(record)
+            if name in account.seen:
+                continue
+            account.seen.add(name)
+            if fields[0] == POLL:
+                device, values, flat, _ = fields[6]
+                if values[ENERGY] is not None and ENERGY not in flat[::2]:
+                    account.good.setdefault(device, []).append(values[ENERGY])
+            else:
+                ledger.intervals += 1
+                _check_interval(ledger, account, seq, fields[6])
+
+
+def _check_interval(ledger: Ledger, account: _Account, seq: int, body: list[Any]) -> None:
+    start_ms, end_ms, streams, _ = body
+    if start_ms >= end_ms:
+        ledger.violation("I4", f"interval {seq} takes no time: {start_ms} to {end_ms}")
+    if account.end_ms is not None and start_ms != account.end_ms and not ledger.reverted:
+        kind = "overlaps" if start_ms < account.end_ms else "leaves a hole after"
+        ledger.violation("I4", f"interval {seq} {kind} the one before: {start_ms}")
+    account.end_ms = end_ms
+    for number, count, _, activity, *_ in streams:
+        if count is None:
+            continue
+        before = account.counts.get(number)
+        if before is not None and activity != COUNT_WH * (count - before) and not ledger.reverted:
+            ledger.violation("I4", f"interval {seq}: {activity} is not {count} - {before}")
+        seen = account.good.get(number, [])
+        if count not in seen[-3:] and count != before and not ledger.reverted:
+            ledger.violation("I3", f"interval {seq} counts {count}, the meter said {seen[-3:]}")
+        account.counts[number] = count
+    account.good = {device: seen[-1:] for device, seen in account.good.items()}

@@ -1,0 +1,310 @@
+"""One gateway, its meters, the network and the cloud in virtual time, from a seed.
+
+The gateway is the product's own, from `Gateway` down; so is the receiver. Only the ports are
+simulated. Nothing sleeps, nothing runs beside, and every random number comes from the seed.
+"""
+
+import hashlib
+import random
+from collections.abc import Callable
+
+from edge.app import gateway as gateway_module
+from edge.app.definitions import Definitions, define_streams
+from edge.app.gateway import Gateway
+from edge.app.poller import Poller
+from edge.app.recorder import Recorder
+from edge.app.station import plan_station
+from edge.app.uploader import Uploader
+from edge.core.carbon.account import Accountant
+from edge.core.errors import StoreError, TallyError
+from edge.core.journal.clock import ClockQuality
+from edge.core.journal.record import Kind, decode_record
+from edge.core.journal.retain import Removal
+from edge.ports.sim.broker import Broker, Message
+from edge.ports.sim.clock import SimClock
+from edge.ports.sim.disk import Disk
+from edge.ports.sim.link import SimLink
+from edge.ports.sim.store import Rows, SimStore
+from edge.ports.sim.timeline import Timeline
+from edge.ports.sim.uplink import SimUplink
+from hil_tests.soak.cloud import Cloud
+from hil_tests.soak.ledger import Ledger
+from hil_tests.soak.site import (
+    GATEWAY,
+    KEY,
+    MINUTE_MS,
+    NAMES,
+    TENANT,
+    TRUTH_MS,
+    SiteMeter,
+    read_settings,
+)
+
+#: Steps at one moment after which the gateway is said to run in circles.
+STEPS_MAX = 2_000
+
+LINGERS_MS = (5_000, 60_000, 900_000, 3_600_000)
+
+SOFTWARE_DIGEST = bytes(32)
+
+
+# The site has no stack, so nothing is looked back for: a shorter look changes no figure.
+gateway_module.REPLAY_CHUNK = 100
+
+
+class PowerCut(BaseException):  # noqa: N818
+    """The gateway ends here, in the middle of whatever it does."""
+
+
+class WatchedStore(SimStore):
+    """A store that tells the ledger what it has promised."""
+
+    ledger: Ledger
+
+    def append(self, rows: Rows) -> None:
+        super().append(rows)
+        self.ledger.committed(self.epoch, rows)
+
+    def remove(self, rows: Rows, removal: Removal) -> None:
+        super().remove(rows, removal)
+        self.ledger.committed(self.epoch, rows)
+
+
+class World:
+    """Everything there is. trace: a digest of all that happened; lines: the same, readable."""
+
+    def __init__(self, seed: int, lines: list[str] | None = None) -> None:
+        self.random = random.Random(f"{seed}/world")
+        self.timeline = Timeline()
+        self.broker = Broker(self.timeline)
+        self.cloud = Cloud(self.timeline, self.broker)
+        self.cloud.shuffle = self.random.shuffle
+        self.disk = Disk()
+        self.meters = {station: SiteMeter(station) for station in NAMES}
+        self.ledger = Ledger(self.meters)
+        self.settings = read_settings(self.random.choice(LINGERS_MS))
+        self.trace = hashlib.sha256()
+        self.lines = lines
+        self.trouble: dict[int, Callable[[], str | int | None]] = {}
+        self.medium: Callable[[str], None] = lambda name: None
+        self.doom: tuple[str, int] | None = None  # (name of the call or "", calls until then)
+        self.has_rtc = True
+        self.sets_clock = True
+        self.is_calm = False
+        self.is_honest = False  # step as often as the gateway asks to
+        self.gateway: Gateway | None = None
+        self.steps = self.boots = 0
+        self._poked = False
+        self._attempts = 0
+        self.power_on()
+
+    def note(self, text: str) -> None:
+        """Write into the trace."""
+        line = f"{self.timeline.now_ms} {text}"
+        self.trace.update(line.encode() + b"\n")
+        if self.lines is not None:
+            self.lines.append(line)
+
+    def _poke(self) -> None:
+        self._poked = True
+
+    def _strike(self, name: str) -> None:
+        if self.doom is not None and self.doom[0] in ("", name):
+            name_of, left = self.doom
+            self.doom = (name_of, left - 1) if left > 0 else None
+            if left <= 0:
+                self.note(f"power cut at {name}")
+                raise PowerCut
+        self.medium(name)
+
+    def _new_epoch(self) -> bytes:
+        return self.random.randbytes(8)
+
+    def _trouble(self, station: int) -> str | int | None:
+        asked = self.trouble.get(station)
+        return None if asked is None else asked()
+
+    # The gateway's life
+
+    def power_on(self) -> None:
+        """Start the gateway on the disk as it is, as the service does; it may fail and retry."""
+        self.clock = SimClock(self.timeline, TRUTH_MS)
+        if not self.has_rtc:
+            self.clock.forget()
+            self.timeline.after(self.random.randrange(10 * MINUTE_MS), self._learn_time)
+        try:
+            self._start()
+        except PowerCut:
+            self.power_off()
+        except TallyError as error:
+            self.note(f"start failed: {error.code}")
+            self.gateway = None
+            self.timeline.after(10_000, self.power_on)
+
+    def _learn_time(self) -> None:
+        if not self.sets_clock:
+            self.timeline.after(10 * MINUTE_MS, self._learn_time)
+        elif self.clock.quality() == ClockQuality.UNSET:
+            self.clock.set(0, ClockQuality.SYNCED)
+            self._poke()
+
+    def _start(self) -> None:
+        store = WatchedStore.__new__(WatchedStore)
+        store.ledger = self.ledger
+        before = None if self.disk.journal is None else self.disk.journal.epoch
+        SimStore.__init__(store, self.disk, GATEWAY, self._new_epoch, self._strike)
+        self.boots += 1
+        self.ledger.opened(store.journal, before, self.timeline.now_ms)
+        self.note(f"boot {store.boot} at seq {store.next_seq}")
+        tables = [decode_record(data).body for data in store.of_kind(Kind.TABLE)]
+        definitions = Definitions([part for table in tables for part in table])
+        definitions.config(SOFTWARE_DIGEST, "sim")
+        for found in self.settings.factor_sets:
+            definitions.factor_set(found.id, found.digest)
+        numbers = [definitions.device(device) for device in self.settings.devices]
+        streams = define_streams(self.settings, numbers, definitions)
+        bus = self.settings.buses[0]
+        stations = [
+            plan_station(number, device, bus, 10, *definitions.learned(number))
+            for number, device in zip(numbers, self.settings.devices, strict=True)
+        ]
+        self.link = SimLink(self.timeline, dict(self.meters), self._trouble, self._strike)
+        self.uplink = SimUplink(self.timeline, self.broker, GATEWAY, self._poke, self._strike)
+        self.gateway = Gateway(
+            [Poller(bus, stations, self.link, 0)],
+            Recorder(store, self.clock, self.settings.commit_ms),
+            Accountant(streams, self.settings.interval_ms),
+            Uploader(self.uplink, store, GATEWAY, TENANT, KEY, self.settings.linger_ms),
+        )
+        ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
+        self.gateway.start(definitions.fresh, ancestors, 0)
+
+    def power_off(self, dark_ms: int = 30_000) -> None:
+        """The gateway is gone, with all it had in memory; power comes back later."""
+        self.gateway = None
+        self.doom = None
+        self.broker.disconnect(GATEWAY)
+        gone = self.disk.cut_power(self.random.random() < 0.5)
+        self.note(f"off, {gone} rows vanished")
+        if self.disk.journal is not None:
+            self.ledger.found(self.disk.journal)
+        self.timeline.after(dark_ms, self.power_on)
+
+    # Time
+
+    def run(self, until_ms: int) -> None:
+        """Let everything happen up to that moment."""
+        timeline = self.timeline
+        at_ms, steps = -1, 0
+        while timeline.now_ms < until_ms:
+            wake_ms = min(self._wake_ms(), until_ms)
+            self._poked = False
+            while not self._poked and timeline.advance(wake_ms):
+                if self.gateway is None or timeline.now_ms >= wake_ms:
+                    break
+            if self.gateway is not None and (self._poked or timeline.now_ms >= wake_ms):
+                self._step()
+            steps = steps + 1 if timeline.now_ms == at_ms else 0
+            at_ms = timeline.now_ms
+            if steps > STEPS_MAX:
+                self.ledger.violation("I5", f"steps in circles at {at_ms}")
+                return
+
+    def _wake_ms(self) -> int:
+        """When the gateway wants to be called, without the looks around that find nothing."""
+        now_ms = self.timeline.now_ms
+        if self.gateway is None:
+            return self.timeline.next_ms() or now_ms + MINUTE_MS
+        return max(now_ms + 1, self._due_ms) if not self._poked else now_ms
+
+    def _step(self) -> None:
+        gateway = self.gateway
+        assert gateway is not None
+        now_ms = self.timeline.now_ms
+        for meter in self.meters.values():
+            meter.now_ms = now_ms
+        self.steps += 1
+        try:
+            due_ms = gateway.step(self.clock.mono_ms())
+        except PowerCut:
+            self.power_off(self.random.randrange(5_000, 10 * MINUTE_MS))
+            return
+        except StoreError as error:
+            self.ledger.violation("raised", f"step raised {error.code} {error.fields}")
+            self.power_off()
+            return
+        self._due_ms = self.clock.boot_ms + (due_ms if self.is_honest else self._needed_ms())
+
+    def _needed_ms(self) -> int:
+        """Mono time of the next step that can do anything but look at clock and socket."""
+        gateway = self.gateway
+        assert gateway is not None
+        mono_ms = self.clock.mono_ms()
+        due = [mono_ms + 3_600_000]
+        if self.link.ready_ms is not None:
+            due.append(self.link.ready_ms - self.clock.boot_ms)
+        for poller in gateway.pollers:
+            due.append(_or_later(poller.next_ms(), mono_ms))
+        due.append(_or_later(gateway.recorder.next_ms(), mono_ms))
+        boundary_ms = gateway.accountant.due_ms()
+        anchor = gateway.recorder.anchor
+        if boundary_ms is not None and anchor.quality and anchor.offset_ms is not None:
+            due.append(max(mono_ms + 1, boundary_ms - anchor.offset_ms))
+        uploader = gateway.uploader
+        if self.uplink.state == "offline":
+            due.append(uploader.next_ms(mono_ms))
+        elif self.uplink.state == "online":
+            head_seq = gateway.recorder.store.next_seq - 1
+            wanted_ms = uploader.window.next_ms(head_seq, mono_ms)
+            # Due now and not done: there is no room, or nothing that may be sent.
+            due.append(_or_later(wanted_ms, mono_ms) if wanted_ms != mono_ms else mono_ms + 1_000)
+        return min(due)
+
+    # The end
+
+    def calm(self) -> None:
+        """No fault from now on, and none that lasts."""
+        self.is_calm = True
+        self.doom = None
+        self.trouble = {}
+        self.medium = lambda name: None
+        self.broker.barred_until_ms = {}
+        self.has_rtc = self.sets_clock = True
+        self.clock.set(0, ClockQuality.SYNCED)
+        self._poke()
+
+    def settle(self, limit_ms: int) -> bool:
+        """Without faults, run until all that is committed now is acked; False if that fails."""
+        until_ms = self.timeline.now_ms + limit_ms
+        assert self.gateway is not None
+        head_seq = self.gateway.recorder.store.next_seq - 1
+        epoch = self.gateway.recorder.store.epoch
+        while self.timeline.now_ms < until_ms:
+            self.run(self.timeline.now_ms + 5_000)
+            store = self.gateway.recorder.store
+            if store.epoch != epoch:  # renewed meanwhile: that is what has to arrive now
+                epoch, head_seq = store.epoch, store.next_seq - 1
+            elif store.acked_seq >= head_seq:
+                return True
+        return False
+
+    def finish(self) -> None:
+        """A clean stop: the poll under way ends, everything is committed and sent."""
+        until_ms = self.timeline.now_ms + 2 * MINUTE_MS
+        assert self.gateway is not None
+        self.gateway.stop()
+        while self.timeline.now_ms < until_ms and not self.gateway.is_drained:
+            self.run(self.timeline.now_ms + 500)
+        if not self.gateway.is_drained:
+            self.ledger.violation("I5", "a clean stop does not drain")
+
+    def publish(self, message: Message) -> None:
+        """Somebody publishes a message: an old one again, or one of his own."""
+        leaf = message.topic.rpartition("/")[2]
+        self.broker.publish(leaf, message, False)
+
+    _due_ms = 0
+
+
+def _or_later(due_ms: int | None, mono_ms: int) -> int:
+    return mono_ms + 3_600_000 if due_ms is None else due_ms
