@@ -1,11 +1,11 @@
-"""What every journal must do, whatever it is made of; then what SQLite must do for it."""
+"""The contract of the Store, for every implementation; and what SQLite adds to it."""
 
 import hashlib
-import os
+import shutil
 import sqlite3
 import stat
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgpack
@@ -14,295 +14,285 @@ import pytest
 from edge.core.errors import StoreError
 from edge.core.journal.record import Kind
 from edge.ports.contracts import Store
-from edge.ports.linux.sqlite_store import SCHEMA_VERSION, SqliteStore
-from edge.ports.sim.disk import Disk
-from edge.ports.sim.store import SimStore
+from edge.ports.linux.sqlite_store import SqliteStore
 
-Opener = Callable[..., Store]
+GATEWAY = "gw-1"
+T0_MS = 1_800_000_000_000
+POINTS = [["e", "W.h", 0, "counter"], ["p", "W", 0, "gauge"]]
+DEVICE = [1, 0, "meter", "bus", 1, "some/model", b"p" * 32, 1000, POINTS]
 
-
-def open_sqlite(folder: Path, gateway: str = "gw-1") -> Store:
-    return SqliteStore(folder / "journal.db", gateway)
-
-
-DISKS: dict[Path, Disk] = {}
-
-
-def open_sim(folder: Path, gateway: str = "gw-1") -> Store:
-    return SimStore(DISKS.setdefault(folder, Disk()), gateway, lambda: os.urandom(8))
+#: implementation -> open a journal in a folder, made if it is not there
+STORES: dict[str, Callable[..., Store]] = {
+    "sqlite": lambda folder, gateway=GATEWAY, **more: SqliteStore(
+        folder / "journal.db", gateway, **{"ballast_bytes": 0, **more}
+    ),
+}
 
 
-@pytest.fixture(params=[open_sqlite, open_sim], ids=["sqlite", "sim"])
-def open_store(request, tmp_path: Path) -> Iterator[Opener]:
-    """Opens the journal of one folder; whatever was opened is closed at the end."""
-    opened: list[Store] = []
-
-    def opener(gateway: str = "gw-1", folder: Path = tmp_path) -> Store:
-        opened.append(request.param(folder, gateway))
-        return opened[-1]
-
-    yield opener
-    for store in opened:
-        store.close()
+@pytest.fixture(params=sorted(STORES))
+def reopen(request, tmp_path: Path) -> Callable[..., Store]:
+    """Open the journal of this test, again and again."""
+    return lambda **more: STORES[request.param](tmp_path, **more)
 
 
-def rows_of(store: Store, count: int, kind: int = Kind.POLL, size: int = 0):
-    """Rows that continue the journal, chained with hashlib."""
-    rows, before = [], store.head
-    for seq in range(store.next_seq, store.next_seq + count):
-        body = [0, [seq], [], []] if kind == Kind.POLL else ["x", [bytes(size)]]
-        data = msgpack.packb([kind, seq, store.boot, seq, seq, 2, body], use_bin_type=True)
-        before = hashlib.sha256(before + data).digest()
-        rows.append((seq, kind, data, before))
-    return rows
-
-
-def append(store: Store, count: int, kind: int = Kind.POLL):
-    rows = rows_of(store, count, kind)
+def add(store: Store, *kinds: int, values: list[int] | None = None) -> list[bytes]:
+    """Append records of these kinds in one commit, hashed with hashlib; return their bytes."""
+    rows, head = [], store.head
+    for offset, kind in enumerate(kinds):
+        seq = store.next_seq + offset
+        body = {
+            Kind.TABLE: [DEVICE],
+            Kind.POLL: [0, values or [seq, seq % 7], [], []],
+            Kind.EVENT: ["some.event", ["n", seq]],
+            Kind.INTERVAL: [T0_MS, T0_MS + seq, [], [None] * 5],
+        }[kind]
+        at_ms = 1000 * seq
+        data = msgpack.packb([kind, seq, store.boot, at_ms, T0_MS + at_ms, 2, body])
+        head = hashlib.sha256(head + data).digest()
+        rows.append((seq, kind, data, head))
     store.append(rows)
-    return rows
+    return [row[2] for row in rows]
 
 
-def code_of(call, *args) -> str:
-    with pytest.raises(StoreError) as caught:
-        call(*args)
-    return caught.value.code
+def contents(store: Store) -> list[bytes]:
+    return [data for data, _ in store.read(0, store.next_seq - 1)]
 
 
-def test_a_new_journal_is_empty_and_begins_at_its_genesis(open_store: Opener):
-    store = open_store()
-    assert len(store.epoch) == 8
+def times(store: Store) -> list[int]:
+    """The monotonic time of every record that is kept: it survives a new seq."""
+    return [msgpack.unpackb(data)[3] for data in contents(store)]
+
+
+def test_a_new_journal_is_empty_and_begins_from_its_genesis(reopen):
+    store = reopen()
     assert (store.boot, store.next_seq, store.acked_seq) == (1, 0, -1)
-    genesis = hashlib.sha256(b"carbontally" + b"gw-1" + store.epoch).digest()
+    assert len(store.epoch) == 8
+    genesis = hashlib.sha256(b"carbontally" + GATEWAY.encode() + store.epoch).digest()
     assert store.head == store.hash_at(-1) == genesis
-    assert store.read(0, 100) == [] and store.hash_at(0) is None
-    assert store.of_kind(Kind.TABLE) == [] and store.last_of_kind(Kind.INTERVAL) is None
+    assert store.read(0, 10) == [] and store.hash_at(0) is None
+    assert store.last_of_kind(Kind.TABLE) is None and store.of_kind(Kind.EVENT) == []
+    assert store.gap_from(0) is None and store.plan_removal() is None
 
 
-def test_rows_come_back_in_order_with_their_hashes(open_store: Opener):
-    store = open_store()
-    rows = append(store, 5) + append(store, 3)
-    assert (store.next_seq, store.head) == (8, rows[-1][3])
-    assert store.read(0, 7) == [(data, digest) for _, _, data, digest in rows]
-    assert store.read(3, 4) == [(data, digest) for _, _, data, digest in rows[3:5]]
-    assert store.read(6, 100) == [(data, digest) for _, _, data, digest in rows[6:]]
-    assert store.read(5, 4) == [] and store.read(8, 9) == []
-    assert [store.hash_at(seq) for seq in range(8)] == [row[3] for row in rows]
-    assert store.hash_at(8) is None
-
-
-def test_what_append_promised_is_there_after_a_restart(open_store: Opener):
-    store = open_store()
-    rows = append(store, 5)
-    epoch = store.epoch
+def test_what_was_appended_is_there_after_reopening(reopen):
+    store = reopen()
+    store.findings()
+    made = add(store, Kind.TABLE, Kind.POLL) + add(store, Kind.POLL, Kind.EVENT)
+    store.ack(2)
+    epoch, head = store.epoch, store.head
     store.close()
-    again = open_store()
-    assert (again.epoch, again.next_seq, again.head) == (epoch, 5, rows[-1][3])
-    assert again.read(0, 4) == [(data, digest) for _, _, data, digest in rows]
-    more = append(again, 1)
-    assert more[0][0] == 5 and again.read(0, 5)[5][1] == more[0][3]
+    again = reopen()
+    assert contents(again) == made
+    assert (again.epoch, again.head, again.next_seq) == (epoch, head, 4)
+    assert (again.boot, again.acked_seq) == (2, 2)
+    assert again.findings() == []
 
 
-def test_every_start_is_counted(open_store: Opener):
-    for boot in (1, 2, 3):
-        store = open_store()
-        assert store.boot == boot
-        store.close()
+def test_reading_takes_any_span_and_hashes_are_those_of_hashlib(reopen):
+    store = reopen()
+    made = add(store, *[Kind.POLL] * 20)
+    head = store.hash_at(-1)
+    for seq, data in enumerate(made):
+        assert head is not None
+        head = hashlib.sha256(head + data).digest()
+        assert store.hash_at(seq) == head
+    assert [data for data, _ in store.read(5, 8)] == made[5:9]
+    assert [data for data, _ in store.read(18, 99)] == made[18:]
+    assert store.read(-5, -1) == []
 
 
-def test_an_append_is_all_or_nothing_and_may_be_tried_again(open_store: Opener):
-    store = open_store()
-    first = append(store, 3)
-    rows = rows_of(store, 4)
-    assert code_of(store.append, rows[:2] + [rows[1]] + rows[2:]) == "store.write"
-    assert (store.next_seq, store.head) == (3, first[-1][3])
-    assert len(store.read(0, 100)) == 3
-    store.append(rows)
-    assert len(store.read(0, 100)) == 7
+def test_records_are_found_by_kind(reopen):
+    store = reopen()
+    made = add(store, Kind.TABLE, Kind.POLL, Kind.EVENT, Kind.POLL, Kind.TABLE, Kind.INTERVAL)
+    assert store.of_kind(Kind.TABLE) == [made[0], made[4]]
+    assert store.last_of_kind(Kind.TABLE) == made[4]
+    assert store.last_of_kind(Kind.INTERVAL) == made[5]
 
 
-def test_a_seq_is_never_written_twice(open_store: Opener):
-    store = open_store()
-    rows = append(store, 3)
-    assert code_of(store.append, rows[2:]) == "store.write"
-    assert store.read(0, 9) == [(data, digest) for _, _, data, digest in rows]
+def test_an_append_is_all_or_nothing(reopen):
+    store = reopen()
+    made = add(store, Kind.POLL, Kind.POLL)
+    head = store.head
+    with pytest.raises(StoreError):
+        store.append([(2, Kind.POLL, b"x", bytes(32)), (2, Kind.POLL, b"x", bytes(32))])
+    assert contents(store) == made and store.head == head
+    assert contents(reopen_quietly(store, reopen)) == made
 
 
-def test_an_ack_is_remembered(open_store: Opener):
-    store = open_store()
-    append(store, 5)
+def reopen_quietly(store: Store, reopen) -> Store:
+    store.close()
+    return reopen()
+
+
+def test_acks_may_shrink_as_a_restored_receiver_makes_them(reopen):
+    store = reopen()
+    add(store, *[Kind.POLL] * 9)
+    store.ack(7)
     store.ack(3)
     assert store.acked_seq == 3
-    store.close()
-    again = open_store()
-    assert again.acked_seq == 3
-    again.ack(-1)  # a receiver that begins anew
-    again.close()
-    assert open_store().acked_seq == -1
+    assert reopen_quietly(store, reopen).acked_seq == 3
 
 
-def test_records_are_found_by_kind(open_store: Opener):
-    store = open_store()
-    rows = []
-    for kind in (Kind.TABLE, Kind.POLL, Kind.INTERVAL, Kind.EVENT, Kind.TABLE, Kind.POLL):
-        rows += append(store, 2, kind)
-    for kind in (Kind.TABLE, Kind.INTERVAL, Kind.EVENT, Kind.CLOCK):
-        wanted = [data for _, found, data, _ in rows if found == kind]
-        assert store.of_kind(kind) == wanted
-        assert store.last_of_kind(kind) == (wanted[-1] if wanted else None)
-
-
-def test_another_journal_is_another_epoch(open_store: Opener, tmp_path: Path):
-    (tmp_path / "other").mkdir()
-    assert open_store().epoch != open_store(folder=tmp_path / "other").epoch
-
-
-def test_a_foreign_journal_is_refused_and_left_alone(open_store: Opener):
-    store = open_store()
-    rows = append(store, 2)
-    store.close()
-    assert code_of(open_store, "gw-2") == "store.foreign"
-    again = open_store()
-    assert again.boot == 2 and again.read(0, 1) == [(row[2], row[3]) for row in rows]
-
-
-# From here on: the file on Linux.
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "journal.db", "gw-1")
-    yield store
-    store.close()
-
-
-def spoil(path: Path, statement: str, *args: object) -> None:
-    """Change the file behind the store's back."""
-    with sqlite3.connect(path) as other:
-        other.execute(statement, args)
-    other.close()
-
-
-def flipped(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
-
-
-@pytest.mark.parametrize("column", ["record", "hash"])
-@pytest.mark.parametrize("seq", [0, 4, 9])
-def test_one_flipped_bit_is_noticed(journal: SqliteStore, column: str, seq: int):
-    rows = append(journal, 10)
-    good = rows[seq][2 if column == "record" else 3]
-    spoil(journal.path, f"UPDATE journal SET {column} = ? WHERE seq = ?", flipped(good, 7), seq)
-    assert code_of(journal.read, 0, 9) == "store.corrupt"
-    assert code_of(journal.read, seq, seq) == "store.corrupt"
-    if seq:
-        assert len(journal.read(0, seq - 1)) == seq
-    spoil(journal.path, f"UPDATE journal SET {column} = ? WHERE seq = ?", good, seq)
-    assert len(journal.read(0, 9)) == 10
-
-
-def test_rows_exchanged_for_each_other_are_noticed(journal: SqliteStore):
-    rows = append(journal, 4)
-    for seq, other in ((1, 2), (2, 1)):
-        spoil(
-            journal.path,
-            "UPDATE journal SET record = ?, hash = ? WHERE seq = ?",
-            rows[other][2],
-            rows[other][3],
-            seq,
-        )
-    assert code_of(journal.read, 0, 3) == "store.corrupt"
-
-
-def test_the_file_is_its_owners_alone(journal: SqliteStore, tmp_path: Path):
-    append(journal, 1)
-    for name in ("journal.db", "journal.db-wal", "journal.db-shm"):
-        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600, name
-
-
-def test_a_power_cut_costs_no_commit(journal: SqliteStore):
-    """WAL with FULL: each commit flushes the log. NORMAL would not."""
-    settings = {
-        name: journal._db.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("journal_mode", "synchronous", "cell_size_check")
-    }
-    assert settings == {"journal_mode": "wal", "synchronous": 2, "cell_size_check": 1}
-
-
-@pytest.mark.parametrize("order", ["", " DESC LIMIT 1"])
-def test_records_of_a_kind_are_found_through_the_index(journal: SqliteStore, order: str):
-    """With a year of polls in between, a start must not read them all."""
-    statements: list[str] = []
-    journal._db.set_trace_callback(statements.append)
-    journal.of_kind(Kind.TABLE) if not order else journal.last_of_kind(Kind.TABLE)
-    journal._db.set_trace_callback(None)
-    assert len(statements) == 1
-    plan = journal._db.execute("EXPLAIN QUERY PLAN " + statements[0]).fetchall()
-    words = " ".join(row[3] for row in plan)
-    assert "journal_kind" in words and "SCAN" not in words and "TEMP B-TREE" not in words
-
-
-def test_a_journal_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path):
-    path = tmp_path / "journal.db"
-    SqliteStore(path, "gw-1").close()
-    spoil(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    before = path.read_bytes()
+def test_another_gateways_journal_is_refused(reopen):
+    reopen().close()
     with pytest.raises(StoreError) as caught:
-        SqliteStore(path, "gw-1")
-    assert caught.value.code == "store.open" and "newer" in str(caught.value.fields["reason"])
-    assert path.read_bytes() == before
+        reopen(gateway="gw-2")
+    assert caught.value.code == "store.foreign"
+    assert caught.value.fields["found"] == GATEWAY
 
 
-@pytest.mark.parametrize("content", [b"not a database, but long enough to look like one" * 40])
-def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path: Path, content: bytes):
-    path = tmp_path / "journal.db"
-    path.write_bytes(content)
-    assert code_of(SqliteStore, path, "gw-1") == "store.open"
-    assert path.read_bytes() == content
+def test_a_process_that_was_killed_is_told_of_at_the_next_start(reopen, tmp_path: Path):
+    store = reopen()
+    add(store, Kind.POLL)
+    copy = tmp_path / "copy"
+    shutil.copytree(tmp_path, copy, ignore=shutil.ignore_patterns("copy"))
+    killed = STORES["sqlite"](copy)
+    assert killed.findings() == [("journal.begun", {}), ("journal.cut", {"last": 0})]
+    assert killed.findings() == [], "told once"
+    add(killed, Kind.EVENT)
+    killed.close()
+    assert STORES["sqlite"](copy).findings() == []
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path):
-    assert code_of(SqliteStore, tmp_path / "absent" / "journal.db", "gw-1") == "store.open"
+def test_findings_that_no_event_was_made_of_are_told_again(reopen):
+    store = reopen()
+    assert store.findings() == [("journal.begun", {})]
+    store = reopen_quietly(store, reopen)
+    assert store.findings() == [("journal.begun", {})]
+    add(store, Kind.EVENT)
+    assert reopen_quietly(store, reopen).findings() == []
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+def test_a_renewed_journal_carries_tables_and_what_is_not_acked(reopen):
+    store = reopen()
+    add(store, Kind.TABLE, Kind.POLL, Kind.INTERVAL, Kind.TABLE, Kind.POLL)
+    add(store, Kind.POLL, Kind.EVENT, Kind.POLL)
+    store.ack(4)
+    epoch, boot = store.epoch, store.boot
+    store.renew("rewound")
+    assert store.epoch != epoch and (store.boot, store.acked_seq) == (boot, -1)
+    assert times(store) == [0, 3000, 5000, 6000, 7000]
+    interval = msgpack.unpackb(store.last_of_kind(Kind.INTERVAL))
+    assert interval[3] == 2000 and interval[1] == 0, "counting goes on behind the first table"
+    told = dict(store.findings())["journal.salvaged"]
+    assert (told["carried"], told["lost"], told["reason"]) == (3, 0, "rewound")
+    assert told["runs"] == "0-0@0 3-3@1 5-7@2" and told["epoch"] == epoch.hex()
+    add(store, Kind.POLL)
+    assert times(reopen_quietly(store, reopen)) == [0, 3000, 5000, 6000, 7000, 5000]
 
 
-def test_a_full_disk_loses_nothing_and_takes_the_same_rows_later(small_disk: Path):
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(bytes(100_000))
-    store = SqliteStore(small_disk / "journal.db", "gw-1")
-    try:
-        while True:
-            rows = rows_of(store, 4, Kind.EVENT, 2000)
-            try:
-                store.append(rows)
-            except StoreError as error:
-                failure = error
-                break
-        assert failure.code == "store.full" and failure.fields["file"].endswith("journal.db")
-        kept = store.next_seq
-        assert rows[0][0] == kept and len(store.read(0, kept + 10)) == kept
-        assert code_of(store.append, rows) == "store.full"
-        ballast.unlink()
-        store.append(rows)
-        assert store.next_seq == kept + 4
-        assert len(store.read(0, kept + 3)) == kept + 4
-        store.ack(kept)
-    finally:
-        store.close()
-    again = SqliteStore(small_disk / "journal.db", "gw-1")
-    try:
-        assert (again.next_seq, again.acked_seq, again.head) == (kept + 4, kept, rows[-1][3])
-    finally:
-        again.close()
+def test_sqlite_keeps_the_journal_to_its_owner(reopen, tmp_path: Path):
+    store = reopen()
+    add(store, Kind.POLL)
+    for path in tmp_path.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
+
+
+def change(folder: Path, sql: str) -> None:
+    with closing(sqlite3.connect(folder / "journal.db")) as db, db:
+        db.execute(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM journal WHERE seq = 30",
+        "DELETE FROM journal WHERE seq = 59",
+        "UPDATE journal SET record = (SELECT record FROM journal WHERE seq = 21) WHERE seq = 20",
+        "UPDATE journal SET hash = x'00' WHERE seq = 40",
+        "UPDATE meta SET value = 50 WHERE name = 'acked'",
+        "UPDATE meta SET value = x'0011223344556677' WHERE name = 'epoch'",
+        "DELETE FROM meta",
+        "DELETE FROM journal WHERE kind = 0",
+        "UPDATE journal SET kind = 1 WHERE seq = 0",
+        "DROP TABLE gap",
+        "DROP INDEX journal_kind",
+    ],
+)
+def test_damage_is_found_at_the_start_or_when_it_is_read_and_renewed(reopen, tmp_path, sql: str):
+    store = reopen()
+    add(store, Kind.TABLE, *[Kind.POLL] * 59)
+    before = times(store)
+    store.close()
+    change(tmp_path, sql)
+    again = reopen()
+    if "INDEX" in sql:
+        assert times(again) == before  # slower, but nothing is wrong
+        return
+    if "gap" in sql:
+        with pytest.raises(StoreError):
+            again.gap_from(0)
+        again.renew("damaged")
+    told = dict(again.findings())
+    assert told["journal.salvaged"]["reason"] == "damaged"
+    missing = set(before) - set(times(again))
+    assert told["journal.salvaged"]["lost"] == len(missing)
+    # Without its table a device number means nothing: polls that name it stay behind.
+    assert len(missing) == 60 if "kind = 0" in sql else len(missing) <= 2
+    assert list(tmp_path.glob("journal.db.aside-*"))
+
+
+def test_a_deleted_database_is_a_new_epoch_and_says_what_was_there(reopen, tmp_path: Path):
+    store = reopen()
+    add(store, *[Kind.POLL] * 5)
+    epoch = store.epoch
+    store.close()
+    (tmp_path / "journal.db").unlink()
+    again = reopen()
+    assert again.epoch != epoch and (again.next_seq, again.boot) == (0, 2)
+    assert again.findings() == [("journal.lost", {"epoch": epoch.hex(), "last": 4})]
+
+
+def test_a_database_put_back_from_an_older_copy_reuses_no_seq(reopen, tmp_path: Path):
+    store = reopen()
+    add(store, Kind.TABLE, *[Kind.POLL] * 4)
+    store.close()
+    shutil.copy(tmp_path / "journal.db", tmp_path / "older")
+    store = reopen()
+    add(store, *[Kind.POLL] * 4)
+    store.ack(7)
+    epoch = store.epoch
+    store.close()
+    shutil.copy(tmp_path / "older", tmp_path / "journal.db")
+    again = reopen()
+    told = dict(again.findings())["journal.salvaged"]
+    assert again.epoch != epoch
+    # What the mark knows to be acked is not sent twice; seq 8 alone is gone for good.
+    assert (told["carried"], told["lost"]) == (0, 1)
+    assert times(again) == [0]
+
+
+def test_a_log_without_its_database_is_not_replayed_into_a_new_one(reopen, tmp_path: Path):
+    store = reopen()
+    add(store, *[Kind.POLL] * 5)
+    saved = tmp_path / "saved-wal"
+    shutil.copy(tmp_path / "journal.db-wal", saved)
+    store.close()
+    (tmp_path / "journal.db").unlink()
+    saved.rename(tmp_path / "journal.db-wal")
+    again = reopen()
+    assert again.next_seq == 0
+    assert len(list(tmp_path.glob("journal.db.aside-*-wal"))) == 1
+
+
+def test_a_ballast_lies_beside_the_journal(reopen, tmp_path: Path):
+    store = reopen(ballast_bytes=100_000)
+    assert (tmp_path / "journal.db.ballast").stat().st_blocks * 512 >= 100_000
+    store.close()
+
+
+def test_what_cannot_be_opened_is_store_open(tmp_path: Path):
+    (tmp_path / "journal.db").mkdir()
+    with pytest.raises(StoreError) as caught:
+        STORES["sqlite"](tmp_path)
+    assert caught.value.code == "store.open"
+
+
+def test_another_version_of_the_file_is_refused_and_left_alone(reopen, tmp_path: Path):
+    reopen().close()
+    change(tmp_path, "PRAGMA user_version = 99")
+    size = (tmp_path / "journal.db").stat().st_size
+    with pytest.raises(StoreError) as caught:
+        reopen()
+    assert "newer version" in str(caught.value.fields["reason"])
+    assert (tmp_path / "journal.db").stat().st_size == size
