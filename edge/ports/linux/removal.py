@@ -10,6 +10,7 @@ from edge.core.journal.retain import (
     WINDOWS_MS,
     Removal,
     Row,
+    Step,
     Tombstone,
     plan_chunk,
     plan_step,
@@ -152,7 +153,7 @@ class Remover:
         return self._counters
 
     def _tombstone(self, step: int, first: int, last: int) -> Tombstone:
-        """For one run; it takes in the range before it when that went for the same reason."""
+        """For one run; it takes in the range before it where the reason can speak for both."""
         journal = self.journal
         ends = [decode_record(journal.read(seq, seq)[0][0]).wall_ms for seq in (first, last)]
         made = Tombstone(
@@ -163,8 +164,8 @@ class Remover:
         if gap is None or gap.last != first - 1:
             return made
         before = journal.explained(gap)
-        if before.reason != made.reason:
-            return made
+        if before.reason != made.reason and step == Step.ACKED:
+            return made  # what was thinned or dropped did not all reach the cloud
         return Tombstone(
             *(before.first, last, made.reason),
             *(min(before.start_ms, made.start_ms), max(before.end_ms, made.end_ms)),
