@@ -113,10 +113,8 @@ def plan_chunk(
 def _goes(step: int, row: Row) -> bool:
     if row.kind == Kind.TABLE:
         return False
-    if step == Step.ACKED:
+    if step in (Step.ACKED, Step.REST):
         return True
-    if step == Step.REST:
-        return bool(row.kind != Kind.TOMBSTONE)
     if row.kind != Kind.POLL:
         return False
     return step == Step.POLLS or bool(row.level < step)
