@@ -20,6 +20,7 @@ VERBS = {
     "plan": ("edge.app.cli_plan:plan", "what a configuration asks of each bus"),
     "profiles": ("edge.app.cli_profiles:profiles", "device profiles: list show lint test new"),
     "factors": ("edge.app.cli_factors:factors", "factor sets: list show check"),
+    "buffer": ("edge.app.cli_buffer:buffer", "the journal: stats verify export thin --dry-run"),
     "receive": ("cloud_sync.cli:receive", "run the receiver"),
     "verify": ("cloud_sync.cli:verify", "walk the hash chains of a receiver's store"),
     "explain": ("edge.app.cli_explain:explain", "one carbon figure, from registers to rounding"),

@@ -107,6 +107,24 @@ class Remover:
         self._planned_ms = (time.monotonic() - begun) * 1000
         return found
 
+    def project(self, step: int) -> tuple[int, int, int]:
+        """What a step would do to all it may touch: (records gone, carried, ranges). Only reads."""
+        state = self.journal.state
+        first, end = state.swept[step], self.ends(state)[step]
+        if step != Step.ACKED:
+            first = max(first, state.acked + 1)
+        gone = carried = ranges = 0
+        while first < end:
+            rows = self._read_rows(step, first, end)
+            after = rows[-1].seq + 1 if len(rows) == self._rows else end
+            held = self._held(first, after)
+            kept, runs = plan_chunk(step, rows, self._counter_points(step), held)
+            gone += sum(last - first + 1 for first, last in runs)
+            carried += len(kept)
+            ranges += len(runs)
+            first = after
+        return gone, carried, ranges
+
     def _chunk(self, step: int, first: int, end: int) -> Removal | None:
         """One chunk's removal, None when it gives nothing; the sweep moves on then."""
         rows = self._read_rows(step, first, end)
