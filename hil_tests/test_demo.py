@@ -152,6 +152,23 @@ def test_a_carbon_figure_that_cannot_be_recomputed_is_wrong(copied, stream):
     assert verdict.wrong > 0 and not verdict.holds
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE interval_emissions SET emission_mg = emission_mg + 1 WHERE position = 2",
+        "UPDATE interval_bases SET scope2_mg = scope2_mg + 1 WHERE basis = 'market'",
+        "UPDATE interval_bases SET intensity_mg_per_kwh = 1 WHERE basis = 'national'",
+        "UPDATE intervals SET scope1_mg = scope1_mg + 1",
+        "UPDATE interval_streams SET activity = activity + 1"
+        " WHERE stream = (SELECT number FROM streams WHERE name = 'rest')",
+        "DELETE FROM streams WHERE name = 'stack'",
+    ],
+)
+def test_every_basis_total_and_stream_is_judged(copied, change):
+    spoil(copied / "cloud.db", change)
+    assert sum(stream.wrong for stream in reach_verdict(copied).streams) > 0
+
+
 def test_a_directory_in_use_and_impossible_options_are_refused(tmp_path):
     (tmp_path / "something").touch()
     for arguments in (

@@ -64,6 +64,8 @@ VECTORS = {
 
 T0 = 1800000000000
 INTERVAL_MS = 3600000
+#: The quantities of reports are those of a year: in less they could not have flowed.
+YEAR_MS = 365 * 24 * INTERVAL_MS
 
 
 def mg(tonnes):
@@ -90,8 +92,8 @@ def close(*sources):
         values.append(mantissa)
     account = Accountant(tuple(streams), INTERVAL_MS)
     account.observe(0, 1, 0, T0, [0] * len(values), {})
-    account.observe(0, 1, 1000, T0 + 1000, values, {})
-    _, _, entries, totals = account.close(T0 + INTERVAL_MS)
+    account.observe(0, 1, YEAR_MS, T0 + YEAR_MS, values, {})
+    _, _, entries, totals = account.close(T0 + YEAR_MS)
     return entries, totals
 
 
