@@ -15,12 +15,15 @@ from pathlib import Path
 
 from edge import VERSION
 from edge.app.config import Library, Settings
+from edge.app.counted_link import CountedLink
 from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
 from edge.app.poller import Poller
 from edge.app.recorder import Recorder
+from edge.app.report import room_of
 from edge.app.station import plan_station
 from edge.app.status import status_of
+from edge.app.supervision import Supervision
 from edge.app.uploader import Uploader
 from edge.core.bus.plan import character_bits
 from edge.core.carbon.account import Accountant
@@ -29,6 +32,7 @@ from edge.core.schema import check_document
 from edge.ports.contracts import Uplink
 from edge.ports.linux import files
 from edge.ports.linux.clock import LinuxClock
+from edge.ports.linux.notify import Notifier
 from edge.ports.linux.serial_link import SerialLink
 from edge.ports.linux.sqlite_store import SqliteStore
 from edge.ports.linux.tcp import TcpStream
@@ -62,10 +66,10 @@ class Waker:
         except (BlockingIOError, OSError):
             pass  # full: a wake-up is pending already; closed: nobody waits any more
 
-    def wait(self, other_fd: int, timeout_ms: int) -> None:
-        """Wait for a wake-up, for `other_fd` (-1: none) to be readable, or for time to pass."""
-        fds = [self._read.fileno()] + ([other_fd] if other_fd >= 0 else [])
-        ready, _, _ = select.select(fds, [], [], timeout_ms / 1000)
+    def wait(self, reading: list[int], writing: list[int], timeout_ms: int) -> None:
+        """Wait for a wake-up, for a descriptor to be readable or writable, or for time to pass."""
+        fds = [self._read.fileno(), *reading]
+        ready, _, _ = select.select(fds, writing, [], timeout_ms / 1000)
         if self._read.fileno() in ready:
             self._read.recv(4096)
 
@@ -115,6 +119,14 @@ class Service:
         ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
         self.gateway.start(definitions.fresh, ancestors, self.clock.mono_ms())
         self._stop_at_ms: int | None = None
+        self.notifier = Notifier()
+        self.supervision = Supervision(
+            self.gateway,
+            settings.status_port,
+            lambda: room_of(self.store, self.store.remover.limit_bytes()),
+            self.notifier,
+            self.clock.mono_ms(),
+        )
 
     def _uplink(self, settings: Settings) -> tuple[Uplink, TcpStream]:
         folder = self._folder
@@ -155,7 +167,7 @@ class Service:
                 if device.bus == bus.name
             ]
             port = str(self._folder / bus.port)  # an absolute port stays as it is
-            link = SerialLink(port, bus.baud, bus.format, self.waker.wake)
+            link = CountedLink(SerialLink(port, bus.baud, bus.format, self.waker.wake))
             pollers.append(Poller(bus, stations, link, now_ms))
         return pollers
 
@@ -168,11 +180,15 @@ class Service:
     def run(self, as_json: bool) -> int:
         """Step until stopped; return the exit status."""
         status_at_ms = 0
+        self.notifier.ready()
         while True:
             now_ms = self.clock.mono_ms()
             if self._stop_at_ms is not None:
+                if not self.gateway.stopping:
+                    self.notifier.stopping()
                 self.gateway.stop()
             due_ms = self.gateway.step(now_ms)
+            self.supervision.step(now_ms)
             if as_json and now_ms >= status_at_ms:
                 print(json.dumps(status_of(self.gateway, now_ms)), flush=True)
                 status_at_ms = now_ms + STATUS_MS
@@ -180,13 +196,19 @@ class Service:
                 break
             if as_json:
                 due_ms = min(due_ms, status_at_ms)
-            most_ms = WAIT_MS if self._stop_at_ms is None else STOP_WAIT_MS
-            wait_ms = max(0, min(due_ms - self.clock.mono_ms(), most_ms))
-            self.waker.wait(self._stream.fileno(), wait_ms)
+            self._wait(min(due_ms, self.supervision.next_ms()))
         self._close()
         if as_json:
             print(json.dumps({**status_of(self.gateway, now_ms), "event": "stopped"}), flush=True)
         return 0
+
+    def _wait(self, due_ms: int) -> None:
+        """Until `due_ms`, or until a port has something to say."""
+        most_ms = WAIT_MS if self._stop_at_ms is None else STOP_WAIT_MS
+        reading, writing = self.supervision.descriptors()
+        if self._stream.fileno() >= 0:
+            reading.append(self._stream.fileno())
+        self.waker.wait(reading, writing, max(0, min(due_ms - self.clock.mono_ms(), most_ms)))
 
     def _is_over(self, now_ms: int) -> bool:
         if self._stop_at_ms is None:
@@ -200,6 +222,7 @@ class Service:
     def _close(self) -> None:
         self.gateway.recorder.commit(self.clock.mono_ms(), True)
         self.gateway.uploader.close()
+        self.supervision.close()
         for poller in self.gateway.pollers:
             poller.link.close()
         self.store.close()
