@@ -1,6 +1,6 @@
 """`carbontally buffer`: look into the journal, prove it, take it away. It only reads.
 
-A gateway may be running meanwhile: it is read in short looks, so that its log can be folded.
+A gateway may be running meanwhile; what is shown is the journal at one moment.
 """
 
 import json as json_module

@@ -189,7 +189,9 @@ class JournalReader(Store):
 
 
 def open_reader(path: Path) -> JournalReader:
-    """Open a journal read-only, as it stands; a gateway may be using it meanwhile.
+    """Open a journal read-only, as it stands now; a gateway may be using it meanwhile.
+
+    Until it is closed its log grows: be brief.
 
     Raises StoreError "store.open", or "store.corrupt" when what is read first is damaged.
     """
@@ -201,6 +203,7 @@ def open_reader(path: Path) -> JournalReader:
     reader.file = JournalFile(path, lambda _: sqlite3.connect(uri, uri=True, isolation_level=None))
     try:
         reader.file.query("PRAGMA busy_timeout = 2000")
+        reader.file.query("BEGIN")  # one view of the state and of its rows
         if reader.file.version() != SCHEMA_VERSION:
             raise StoreError("store.open", file=str(path), reason="another format")
         state = reader.file.read_state()

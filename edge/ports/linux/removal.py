@@ -108,7 +108,7 @@ class Remover:
         return found
 
     def project(self, step: int) -> tuple[int, int, int]:
-        """What a step would do to all it may touch: (records gone, carried, ranges). Only reads."""
+        """(records gone, carried, ranges) of a step that takes all it may; only reads."""
         state = self.journal.state
         first, end = state.swept[step], self.ends(state)[step]
         if step != Step.ACKED:
