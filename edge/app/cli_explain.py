@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.app.explain_text import lines_of, object_of
+from edge.app.cli_explain_text import lines_of, object_of
 from edge.core.carbon.trail import Book, follow
 from edge.core.errors import StoreError, UsageError
 from edge.core.journal.record import Kind, Record, decode_record
