@@ -28,6 +28,9 @@ from edge.core.errors import BusError
 #: A line that is still talking after this long has no silence to wait for.
 NOISE_LIMIT_S = 2.0
 
+#: After a request without its reply, no other goes out before so many reply timeouts have passed.
+LATE_TIMEOUTS = 3
+
 #: A sleep through the body of a frame ends this much before its last byte is due, because waking
 #: up takes its time; what is left comes byte by byte.
 WAKE_S = 0.0002
@@ -78,7 +81,8 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         self._leftover = b""
         self._reply = b""
         self._quiet_since = time.monotonic()
-        self._quarantine_s = self.silence_s
+        self._late_until = 0.0
+        self._trusted_from = 0.0
         self._is_cancelled = False
 
     def _communicate(self, request: bytes, number_of_bytes_to_read: int) -> bytes:
@@ -89,6 +93,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         self._wait_for_silence(request[0])
         self.serial.write(request)
         sent = time.monotonic() + len(request) * self.character_s
+        self._late_until = sent + LATE_TIMEOUTS * self.timeout_ms / 1000
         reply = b""
         try:
             reply = self._read_frame(request, sent, number_of_bytes_to_read)
@@ -100,8 +105,8 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
             if request[1] in _READS:
                 self._asked[request[0]] = (request, not reply)
             self._quiet_since = time.monotonic()
-            late_s = 0.0 if reply else 2 * self.timeout_ms / 1000
-            self._quarantine_s = max(self.silence_s, late_s)
+            if not reply:
+                self._trusted_from = self._late_until
         return reply
 
     def exchange(self, request: bytes, timeout_ms: int, gap_ms: int) -> bytes:
@@ -112,7 +117,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
 
     def quarantine(self) -> None:
         """Distrust the line: the next request waits until a late reply would have come."""
-        self._quarantine_s = max(self._quarantine_s, 2 * self.timeout_ms / 1000)
+        self._trusted_from = self._late_until
         found = self._name(self._reply)
         if found.code != "bus.stray":
             self.findings.append(found)
@@ -143,7 +148,8 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         heard, self._leftover = self._leftover, b""
         while True:
             # The last moment is spun away: a sleep would end late by as much on every frame.
-            quiet_at = self._quiet_since + max(self._quarantine_s, self.gap_s)
+            quiet_at = self._quiet_since + max(self.silence_s, self.gap_s)
+            quiet_at = max(quiet_at, self._trusted_from)
             part = self._hear(quiet_at - SPIN_S)
             if self._is_cancelled:
                 raise BusError("bus.timeout", station=station, timeout_ms=self.timeout_ms)
