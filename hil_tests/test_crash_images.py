@@ -261,7 +261,7 @@ def test_a_full_disk_begins_retention_and_says_so(small_disk: Path):
     fill(small_disk, 0)
     for _ in range(3_000):
         site.second()
-        if "store.ballast" in site.events():
+        if "journal.ballast" in site.events():
             break
     store = site.recorder.store
     for _ in range(300):

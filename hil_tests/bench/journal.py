@@ -161,9 +161,9 @@ def _in_own_process(path: Path) -> dict[str, float]:
 
 
 def _backlog(folder: Path) -> Iterator[Figure]:
-    """The figures of ten million waiting readings beside those of ten thousand."""
+    """The figures of ten million waiting readings beside those of a few."""
     small, large = folder / "small.db", folder / "large.db"
-    build_backlog(small, 10_000)
+    build_backlog(small, 300_000)
     build_backlog(large, BACKLOG_READINGS)
     size = large.stat().st_size
     yield Figure("backlog_bytes_per_reading", size / BACKLOG_READINGS, "B", "10 M readings")
@@ -179,7 +179,7 @@ def _backlog(folder: Path) -> Iterator[Figure]:
     for name, note in notes.items():
         unit = name.rpartition("_")[2].upper() if name.endswith("mb") else "ms"
         yield Figure("backlog_" + name, many[name], unit, note)
-        yield Figure("small_" + name, few[name], unit, "the same with 10 k waiting")
+        yield Figure("small_" + name, few[name], unit, "the same with 300 k waiting")
     store = SqliteStore(large, GATEWAY)
     taken = seconds(lambda: store.renew("rewound"))
     yield Figure("backlog_renew_s", taken, "s", "set aside, prove and carry all of it")

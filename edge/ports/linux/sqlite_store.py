@@ -222,7 +222,7 @@ class SqliteStore(JournalReader):
         self.remover.squeeze()
         given = self.ballast.release()
         if given:
-            self._told.append(("store.ballast", {"bytes": given}))
+            self._told.append(("journal.ballast", {"bytes": given}))
         return self.file.fold_log() or given > 0
 
     def _commit(
