@@ -100,7 +100,7 @@ def test_the_metrics_are_well_formed_and_say_the_same(running: Running) -> None:
         """Both answers are made from one report unless a second passed in between."""
         found, families = report(running.port), metrics(running.port)
         one = {name: samples[0].value for name, samples in families.items() if samples}
-        return (
+        return bool(
             one["carbontally_up_seconds"] == found["mono_ms"] / 1000
             and one["carbontally_sync_acked_seq"] == found["journal"]["acked_seq"]
             and one["carbontally_buffer_records"] == found["buffer"]["records"]

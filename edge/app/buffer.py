@@ -9,6 +9,9 @@ from edge.ports.contracts import Store
 RELEASED = REASONS[Step.ACKED]
 THINNED = (REASONS[Step.MINUTE], REASONS[Step.QUARTER])
 
+#: How records may have gone.
+GONE = ("lost", "thinned", "released")
+
 
 def read_oldest(store: Store) -> Record | None:
     """The oldest record that is kept and not acked; None when all is acked."""
@@ -45,7 +48,7 @@ def read_losses(store: Store) -> dict[str, int]:
     while (gap := store.gap_from(seq)) is not None:
         bodies.append(decode_record(store.read(gap.tombstone, gap.tombstone)[0][0]).body)
         seq = gap.last + 1
-    found = {"lost": 0, "thinned": 0, "released": 0}
+    found = dict.fromkeys(GONE, 0)
     for data in store.of_kind(Kind.TOMBSTONE):
         body = decode_record(data).body
         if body[0] is None:  # of records that never had a seq

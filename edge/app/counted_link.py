@@ -39,6 +39,10 @@ class CountedLink(Link):
             self._answered = self._count("exception" if is_refused else "ok")
         return reply
 
+    def ordered(self) -> "list[tuple[tuple[int, str], int]]":
+        """The counts by station, then result."""
+        return [(key, self.counts[key]) for key in sorted(self.counts, key=lambda k: (k[0], k[1]))]
+
     def _count(self, result: str) -> tuple[int, str]:
         key = (self._station, result)
         self.counts[key] = self.counts.get(key, 0) + 1

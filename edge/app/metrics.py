@@ -48,16 +48,17 @@ def _one(name: str, kind: str, what: str, value: object) -> Family:
 
 def _families(report: dict) -> list[Family]:
     identity = (("gateway", report["gateway"]), ("version", report["version"]))
-    return [
+    families = [
         Family("info", "gauge", "Always 1; says who this is.", [Sample(identity, 1)]),
         _one("up_seconds", "gauge", "Since this start.", _seconds(report["mono_ms"])),
         _one("boot_total", "counter", "Starts on this journal.", report["boot"]),
-        *_clock(report),
-        *_buffer(report["buffer"], report["journal"]),
-        *_sync(report["uplink"], report["journal"], report["buffer"]),
-        *_stations(report),
-        *_account(report["account"]),
     ]
+    families += _clock(report)
+    families += _buffer(report["buffer"], report["journal"])
+    families += _sync(report["uplink"], report["journal"], report["buffer"])
+    families += _stations(report)
+    families += _account(report["account"])
+    return families
 
 
 def _clock(report: dict) -> list[Family]:

@@ -20,7 +20,6 @@ from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
 from edge.app.poller import Poller
 from edge.app.recorder import Recorder
-from edge.app.report import room_of
 from edge.app.station import plan_station
 from edge.app.status import status_of
 from edge.app.supervision import Supervision
@@ -32,9 +31,11 @@ from edge.core.schema import check_document
 from edge.ports.contracts import Uplink
 from edge.ports.linux import files
 from edge.ports.linux.clock import LinuxClock
+from edge.ports.linux.journal_space import read_space
 from edge.ports.linux.notify import Notifier
 from edge.ports.linux.serial_link import SerialLink
 from edge.ports.linux.sqlite_store import SqliteStore
+from edge.ports.linux.status_socket import StatusSocket
 from edge.ports.linux.tcp import TcpStream
 from edge.ports.mqtt_uplink import MQTTUplink
 
@@ -122,8 +123,8 @@ class Service:
         self.notifier = Notifier()
         self.supervision = Supervision(
             self.gateway,
-            settings.status_port,
-            lambda: room_of(self.store, self.store.remover.limit_bytes()),
+            None if settings.status_port is None else StatusSocket(settings.status_port),
+            lambda: read_space(self.store, self.store.remover.limit_bytes()),
             self.notifier,
             self.clock.mono_ms(),
         )

@@ -7,12 +7,13 @@ from edge.app.gateway import Gateway
 from edge.app.metrics import MEDIA, encode_metrics
 from edge.app.progress import Progress
 from edge.app.report import Reporter
-from edge.ports.linux.notify import Notifier
-from edge.ports.linux.status_socket import StatusSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from edge.ports.linux.notify import Notifier
+    from edge.ports.linux.status_socket import StatusSocket
 
 #: A report is made once in this time, however often it is asked for.
 FRESH_MS = 1_000
@@ -27,19 +28,19 @@ FEEDS = 4
 class Supervision:
     """Watches one gateway; `step` after each of its steps.
 
-    port: of the status port, None for none. read_room: see `Reporter`.
+    socket: the status port, None for none. read_space: see `Reporter`.
     """
 
     def __init__(
         self,
         gateway: Gateway,
-        port: int | None,
-        read_room: "Callable[[], dict[str, object]]",
-        notifier: Notifier,
+        socket: "StatusSocket | None",
+        read_space: "Callable[[], dict[str, object]]",
+        notifier: "Notifier",
         now_ms: int,
     ) -> None:
         self._gateway = gateway
-        self._reporter = Reporter(gateway, read_room)
+        self._reporter = Reporter(gateway, read_space)
         self._notifier = notifier
         self._feed_ms = notifier.watchdog_ms // FEEDS
         limit_ms = notifier.watchdog_ms * (FEEDS - 1) // FEEDS
@@ -49,7 +50,9 @@ class Supervision:
         self._now_ms = now_ms
         self._report: dict[str, object] = {}
         self._report_at_ms: int | None = None
-        self.socket = None if port is None else StatusSocket(port, self._answer)
+        self.socket = socket
+        if socket is not None:
+            socket.answer = self._answer
 
     def step(self, now_ms: int) -> None:
         """Answer who asks; feed the watchdog while everything moves."""

@@ -1,7 +1,6 @@
 """How much room a journal has, and how fast it takes it."""
 
 import os
-from collections import namedtuple
 
 from edge.core.journal.record import decode_record
 from edge.ports.linux.journal_reader import JournalReader
@@ -17,31 +16,32 @@ SPAN_MS = 10_000
 
 HOUR_MS = 3_600_000
 
-#: journal_bytes: pages in use; free_bytes: what the disk has left for an ordinary user;
-#: limit_bytes: most the journal may take, None for what the disk has; record_bytes: mean size of
-#: the newest rows, 0 while there are none; bytes_per_hour: at the rate of the newest records of
-#: this boot, None while too few are there.
-Space = namedtuple(
-    "Space", ("journal_bytes", "free_bytes", "limit_bytes", "record_bytes", "bytes_per_hour")
-)
 
+def read_space(journal: JournalReader, limit_bytes: int | None = None) -> dict[str, object]:
+    """Room and rate, by the disk and the newest rows.
 
-def read_space(journal: JournalReader, limit_bytes: int | None = None) -> Space:
-    """Look at the disk and at the newest rows.
-
+    limit_bytes: most the journal may take, None for what the disk has.
+    journal_bytes: pages in use. free_bytes: what the disk has left for an ordinary user.
+    bytes_per_hour: at the rate of the newest records of the newest boot, None while they are too
+    few. hours_left: until the journal must give up what the cloud does not have, None without a
+    rate; what is acked can be given up before, so it counts as room.
     Raises StoreError when the journal cannot be read or believed, OSError for the disk.
     """
     disk = os.statvfs(journal.file.path.parent)
     last = journal.next_seq - 1
     rows = [data for data, _ in journal.read(last - TAIL_ROWS + 1, last)]
     taken = [len(data) + ROW_BYTES for data in rows]
-    return Space(
-        journal.file.used_bytes(),
-        disk.f_bavail * disk.f_frsize,
-        limit_bytes,
-        sum(taken) // len(taken) if taken else 0,
-        _bytes_per_hour(rows, taken),
-    )
+    used, free = journal.file.used_bytes(), disk.f_bavail * disk.f_frsize
+    rate = _bytes_per_hour(rows, taken)
+    room = used + free if limit_bytes is None else min(used + free, limit_bytes)
+    if taken:
+        room -= (last - journal.acked_seq) * sum(taken) // len(taken)
+    return {
+        "journal_bytes": used,
+        "free_bytes": free,
+        "bytes_per_hour": rate,
+        "hours_left": max(0, room) // rate if rate else None,
+    }
 
 
 def _bytes_per_hour(rows: list[bytes], taken: list[int]) -> int | None:
@@ -55,16 +55,3 @@ def _bytes_per_hour(rows: list[bytes], taken: list[int]) -> int | None:
             span_ms = newest.mono_ms - record.mono_ms
             return sum(taken[at + 1 :]) * HOUR_MS // span_ms if span_ms >= SPAN_MS else None
     return None
-
-
-def hours_left(space: Space, waiting: int) -> int | None:
-    """Hours until the journal must give up what the cloud does not have yet; None: not known.
-
-    waiting: records that are not acked. What is acked can be given up, so it counts as room.
-    """
-    if not space.bytes_per_hour:
-        return None
-    room = space.journal_bytes + space.free_bytes
-    if space.limit_bytes is not None:
-        room = min(room, space.limit_bytes)
-    return int(max(0, room - waiting * space.record_bytes) // space.bytes_per_hour)

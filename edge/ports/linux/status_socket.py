@@ -82,11 +82,11 @@ class _Client:
 
 
 class StatusSocket:
-    """The listener and its clients. answer: called in `step`, for a GET of a path."""
+    """The listener and its clients. answer: called in `step` for a GET of a path."""
 
-    def __init__(self, port: int, answer: Answer) -> None:
+    def __init__(self, port: int) -> None:
         self.port = port
-        self._answer = answer
+        self.answer: Answer = lambda path: None
         self._listener: socket.socket | None = None
         self._clients: list[_Client] = []
         self._retry_at_ms = 0
@@ -103,7 +103,7 @@ class StatusSocket:
         while len(self._clients) < MOST_CONNECTIONS and self._accept(now_ms):
             pass
         for client in self._clients:
-            client.step(self._answer)
+            client.step(self.answer)
             if client.is_over or now_ms >= client.until_ms:
                 client.is_over = True
                 client.connection.close()
