@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: verb -> (module:function, what it does)
 VERBS = {
     "run": ("edge.app.service:main", "run the gateway: -c gateway.toml"),
+    "status": ("edge.app.cli_status:status", "how a gateway is: what waits, room, losses"),
+    "check": ("edge.app.cli_check:check", "what would keep a gateway from its work"),
     "plan": ("edge.app.cli_plan:plan", "what a configuration asks of each bus"),
     "profiles": ("edge.app.cli_profiles:profiles", "device profiles: list show lint test new"),
     "factors": ("edge.app.cli_factors:factors", "factor sets: list show check"),

@@ -1,6 +1,7 @@
 """How much room a journal has, and how fast it takes it."""
 
 import os
+from pathlib import Path
 
 from edge.core.journal.record import decode_record
 from edge.ports.linux.journal_reader import JournalReader
@@ -55,3 +56,18 @@ def _bytes_per_hour(rows: list[bytes], taken: list[int]) -> int | None:
             span_ms = newest.mono_ms - record.mono_ms
             return sum(taken[at + 1 :]) * HOUR_MS // span_ms if span_ms >= SPAN_MS else None
     return None
+
+
+def free_bytes(folder: Path) -> int | None:
+    """What the disk of a folder has left for an ordinary user; None when nothing can be told."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize
+
+
+def may_write(path: Path) -> bool:
+    """Whether this user may write a journal there, and the files beside it."""
+    is_file_fine = not path.exists() or os.access(path, os.R_OK | os.W_OK)
+    return is_file_fine and os.access(path.parent, os.W_OK | os.X_OK)

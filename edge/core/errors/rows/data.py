@@ -97,4 +97,11 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "nothing is lost: the count catches up; check why the device was silent",
         "没有损失：计数会补上；请检查设备为何无响应",
     ),
+    "data.clock": (
+        65,
+        "the system clock is {state}, not synced",
+        "系统时钟为 {state}，未同步",
+        "let the system follow a time server (timedatectl); records keep their order meanwhile",
+        "让系统与时间服务器同步（timedatectl）；其间记录仍保持顺序",
+    ),
 }

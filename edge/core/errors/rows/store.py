@@ -36,6 +36,20 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "correct gateway.id, or give this gateway its own journal file",
         "改正 gateway.id，或为本网关另设日志库文件",
     ),
+    "store.space": (
+        74,
+        "the journal {file} has room for {hours} hours ({free} bytes free)",
+        "日志库 {file} 的空间只够 {hours} 小时（剩余 {free} 字节）",
+        "free space, or bring the cloud back; what is unsent is thinned before it is lost",
+        "请清理磁盘空间或恢复云端连接；未发送的数据会先抽稀再丢弃",
+    ),
+    "store.exposed": (
+        74,
+        "other users may read the journal {file}",
+        "其他用户可以读取日志库 {file}",
+        "take their rights away (chmod 600)",
+        "收回其权限（chmod 600）",
+    ),
     "cloud.open": (
         74,
         "database {file} cannot be opened: {reason}",

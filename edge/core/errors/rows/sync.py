@@ -85,4 +85,11 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "the journal was set aside and a new one begun; look for a restored or cloned disk",
         "该日志库已搁置并新建；请检查磁盘是否被还原或克隆",
     ),
+    "sync.certificate": (
+        69,
+        "the certificate of {subject} is valid for {days} days more",
+        "{subject} 的证书有效期仅剩 {days} 天",
+        "renew it before it ends: an expired one is refused, and records wait in the journal",
+        "请在到期前更换：过期证书会被拒绝，记录将在日志库中等待",
+    ),
 }

@@ -1,0 +1,91 @@
+"""Whether a gateway's broker lets it in, and how long the certificates last."""
+
+import secrets
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edge.app.config import Settings
+from edge.core.errors import SyncError, TallyError
+from edge.ports.linux.tcp import TcpStream, verifying_context
+from edge.ports.mqtt_uplink import MQTTUplink
+
+TIMEOUT_MS = 5_000
+
+#: Certificates that end sooner are worth a word.
+DAYS = 30
+
+DAY_S = 86_400
+
+#: About what, what is wrong or None, and the figures.
+Found = tuple[str, TallyError | None, dict[str, Any]]
+
+
+def broker_findings(settings: Settings, folder: Path, password: str | None) -> Iterator[Found]:
+    """The broker, then its certificate and the authorities of ca_file; blocks for seconds."""
+    ca_file = None if settings.ca_file is None else str(folder / settings.ca_file)
+    broker = settings.broker
+    server = f"{broker.host}:{broker.port}"
+    try:
+        _log_in(settings, ca_file, password)
+    except TallyError as refused:
+        yield "broker", refused, {}
+    else:
+        yield "broker", None, {"server": server}
+    if broker.tls:
+        for subject, until_s in _certificates(settings, ca_file):
+            days = int(until_s - time.time()) // DAY_S
+            fields = {"subject": subject, "days": days}
+            error = SyncError("sync.certificate", **fields) if days < DAYS else None
+            yield "certificate", error, fields
+
+
+def _log_in(settings: Settings, ca_file: str | None, password: str | None) -> None:
+    """CONNECT under a name that no gateway has, up to the CONNACK; raises TallyError."""
+    broker = settings.broker
+    uplink = MQTTUplink(
+        "carbontally-check-" + secrets.token_hex(6),
+        broker.host,
+        TcpStream(ca_file),
+        lambda: time.monotonic_ns() // 1_000_000,
+        broker.port,
+        settings.user,
+        password,
+        settings.keepalive_s,
+        broker.tls,
+        TIMEOUT_MS,
+    )
+    uplink.start()
+    try:
+        while uplink.state != "online":
+            uplink.check_msg()
+            uplink.stream.wait(50)
+    finally:
+        uplink.close()
+
+
+def _certificates(settings: Settings, ca_file: str | None) -> Iterator[tuple[str, float]]:
+    """(subject, end in Unix seconds) of what can be had; the chain is judged by `_log_in`."""
+    broker = settings.broker
+    try:
+        context = verifying_context(ca_file)
+        with (
+            socket.create_connection((broker.host, broker.port), TIMEOUT_MS / 1000) as plain,
+            context.wrap_socket(plain, server_hostname=broker.host) as tls,
+        ):
+            own = tls.getpeercert()
+    except (OSError, ValueError, TallyError):
+        return
+    for found in [own, *(context.get_ca_certs() if ca_file else [])]:
+        if found:
+            yield _name(found), ssl.cert_time_to_seconds(str(found["notAfter"]))
+
+
+def _name(certificate: Any) -> str:
+    """The common name, or the whole subject."""
+    pairs = [pair for part in certificate.get("subject", ()) for pair in part]
+    named = [value for key, value in pairs if key == "commonName"]
+    return named[0] if named else ", ".join(value for _, value in pairs) or "?"
