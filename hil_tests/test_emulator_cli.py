@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from edge.core.bus.trace import Frame, encode_row
 from edge.core.errors import UsageError
+from edge.core.field.trace import Frame, encode_row
 from hil_tests.cli import emulate, parse_start
 from hil_tests.emulator.frame import encode_reply
 from hil_tests.emulator.ledger import read_replies, read_run

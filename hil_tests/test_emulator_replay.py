@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from edge.app.trace import Heard, TraceHead, parse_trace, read_trace
-from edge.core.bus.trace import REPLY, REQUEST, Frame, encode_head, encode_row
 from edge.core.errors import ConfigError
 from edge.core.errors.table import describe, exit_status
+from edge.core.field.trace import REPLY, REQUEST, Frame, encode_head, encode_row
 from hil_tests.emulator.frame import encode_exception, encode_reply
 from hil_tests.emulator.ledger import read_replies, read_run, read_unanswered
 from hil_tests.emulator.replay import Replay

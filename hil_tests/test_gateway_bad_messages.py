@@ -183,9 +183,15 @@ def false_acks(ack: Ack) -> list[bytes]:
     return [
         b"\xc1",
         encode_ack(ack, OTHER_KEY),
+        encode_ack(ack._replace(gateway="gw-2"), KEY),
+    ]
+
+
+def knowing_acks(ack: Ack) -> list[bytes]:
+    """Authentic ones by which the cloud knows this journal otherwise than the disk does."""
+    return [
         encode_ack(ack._replace(seq=ack.seq + 1_000_000), KEY),
         encode_ack(ack._replace(hash=bytes(32)), KEY),
-        encode_ack(ack._replace(gateway="gw-2"), KEY),
     ]
 
 
@@ -214,12 +220,39 @@ def test_acknowledgements_that_lie_release_nothing(tmp_path: Path) -> None:
                 assert gateway.stop()[0] == 0
                 assert receiver.stop()[0] == 0
     check_delivery(site)
-    assert _said(site) == ["data.pack", "sync.mac", "sync.ack", "sync.ack", "sync.ack"]
+    assert _said(site) == ["data.pack", "sync.mac", "sync.ack"]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_acknowledgement_of_what_the_disk_has_not_begins_a_new_epoch(
+    tmp_path: Path, which: int
+) -> None:
+    with mosquitto(tmp_path) as broker:
+        site = Site(tmp_path, broker.port, FACTORY[3:6], poll_ms=300)
+        with (
+            intruder(broker.port) as paho_client,
+            site.emulator(),
+            site.run_gateway() as gateway,
+        ):
+            wait_until(lambda: paho_client.batches, "a batch passes by")
+            genuine = decode_batch(paho_client.batches[0], KEY)
+            seq, head = genuine.records[-1].seq, genuine.hashes[-1]
+            ack = Ack(GATEWAY, genuine.epoch, seq, head, (), 1_800_000_000_000)
+            paho_client.publish(ACK, knowing_acks(ack)[which], retain=True)
+            epoch = genuine.epoch.hex()
+            gateway.wait_status(lambda e: e["epoch"] != epoch, "a new epoch begins")
+            with site.run_receiver() as receiver:
+                gateway.wait_status(lambda e: e["journal"]["acked_seq"] > 40, "acked", 40)
+                assert gateway.stop()[0] == 0
+                assert receiver.stop()[0] == 0
+    check_delivery(site)
+    assert _said(site) == ["sync.rewound"]
+    assert "journal.salvaged" in [code for code, _ in read_journal(site.journal).events()]
 
 
 def _said(site: Site) -> list[str]:
     codes = [code for code, _ in read_journal(site.journal).events()]
-    return [code for code in codes if code != "gateway.boot"]
+    return [code for code in codes if code.partition(".")[0] not in ("gateway", "journal")]
 
 
 def _has_said(site: Site, number: int) -> bool:

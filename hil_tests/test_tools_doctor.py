@@ -9,7 +9,7 @@ import pytest
 
 from edge.app.cli_bus_causes import CAUSES, cause_text
 from edge.app.cli_doctor import doctor
-from edge.core.bus.diagnose import MILD, RULES
+from edge.core.field.diagnose import MILD, RULES
 from hil_tests.emulator.frame import encode_exception, encode_reply, seal
 from hil_tests.ptys import play
 from hil_tests.tools_line import ToolStation, tools_line

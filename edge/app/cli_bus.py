@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 
 from edge.app.line_session import LineSession
-from edge.core.bus.presence import order_settings
 from edge.core.errors import UsageError
+from edge.core.field.presence import order_settings
 from edge.core.numbers.fixed import format_decimal
 from edge.core.numbers.quality import NAMES
 from edge.ports.linux.serial_probe import ProbeLine, ProbeLink

@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from edge.core.bus import device_id, identify
 from edge.core.bus.profile import Profile, parse_profile
 from edge.core.bus.rtu import READ_HOLDING, decode_read_reply, encode_read
-from edge.core.bus.sunspec import Model, Walk
 from edge.core.errors import BusError, DeviceError
+from edge.core.field import device_id, identify
+from edge.core.field.sunspec import Model, Walk
 from edge.ports.linux import files
 from edge.ports.linux.serial_probe import ProbeLine, reply_missing
 

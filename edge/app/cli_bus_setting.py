@@ -10,15 +10,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from edge.app.line_session import LineSession
-from edge.core.bus.presence import encode_probe, hear
-from edge.core.bus.settings import (
+from edge.core.errors import BusError, DeviceError, TallyError
+from edge.core.field.presence import encode_probe, hear
+from edge.core.field.settings import (
     READ_FUNCTION,
     Setting,
     decode_setting,
     encode_setting,
     width,
 )
-from edge.core.errors import BusError, DeviceError, TallyError
 from edge.ports.linux.serial_probe import ProbeLine
 
 #: A meter that restarts with its new setting is looked for this long.

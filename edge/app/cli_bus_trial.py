@@ -7,10 +7,10 @@ from rich.table import Table
 
 from edge.app import cli_bus
 from edge.app.cli_bus import say
-from edge.core.bus.labels import format_label
 from edge.core.bus.rtu import READ_HOLDING
-from edge.core.bus.trial import Trial, rank
 from edge.core.errors.table import printable
+from edge.core.field.labels import format_label
+from edge.core.field.trial import Trial, rank
 
 REASONS = {
     "voltage": "mains voltage",

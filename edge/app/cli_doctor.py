@@ -21,7 +21,9 @@ from edge.app.cli_bus import (
     say,
 )
 from edge.app.cli_bus_causes import cause_text
-from edge.core.bus.diagnose import (
+from edge.core.bus.rtu import READ_HOLDING, READ_INPUT, encode_read, read_reply_bytes
+from edge.core.errors import BusError
+from edge.core.field.diagnose import (
     EXCEPTION,
     FOREIGN,
     GOOD,
@@ -32,9 +34,7 @@ from edge.core.bus.diagnose import (
     examination_reads,
     find_causes,
 )
-from edge.core.bus.rtu import READ_HOLDING, READ_INPUT, encode_read, read_reply_bytes
-from edge.core.bus.sniff import Splitter
-from edge.core.errors import BusError
+from edge.core.field.sniff import Splitter
 from edge.ports.linux.serial_probe import (
     PAUSE_S,
     Answer,

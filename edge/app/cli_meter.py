@@ -18,8 +18,8 @@ from edge.app.cli_bus import (
 )
 from edge.app.cli_bus_setting import GOOD_OUTCOMES, Change, Place, Result
 from edge.app.line_session import LineSession
-from edge.core.bus.settings import READ_FUNCTION, Setting, decode_setting, parse_settings, width
 from edge.core.errors import DeviceError, UsageError
+from edge.core.field.settings import READ_FUNCTION, Setting, decode_setting, parse_settings, width
 from edge.ports.linux import files
 from edge.ports.linux.serial_probe import ProbeLine, ProbeLink
 

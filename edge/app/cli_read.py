@@ -22,14 +22,14 @@ from edge.app.cli_bus import (
 from edge.app.cli_bus_identify import read_sunspec_models, walk_sunspec
 from edge.app.cli_bus_trial import show_trials
 from edge.app.line_session import LineSession
-from edge.core.bus.labels import parse_label
 from edge.core.bus.plan import character_bits, line_timing, plan_blocks
 from edge.core.bus.points import Point
 from edge.core.bus.profile import Profile, parse_profile
 from edge.core.bus.rtu import READ_HOLDING
-from edge.core.bus.sunspec import plan_profile
-from edge.core.bus.trial import KINDS
 from edge.core.errors import DataError, DeviceError, ProfileError, UsageError
+from edge.core.field.labels import parse_label
+from edge.core.field.sunspec import plan_profile
+from edge.core.field.trial import KINDS
 from edge.core.numbers.quality import Quality
 from edge.core.numbers.words import WIDTHS
 from edge.ports.linux import files

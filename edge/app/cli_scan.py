@@ -14,7 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge.app.cli_bus import JsonOption, PortArgument, parse_line_settings, parse_numbers, say
 from edge.app.cli_bus_identify import Library, describe, identify_station, read_library
-from edge.core.bus.presence import (
+from edge.core.errors.table import printable
+from edge.core.field.presence import (
     WAIT_MS,
     Stretch,
     Wait,
@@ -23,8 +24,7 @@ from edge.core.bus.presence import (
     plan_scan,
     scan_us,
 )
-from edge.core.bus.sniff import find_frame
-from edge.core.errors.table import printable
+from edge.core.field.sniff import find_frame
 from edge.ports.linux.serial_probe import ProbeLine
 
 #: Settings tried when none are asked for; `--all-settings` tries every one that is known.

@@ -15,9 +15,9 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from edge.app.cli_bus import BaudOption, FormatOption, JsonOption, PortArgument, check_format, say
-from edge.core.bus.sniff import Decoded, Splitter, decode_frame
-from edge.core.bus.trace import REPLY, Frame, encode_head, encode_row
 from edge.core.errors import UsageError
+from edge.core.field.sniff import Decoded, Splitter, decode_frame
+from edge.core.field.trace import REPLY, Frame, encode_head, encode_row
 from edge.ports.linux.serial_probe import PAUSE_S, ProbeLine, now_us
 
 #: Looks at the clock this often while nothing is heard.

@@ -5,8 +5,8 @@ something, so the session itself knows no clock.
 """
 
 from edge.core.bus.rtu import decode_read_reply, encode_read
-from edge.core.bus.rtu_write import decode_write_reply, encode_write
 from edge.core.errors import BusError
+from edge.core.field.rtu_write import decode_write_reply, encode_write
 from edge.ports.contracts import Link
 
 TYPE_CHECKING = False

@@ -3,7 +3,7 @@
 from collections import namedtuple
 
 from edge.app.config import Bus
-from edge.app.station import Station
+from edge.app.station import Look, Station
 from edge.core.bus.holes import REFUSALS, Hunt
 from edge.core.bus.plan import Block
 from edge.core.bus.rtu import decode_read_reply, encode_read
@@ -11,10 +11,6 @@ from edge.core.bus.schedule import Schedule
 from edge.core.errors import BusError, DeviceError, TallyError
 from edge.core.numbers.quality import Quality
 from edge.ports.contracts import Link
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from edge.app.station import Look
 
 #: A frame that came damaged is asked for once more within the same poll.
 DAMAGED = ("bus.crc", "bus.short", "bus.mismatch")
@@ -52,7 +48,7 @@ class Poller:
         self._retried = False
         self._hunt: Hunt | None = None
         self._suspects: list[int] = []
-        self._first: Look = ([], {}, {})
+        self._first = Look([], {}, {})
 
     @property
     def idle(self) -> bool:
@@ -216,7 +212,7 @@ class Poller:
         if self._suspects:
             look = self._settle(station, look)
         elif station.error is None:
-            self._suspects = station.confirm.suspects(look[0], now_ms)
+            self._suspects = station.confirm.suspects(look.values, now_ms)
             if self._suspects:
                 self._first = look
                 self._pending = station.blocks_of(self._suspects)
@@ -224,17 +220,17 @@ class Poller:
                 return None
         return self._finish(station, look, now_ms)
 
-    def _settle(self, station: Station, second: "Look") -> "Look":
+    def _settle(self, station: Station, second: Look) -> Look:
         """The first look, with what the second says about the suspects."""
         values, qualities, evidence = self._first
-        values = station.confirm.settle(values, second[0], self._suspects, qualities)
+        values = station.confirm.settle(values, second.values, self._suspects, qualities)
         for index in self._suspects:
-            if index in second[2]:
-                evidence[index] = second[2][index]
+            if index in second.evidence:
+                evidence[index] = second.evidence[index]
         self._suspects = []
-        return values, qualities, evidence
+        return Look(values, qualities, evidence)
 
-    def _finish(self, station: Station, look: "Look", now_ms: int) -> Poll:
+    def _finish(self, station: Station, look: Look, now_ms: int) -> Poll:
         values, qualities, evidence = look
         self._station = None
         error = station.error

@@ -1,5 +1,7 @@
 """One device on its bus: what to read, what has come of the poll under way, what it has taught."""
 
+from collections import namedtuple
+
 from edge.app.config import Bus, Device
 from edge.core.bus.confirm import Confirm
 from edge.core.bus.holes import Learned, merge_learned
@@ -11,11 +13,9 @@ from edge.core.numbers.quality import Quality, of_error
 
 NOTHING_LEARNED = Learned((), (), 0)
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    #: One look at a device: values in table order, qualities of those not good, raw registers of
-    #: those marked evidence; the latter two by point index.
-    Look = tuple[list[int | None], dict[int, int], dict[int, bytes]]
+#: One look at a device: values in table order, qualities of those not good, raw registers of those
+#: marked evidence; the latter two by point index.
+Look = namedtuple("Look", ("values", "qualities", "evidence"))
 
 
 class Station:
@@ -96,7 +96,7 @@ class Station:
                 self._registers.pop((block.function, address), None)
         return blocks
 
-    def decode(self) -> "Look":
+    def decode(self) -> Look:
         """What was read, point by point."""
         values: list[int | None] = []
         qualities: dict[int, int] = {}
@@ -115,7 +115,7 @@ class Station:
                 qualities[index] = quality
             if point.evidence:
                 evidence[index] = b"".join(bytes((r >> 8, r & 0xFF)) for r in registers)
-        return values, qualities, evidence
+        return Look(values, qualities, evidence)
 
     def _why_not(self, index: int) -> int:
         """Why a point was not read: the error of its own block, else what ended the poll."""

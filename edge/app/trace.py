@@ -12,8 +12,8 @@ request may have no reply, or several. Readers ignore keys that they do not know
 import json
 from collections import namedtuple
 
-from edge.core.bus.trace import REPLY, REQUEST
 from edge.core.errors import ConfigError
+from edge.core.field.trace import REPLY, REQUEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -122,7 +122,7 @@ class Uploader:
                 self._release(payload, now_ms)
             except (SyncError, DataError) as error:
                 # Whoever may publish could fill the journal with events: each kind once an hour.
-                # An authentic ack that contradicts the journal is for the gateway to act on, always.
+                # An authentic ack that contradicts the journal is always for the gateway.
                 if error.code == "sync.rewound":
                     errors.append(error)
                 elif now_ms >= self._complained.get(error.code, now_ms):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.app.trace import Heard, read_trace
-from edge.core.bus.trace import REQUEST
 from edge.core.errors import BusError, ConfigError
+from edge.core.field.trace import REQUEST
 from hil_tests.emulator.frame import checksum, decode_request
 from hil_tests.emulator.ledger import Ledger, ServedReply, Unanswered
 from hil_tests.emulator.line import Line

@@ -1,8 +1,8 @@
 """From bytes to outcomes, from outcomes to causes."""
 
-from edge.core.bus import diagnose
-from edge.core.bus.diagnose import Evidence, classify, find_causes
 from edge.core.bus.rtu import crc16, encode_read
+from edge.core.field import diagnose
+from edge.core.field.diagnose import Evidence, classify, find_causes
 
 REQUEST = encode_read(7, 4, 100, 3)
 

@@ -1,8 +1,8 @@
 """Finding stations and naming them: plans, what a probe brought, and which profile fits."""
 
-from edge.core.bus import identify, presence
 from edge.core.bus.profile import parse_profile
 from edge.core.bus.rtu import crc16, encode_read
+from edge.core.field import identify, presence
 
 
 def seal(body):

@@ -1,10 +1,10 @@
 """Writes, settings and device identification: bytes against printed frames, and refusals."""
 
-from edge.core.bus.device_id import decode_device_id, device_id_missing, encode_device_id
 from edge.core.bus.rtu import crc16
-from edge.core.bus.rtu_write import decode_write_reply, encode_write
-from edge.core.bus.settings import decode_setting, encode_setting, parse_settings
 from edge.core.errors import TallyError
+from edge.core.field.device_id import decode_device_id, device_id_missing, encode_device_id
+from edge.core.field.rtu_write import decode_write_reply, encode_write
+from edge.core.field.settings import decode_setting, encode_setting, parse_settings
 
 # Printed examples of functions 6 and 16 (station 17).
 WRITE = bytes.fromhex("1106000100039a9b")

@@ -1,9 +1,9 @@
 """Listening: lumps of bytes to frames, directions and what they say; labels; traces."""
 
-from edge.core.bus.labels import format_label, parse_label
-from edge.core.bus.sniff import Splitter, decode_frame, find_frame, is_whole
-from edge.core.bus.trace import Frame, Recorder, encode_head, encode_row
 from edge.core.errors import TallyError
+from edge.core.field.labels import format_label, parse_label
+from edge.core.field.sniff import Splitter, decode_frame, find_frame, is_whole
+from edge.core.field.trace import Frame, Recorder, encode_head, encode_row
 
 # From a vendor's manual: 6 input registers of station 1, three floats.
 REQUEST = bytes.fromhex("0104000100 0621c8".replace(" ", ""))

@@ -1,6 +1,6 @@
 """SunSpec: the marker, the chain, the common model, and the profile that they make."""
 
-from edge.core.bus.sunspec import Model, Read, Walk, decode_common, plan_document, plan_profile
+from edge.core.field.sunspec import Model, Read, Walk, decode_common, plan_document, plan_profile
 from edge.core.numbers.quality import Quality
 
 METER = {

@@ -1,7 +1,7 @@
 """Trial decode: registers of known devices come out as what their profiles say they are."""
 
-from edge.core.bus.plausible import judge_float, judge_integer, judge_text, power_fits
-from edge.core.bus.trial import rank
+from edge.core.field.plausible import judge_float, judge_integer, judge_text, power_fits
+from edge.core.field.trial import rank
 from edge.core.numbers.words import decode_ratio
 
 #: (registers, type, word order, byte order): what a profile's source says they hold.

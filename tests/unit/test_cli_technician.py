@@ -5,8 +5,8 @@ import pytest
 from edge.app.cli_bus import check_format, parse_line_settings, parse_numbers
 from edge.app.cli_bus_causes import CAUSES
 from edge.app.cli_meter import OUTCOMES
-from edge.core.bus.presence import LIKELY_SETTINGS
 from edge.core.errors import UsageError
+from edge.core.field.presence import LIKELY_SETTINGS
 
 from .source_tree import ROOT
 

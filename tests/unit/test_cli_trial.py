@@ -4,7 +4,7 @@ from edge.app.cli_bus_identify import read_library
 from edge.app.cli_bus_trial import show_ratio
 from edge.core.bus.points import Point
 from edge.core.bus.profile import Profile
-from edge.core.bus.trial import KINDS, Trial, rank
+from edge.core.field.trial import KINDS, Trial, rank
 from edge.core.numbers.words import WIDTHS
 
 #: Of 100 vectors, so many have the right reading first, and among the first three.

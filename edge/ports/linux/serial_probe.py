@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import serial
 
-from edge.core.bus import device_id, rtu, rtu_write
+from edge.core.bus import rtu
 from edge.core.bus.plan import character_bits, line_timing
 from edge.core.errors import BusError
+from edge.core.field import device_id, rtu_write
 from edge.ports.contracts import Link
 
 #: What the operating system may add between two bytes of one frame (USB latency, scheduling).

@@ -8,7 +8,7 @@ second. Source: serial line guide V1.02, 2.5.1; application protocol V1.1b3.
 from collections import namedtuple
 
 from edge.core.bus.rtu import EXCEPTION_BYTES, FRAME_MAX_BYTES, crc16
-from edge.core.bus.trace import REPLY, REQUEST, Frame
+from edge.core.field.trace import REPLY, REQUEST, Frame
 
 #: What a frame says. count: registers or bits asked for; words: registers carried, in wire order;
 #: turnaround_us: from the end of its request, None where unknown.

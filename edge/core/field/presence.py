@@ -8,8 +8,8 @@ from collections import namedtuple
 
 from edge.core.bus.plan import character_bits, line_timing
 from edge.core.bus.rtu import READ_HOLDING, encode_read
-from edge.core.bus.sniff import find_frame
-from edge.core.bus.trace import REPLY
+from edge.core.field.sniff import find_frame
+from edge.core.field.trace import REPLY
 
 #: Line settings in the order of how often they are met.
 LIKELY_SETTINGS = (

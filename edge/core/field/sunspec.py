@@ -7,9 +7,9 @@ Model Specification 1.1, 6. The length is the device's word and is trusted over 
 
 from collections import namedtuple
 
-from edge.core.bus.device_id import printable_ascii
 from edge.core.bus.profile import Profile, parse_profile
 from edge.core.bus.rtu import READ_HOLDING, REGISTERS_MAX
+from edge.core.field.device_id import printable_ascii
 
 #: Where the marker may stand, in the order of how many devices put it there.
 BASES = (40000, 0, 50000)

@@ -7,8 +7,8 @@ counts to causes. The words for the causes are with the command line.
 from collections import namedtuple
 
 from edge.core.bus.rtu import crc16, encode_read, read_reply_bytes
-from edge.core.bus.sniff import find_frame, is_whole
-from edge.core.bus.trace import REPLY
+from edge.core.field.sniff import find_frame, is_whole
+from edge.core.field.trace import REPLY
 
 #: What an exchange looked like.
 GOOD = "good"

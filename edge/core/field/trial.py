@@ -8,7 +8,7 @@ the rest.
 
 from collections import namedtuple
 
-from edge.core.bus.plausible import SMALL, judge_float, judge_integer, judge_text, power_fits
+from edge.core.field.plausible import SMALL, judge_float, judge_integer, judge_text, power_fits
 from edge.core.numbers.words import WIDTHS, decode_ratio, join_words
 
 #: One way to read the registers. score: 0..100; reason: a key of `REASONS` with the index of the

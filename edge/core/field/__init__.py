@@ -1,0 +1,1 @@
+"""Finding and understanding a bus: what a technician's tools need and a polling board does not."""
