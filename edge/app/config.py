@@ -118,6 +118,9 @@ class Settings:
         if item["bus"] not in names:
             self._unknown(where + ".bus", item["bus"], names)
         profile = library.profile(item["profile"], self.file, where + ".profile")
+        if profile.confidence == "low" and not item.get("accept_low_confidence", False):
+            expected = "accept_low_confidence = true, after a test on the device"
+            self._refuse(where + ".profile", item["profile"] + " (low confidence)", expected)
         known = [point.name for point in profile.points]
         groups = item.get("group", [])
         apart = [name for group in groups for name in group["points"]]
