@@ -53,7 +53,7 @@ def _feed(minutes: int) -> Callable[[], int]:
 
     def work() -> int:
         account = Accountant(streams(), QUARTER_MS)
-        registers = [1_000_000] * REGISTERS
+        registers: list[int | None] = [1_000_000] * REGISTERS
         size = 0
         for minute in range(minutes):
             at_ms = minute * MINUTE_MS
@@ -63,7 +63,7 @@ def _feed(minutes: int) -> Callable[[], int]:
                 size += len(
                     encode_record(Record(Kind.INTERVAL, minute, 1, at_ms, wall_ms, 2, body))
                 )
-            registers = [register + 97 for register in registers]
+            registers = [1_000_000 + 97 * (minute + 1)] * REGISTERS
             for device in range(METERS):
                 account.observe(device, 1, at_ms, wall_ms, registers, {})
         return size
