@@ -100,7 +100,7 @@ class Cloud:
         lost, self._unacked = self._unacked, []
         self.shuffle(lost)
         self.broker.give_back(NAME, lost)
-        self.timeline.after(2_000, self.connect)
+        self.timeline.after(15_000, self.connect)
 
     def _arrived(self, message: Message) -> None:
         self._unacked.append(message)

@@ -1,4 +1,4 @@
-"""The faults: what can go wrong, how often, and for how long.
+"""The faults: what can go wrong and how often, and their places on the timeline of a seed.
 
 Each kind has a random sequence of its own, drawn from the seed and its name, so that leaving one
 out changes nothing about when the others strike: that is what makes a failing seed shrink.
@@ -8,55 +8,53 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edge.core.journal.clock import ClockQuality
-from hil_tests.soak.site import DAY_MS, GATEWAY, HOUR_MS, MINUTE_MS
+from hil_tests.soak import faults_gateway as gateway
+from hil_tests.soak import faults_network as network
+from hil_tests.soak.site import HOUR_MS
 from hil_tests.soak.world import World
-
-Strike = Callable[[World, random.Random], None]
 
 
 class Fault(NamedTuple):
-    """One kind. mean_h: mean time between two of them."""
+    """One kind. mean_h: mean time between two of them; strike: does it, its first line says what;
+    table: the row of the fault table it is there for.
+    """
 
     name: str
     mean_h: int
-    strike: Strike
-    text: str
-
-
-def _span(rng: random.Random, least_ms: int, most_ms: int) -> int:
-    """A duration between the two, the short ones as likely as the long ones."""
-    share = rng.random()
-    return int(least_ms * (most_ms / least_ms) ** share)
-
-
-def _crash(world: World, rng: random.Random) -> None:
-    name = rng.choice(("", "append", "appended", "ack", "acked", "uplink.send", "link.start"))
-    world.doom = (name, rng.randrange(40) if name == "" else rng.randrange(3))
-
-
-def _outage(world: World, rng: random.Random) -> None:
-    world.broker.bar(GATEWAY, _span(rng, 10_000, 3 * DAY_MS))
-
-
-def _clock_step(world: World, rng: random.Random) -> None:
-    size_ms = _span(rng, 100, HOUR_MS)
-    if rng.random() < 0.05:
-        size_ms = rng.choice((2, 400)) * DAY_MS
-    world.clock.set(rng.choice((-1, 1)) * size_ms, ClockQuality.SYNCED)
-    world.timeline.after(_span(rng, MINUTE_MS, DAY_MS), lambda: _put_right(world))
-
-
-def _put_right(world: World) -> None:
-    world.clock.set(0, ClockQuality.SYNCED)
+    strike: Callable[[World, random.Random], None]
+    table: str
 
 
 FAULTS = (
-    Fault("crash", 12, _crash, "the gateway loses power at any call of any port"),
-    Fault("outage", 24, _outage, "the gateway has no network, seconds to days"),
-    Fault("clock_step", 36, _clock_step, "the clock is set wrong, and right again later"),
+    Fault("crash", 24, gateway.crash, "F20"),
+    Fault("brown_out", 300, gateway.brown_out, "F60"),
+    Fault("disk_error", 120, gateway.disk_error, "F24 F25"),
+    Fault("disk_doubt", 120, gateway.disk_doubt, "F25"),
+    Fault("disk_lie", 300, gateway.disk_lie, "F22"),
+    Fault("disk_copy", 600, gateway.disk_copy, "F28"),
+    Fault("disk_gone", 900, gateway.disk_gone, "F28"),
+    Fault("bit_flip", 300, gateway.bit_flip, "F23"),
+    Fault("small_disk", 300, gateway.small_disk, "F24"),
+    Fault("clock_step", 60, gateway.clock_step, "F51"),
+    Fault("clock_drift", 200, gateway.clock_drift, "F51"),
+    Fault("no_clock", 300, gateway.no_clock, "F50"),
+    Fault("silent", 72, gateway.silent, "F04"),
+    Fault("noisy", 72, gateway.noisy, "F01 F02 F07"),
+    Fault("wrong", 72, gateway.wrong, "F10"),
+    Fault("outage", 48, network.outage, "F41"),
+    Fault("cuts", 48, network.cuts, "F40"),
+    Fault("half_open", 96, network.half_open, "F40"),
+    Fault("slow", 200, network.slow, "F40"),
+    Fault("broker_restart", 96, network.broker_restart, "F43"),
+    Fault("forgetful", 96, network.forgetful, "F42 F43"),
+    Fault("garbled", 150, network.garbled, "F42"),
+    Fault("memory_error", 150, network.memory_error, "F83"),
+    Fault("replay", 150, network.replay, "F42 F44"),
+    Fault("forged", 96, network.forged, "F44"),
+    Fault("receiver_crash", 48, network.receiver_crash, "F80"),
+    Fault("receiver_away", 96, network.receiver_away, "F81"),
+    Fault("receiver_restore", 400, network.receiver_restore, "F28"),
 )
-BY_NAME = {fault.name: fault for fault in FAULTS}
 NAMES = tuple(fault.name for fault in FAULTS)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from edge.ports.sim.disk import Journal
+from hil_tests.soak.account import AccountCheck
 from hil_tests.soak.site import ENERGY, POWER, SiteMeter
 
 TABLE, POLL, INTERVAL, EVENT, CLOCK, TOMBSTONE = range(6)
@@ -59,10 +60,13 @@ class Ledger:
         self.destroyed: list[tuple[bytes, int, bytes]] = []
         #: Rows of the cloud that an older copy of its database lacks.
         self.unstored: dict[bytes, set[int]] = {}
-        self.polls = self.intervals = 0
+        self.polls = 0
+        self.flipped: set[tuple[bytes, int]] = set()
+        #: Ranges that retention took: (epoch, first, last, identity of the tombstone).
+        self.removed: list[tuple[bytes, int, int, bytes]] = []
+        self.account = AccountCheck()
         self.booted: dict[int, list[int]] = {}  # boot number -> world times
-        self.reverted = 0
-        self._offsets: dict[int, list[tuple[int, int]]] = {}
+        self.was_wiped = False
 
     def violation(self, invariant: str, text: str) -> None:
         """Note that something is broken."""
@@ -106,16 +110,33 @@ class Ledger:
         if known and seq != next(reversed(known)) + 1 and seq - 1 not in known:
             self.violation("I4", f"seq {seq} of {epoch.hex()} does not follow")
         known[seq] = record
+        if kind not in (POLL, INTERVAL, TOMBSTONE):
+            return
+        fields = decode(record)
         if kind == POLL:
             self.polls += 1
-            self._check_poll(decode(record))
+            self._check_poll(fields)
+            self.account.poll(fields)
+        elif kind == INTERVAL:
+            for invariant, text in self.account.interval(fields):
+                self.violation(invariant, f"seq {seq} of {epoch.hex()}: {text}")
+        elif fields[6][0] is not None:
+            self.removed.append((epoch, *fields[6][:2], identity(record)))
 
-    def reverted_to(self, journal: Journal) -> None:
+    def reverted_to(self, journal: Journal | None) -> None:
         """The disk went back in time: what it has no longer is destroyed, and its seq is free."""
-        known = self.promised.get(journal.epoch, {})
-        self.reverted += 1
-        for seq in [seq for seq in known if seq >= journal.next_seq]:
-            self.destroyed.append((journal.epoch, seq, known.pop(seq)))
+        self.account.restart()
+        kept = -1 if journal is None else self.epochs.index(journal.epoch)
+        for epoch in self.epochs[kept + 1 :]:
+            self._destroy(epoch, 0)
+        if journal is not None:
+            self.epochs = self.epochs[: kept + 1]
+            self._destroy(journal.epoch, journal.next_seq)
+
+    def _destroy(self, epoch: bytes, first: int) -> None:
+        known = self.promised[epoch]
+        for seq in [seq for seq in known if seq >= first]:
+            self.destroyed.append((epoch, seq, known.pop(seq)))
 
     def _check_poll(self, fields: list[Any]) -> None:
         """Good values are those that the meter served just before."""

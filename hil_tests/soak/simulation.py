@@ -45,7 +45,7 @@ def simulate(
         "boots": world.boots,
         "steps": world.steps,
         "polls": world.ledger.polls,
-        "intervals": world.ledger.intervals,
+        "intervals": world.ledger.account.intervals,
         "epochs": len(world.ledger.epochs),
         "messages": world.broker.published,
         "receiver crashes": world.cloud.crashes,

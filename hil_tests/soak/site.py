@@ -17,6 +17,9 @@ DAY_MS = 24 * HOUR_MS
 POLL_MS = 900_000
 INTERVAL_MS = 900_000
 
+#: Well above what the meters show, so that what cannot be true is held.
+RATED_KW = 2_000
+
 #: 10 W.h of a counter in 0.01 kW.h.
 COUNT_WH = 10
 
@@ -71,8 +74,9 @@ def read_settings(linger_ms: int) -> Settings:
                 "kind": "grid_import",
                 "point": "grid.energy",
                 "factor": "electricity_fossil",
+                "rated_kw": RATED_KW,
             },
-            {"name": "line", "kind": "memo", "point": "line.energy"},
+            {"name": "line", "kind": "memo", "point": "line.energy", "rated_kw": RATED_KW},
         ],
     }
     return Settings(document, "sim", Library(lambda *_: _PROFILE, files.read_factors))
@@ -81,13 +85,14 @@ def read_settings(linger_ms: int) -> Settings:
 class SiteMeter:
     """A meter whose registers are a function of time; it remembers what it served.
 
-    wrong: what the energy register shows instead of the truth, asked at each reading.
+    error: what the counter is wrong by for the next error_reads readings.
     """
 
     def __init__(self, station: int) -> None:
         self.station = station
         self.now_ms = 0
-        self.error: int = 0
+        self.error = 0
+        self.error_reads = 0
         self.served: list[tuple[int, int, int]] = []  # world_ms, energy, power
         self._hours = [5_000_000 * station * HOUR_MS * COUNT_WH]
 
@@ -109,5 +114,8 @@ class SiteMeter:
             return 2
         energy, power = self.truth(self.now_ms)
         self.served.append((self.now_ms, energy, power))
-        shown = max(0, energy + self.error)
+        shown = energy
+        if self.error_reads > 0:
+            self.error_reads -= 1
+            shown = (energy + self.error) % (1 << 32)
         return [shown >> 16 & 0xFFFF, shown & 0xFFFF, power][address : address + count]

@@ -1,19 +1,16 @@
 """What the ledger finds when everything has come to rest."""
 
 import hashlib
-from typing import Any
 
 from hil_tests.soak.ledger import (
     CLOCK,
     EVENT,
-    INTERVAL,
-    POLL,
     TOMBSTONE,
     Ledger,
     decode,
     identity,
 )
-from hil_tests.soak.site import COUNT_WH, ENERGY, GATEWAY
+from hil_tests.soak.site import GATEWAY
 
 Stored = dict[bytes, dict[int, tuple[bytes, bytes]]]
 
@@ -33,7 +30,6 @@ def judge(ledger: Ledger, stored: Stored) -> None:
     _check_complete(ledger, stored, losses)
     for promised in ledger.promised.values():
         _check_times(ledger, promised)
-    _check_intervals(ledger)
 
 
 def _losses(rows: dict[int, tuple[bytes, bytes]]) -> list[Loss]:
@@ -70,25 +66,37 @@ def _check_rows(ledger: Ledger, epoch: bytes, rows: dict[int, tuple[bytes, bytes
 
 def _check_complete(ledger: Ledger, stored: Stored, losses: dict[bytes, list[Loss]]) -> None:
     """I1: every promised record is there, in its epoch or carried into a later one, or told."""
-    carried: set[bytes] | None = None
+    there: set[bytes] = set()
     told = 0
     for place, epoch in enumerate(ledger.epochs):
         rows = stored.get(epoch, {})
-        unstored = ledger.unstored.get(epoch, set())
+        is_last = place == len(ledger.epochs) - 1
         for seq, record in ledger.promised[epoch].items():
             if seq in rows or _is_explained(seq, losses.get(epoch, [])):
                 continue
-            is_last = place == len(ledger.epochs) - 1
-            if not is_last and (seq in unstored or decode(record)[0] == TOMBSTONE):
+            if not there:
+                there = {identity(row[1]) for rows in stored.values() for row in rows.values()}
+            if not is_last and _is_accounted(ledger, epoch, seq, record, there):
                 continue
-            if carried is None:
-                carried = {identity(row[1]) for rows in stored.values() for row in rows.values()}
-            if is_last or identity(record) not in carried:
+            told += (epoch, seq) in ledger.flipped
+            if (epoch, seq) not in ledger.flipped:
                 ledger.violation("I1", f"seq {seq} of {epoch.hex()} is lost")
     for epoch, seq, _ in ledger.destroyed:
         told += seq not in stored.get(epoch, {})
-    if told and not _is_told(stored):
+    if told and not ledger.was_wiped and not _is_told(stored):
         ledger.violation("I1", f"{told} rows were destroyed and nothing tells of it")
+
+
+def _is_accounted(
+    ledger: Ledger, epoch: bytes, seq: int, record: bytes, there: set[bytes]
+) -> bool:
+    """A record of an epoch that was left: carried on, removed, or lost at the cloud's end."""
+    if seq in ledger.unstored.get(epoch, ()) or identity(record) in there:
+        return True
+    return any(
+        other == epoch and first <= seq <= last and tomb in there
+        for other, first, last, tomb in ledger.removed
+    )
 
 
 def _is_explained(seq: int, losses: list[Loss]) -> bool:
@@ -126,55 +134,3 @@ def _check_times(ledger: Ledger, rows: dict[int, bytes]) -> None:
             allowed = {offset for at_ms, offset in known if at_ms == mono_ms} | set(before[-1:])
             if before and offset_ms not in allowed:
                 ledger.violation("I4", f"boot {boot} at {mono_ms}: no CLOCK moved its time")
-
-
-class _Account:
-    """The intervals in the order they were made, over all epochs."""
-
-    def __init__(self) -> None:
-        self.seen: set[bytes] = set()
-        self.end_ms: int | None = None
-        self.counts: dict[int, int] = {}
-        self.good: dict[int, list[int]] = {}  # device -> good registers since the last interval
-
-
-def _check_intervals(ledger: Ledger) -> None:
-    """I4: intervals follow each other without gap or overlap, and telescope exactly."""
-    account = _Account()
-    for epoch in ledger.epochs:
-        for seq, record in ledger.promised[epoch].items():
-            fields = decode(record)
-            if fields[0] not in (POLL, INTERVAL):
-                continue
-            name = identity(record)
-            if name in account.seen:
-                continue
-            account.seen.add(name)
-            if fields[0] == POLL:
-                device, values, flat, _ = fields[6]
-                if values[ENERGY] is not None and ENERGY not in flat[::2]:
-                    account.good.setdefault(device, []).append(values[ENERGY])
-            else:
-                ledger.intervals += 1
-                _check_interval(ledger, account, seq, fields[6])
-
-
-def _check_interval(ledger: Ledger, account: _Account, seq: int, body: list[Any]) -> None:
-    start_ms, end_ms, streams, _ = body
-    if start_ms >= end_ms:
-        ledger.violation("I4", f"interval {seq} takes no time: {start_ms} to {end_ms}")
-    if account.end_ms is not None and start_ms != account.end_ms and not ledger.reverted:
-        kind = "overlaps" if start_ms < account.end_ms else "leaves a hole after"
-        ledger.violation("I4", f"interval {seq} {kind} the one before: {start_ms}")
-    account.end_ms = end_ms
-    for number, count, _, activity, *_ in streams:
-        if count is None:
-            continue
-        before = account.counts.get(number)
-        if before is not None and activity != COUNT_WH * (count - before) and not ledger.reverted:
-            ledger.violation("I4", f"interval {seq}: {activity} is not {count} - {before}")
-        seen = account.good.get(number, [])
-        if count not in seen[-3:] and count != before and not ledger.reverted:
-            ledger.violation("I3", f"interval {seq} counts {count}, the meter said {seen[-3:]}")
-        account.counts[number] = count
-    account.good = {device: seen[-1:] for device, seen in account.good.items()}

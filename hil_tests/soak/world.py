@@ -7,6 +7,7 @@ simulated. Nothing sleeps, nothing runs beside, and every random number comes fr
 import hashlib
 import random
 from collections.abc import Callable
+from typing import Any
 
 from edge.app import gateway as gateway_module
 from edge.app.definitions import Definitions, define_streams
@@ -20,7 +21,7 @@ from edge.core.errors import StoreError, TallyError
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, decode_record
 from edge.core.journal.retain import Removal
-from edge.ports.sim.broker import Broker, Message
+from edge.ports.sim.broker import LATENCY_MS, Broker, Fate, Message
 from edge.ports.sim.clock import SimClock
 from edge.ports.sim.disk import Disk
 from edge.ports.sim.link import SimLink
@@ -69,6 +70,10 @@ class WatchedStore(SimStore):
         super().remove(rows, removal)
         self.ledger.committed(self.epoch, rows)
 
+    def renew(self, reason: str) -> None:
+        super().renew(reason)
+        self.ledger.found(self.journal)
+
 
 class World:
     """Everything there is. trace: a digest of all that happened; lines: the same, readable."""
@@ -94,8 +99,10 @@ class World:
         self.is_honest = False  # step as often as the gateway asks to
         self.gateway: Gateway | None = None
         self.steps = self.boots = 0
+        self.fates: list[tuple[int, Fate]] = []
+        self.broker.fate = self._fate
         self._poked = False
-        self._attempts = 0
+        self._starts = 0  # the start that is planned is the last one that was
         self.power_on()
 
     def note(self, text: str) -> None:
@@ -139,7 +146,7 @@ class World:
         except TallyError as error:
             self.note(f"start failed: {error.code}")
             self.gateway = None
-            self.timeline.after(10_000, self.power_on)
+            self._start_in(10_000)
 
     def _learn_time(self) -> None:
         if not self.sets_clock:
@@ -184,11 +191,55 @@ class World:
         self.gateway = None
         self.doom = None
         self.broker.disconnect(GATEWAY)
-        gone = self.disk.cut_power(self.random.random() < 0.5)
-        self.note(f"off, {gone} rows vanished")
         if self.disk.journal is not None:
             self.ledger.found(self.disk.journal)
-        self.timeline.after(dark_ms, self.power_on)
+        if self.disk.cut_power(self.random.random() < 0.5):
+            self.note("the disk had lied")
+            self.ledger.reverted_to(self.disk.journal)
+        self.note("off")
+        self._start_in(dark_ms)
+
+    def _start_in(self, delay_ms: int) -> None:
+        self._starts += 1
+        number = self._starts
+
+        def start() -> None:
+            if number == self._starts:
+                self.power_on()
+
+        self.timeline.after(delay_ms, start)
+
+    def put_back(self, image: Any, keep_mark: bool) -> None:
+        """While the gateway is off, its disk becomes an older one."""
+        self.disk.put_back(image, keep_mark)
+        self.ledger.reverted_to(self.disk.journal)
+
+    def delete_journal(self, keep_mark: bool) -> None:
+        """While the gateway is off, its journal is deleted."""
+        if not keep_mark:
+            self.disk.mark = None
+            self.ledger.was_wiped = True
+        self.disk.journal = None
+        self.disk.sync()
+        self.ledger.reverted_to(None)
+
+    def restore_cloud(self, image: bytes) -> None:
+        """The cloud's database becomes an older one."""
+        before = self.cloud.rows()
+        self.cloud.restore(image)
+        after = self.cloud.rows()
+        for epoch, rows in before.items():
+            gone = rows.keys() - after.get(epoch, {}).keys()
+            self.ledger.unstored.setdefault(epoch, set()).update(gone)
+
+    def _fate(self, leg: str, message: Message) -> list[Message]:
+        """What the faults of the moment make of a message."""
+        now_ms = self.timeline.now_ms
+        self.fates = [item for item in self.fates if item[0] > now_ms]
+        arriving = [message]
+        for _, fate in self.fates:
+            arriving = [found for item in arriving for found in fate(leg, item)]
+        return arriving
 
     # Time
 
@@ -269,6 +320,14 @@ class World:
         self.trouble = {}
         self.medium = lambda name: None
         self.broker.barred_until_ms = {}
+        self.broker.latency_ms = LATENCY_MS
+        self.fates = []
+        self.disk.sync()
+        self.disk.quota_bytes = None
+        self.cloud.doom = ""
+        self.cloud.failing_until_ms = self.cloud.up_at_ms = 0
+        for meter in self.meters.values():
+            meter.error_reads = 0
         self.has_rtc = self.sets_clock = True
         self.clock.set(0, ClockQuality.SYNCED)
         self._poke()

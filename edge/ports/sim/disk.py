@@ -104,31 +104,26 @@ class Disk:
         """What was held back reaches the medium after all."""
         self._synced = None
 
-    def cut_power(self, keep_mark: bool) -> int:
-        """Everything not synced is gone; return how many rows that were.
+    def cut_power(self, keep_mark: bool) -> bool:
+        """Everything not synced is gone; True when there was any.
 
         keep_mark: the mark, in a block of its own, happened to get through.
         """
         if self._synced is None:
-            return 0
-        journal, mark = self._synced
-        self._synced = None
-        return self.put_back((journal, mark), keep_mark)
+            return False
+        image = self._synced
+        self.put_back(image, keep_mark)
+        return True
 
     def image(self) -> Any:
         """A copy of the disk, for `put_back`."""
         assert self.journal is not None
         return self.journal.copy(), self.mark
 
-    def put_back(self, image: Any, keep_mark: bool = False) -> int:
-        """Restore an older image; return how many rows are gone by that."""
+    def put_back(self, image: Any, keep_mark: bool = False) -> None:
+        """Restore an older image; keep_mark: without the mark."""
         journal, mark = image
-        before = self.journal
+        self._synced = None
         self.journal = journal.copy()
         if not keep_mark:
             self.mark = mark
-        if before is None:
-            return 0
-        return (
-            len(before.rows.keys() - journal.rows.keys()) if before.epoch == journal.epoch else 0
-        )

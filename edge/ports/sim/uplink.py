@@ -108,6 +108,7 @@ class SimUplink(Uplink):
         name = topic if isinstance(topic, str) else topic.decode()
         data = payload if isinstance(payload, bytes) else payload.encode()
         message, line = Message(name, data), self._line
+        leg = name.rpartition("/")[2]
         self._last_id = self._last_id % 65_535 + 1
         packet = self._last_id if qos else 0
         if qos:
@@ -115,7 +116,7 @@ class SimUplink(Uplink):
             self.timeline.after(SILENCE_MS, self._poke)
 
         def taken() -> None:
-            self.broker.publish("batch", message, retain)
+            self.broker.publish(leg, message, retain)
             if qos:
                 line.carry("down", lambda: self._tell(lambda: self._published(packet)))
 

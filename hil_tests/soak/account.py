@@ -1,0 +1,68 @@
+"""Whether intervals follow each other, telescope, and count what the meters said."""
+
+from typing import Any
+
+from hil_tests.soak.site import COUNT_WH, ENERGY
+
+#: (invariant, what is wrong)
+Finding = tuple[str, str]
+
+
+class AccountCheck:
+    """The intervals of one gateway in the order they are committed, over all epochs."""
+
+    def __init__(self) -> None:
+        self.intervals = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """The journal went back in time: so does the account that is taken up from it."""
+        self._seen: set[tuple[int, ...]] = set()
+        self._end_ms: int | None = None
+        self._counts: dict[int, int] = {}
+        self._good: dict[int, list[int]] = {}  # device -> good registers since the last interval
+
+    def _is_again(self, fields: list[Any]) -> bool:
+        """True for a record that was carried to another seq."""
+        key = (fields[0], fields[2], fields[3], fields[6][0])
+        if key in self._seen:
+            return True
+        self._seen.add(key)
+        return False
+
+    def poll(self, fields: list[Any]) -> None:
+        """Take in a POLL record."""
+        device, values, flat, _ = fields[6]
+        if self._is_again(fields) or values[ENERGY] is None or ENERGY in flat[::2]:
+            return
+        self._good.setdefault(device, []).append(values[ENERGY])
+
+    def interval(self, fields: list[Any]) -> list[Finding]:
+        """Take in an INTERVAL record; return what is wrong with it."""
+        if self._is_again(fields):
+            return []
+        self.intervals += 1
+        start_ms, end_ms, streams, _ = fields[6]
+        found = []
+        if start_ms >= end_ms:
+            found.append(("I4", f"an interval takes no time: {start_ms} to {end_ms}"))
+        if self._end_ms not in (None, start_ms):
+            found.append(("I4", f"the last ended at {self._end_ms}, this begins at {start_ms}"))
+        self._end_ms = end_ms
+        for number, count, _, activity, *_ in streams:
+            if count is not None:
+                found += self._stream(number, count, activity)
+        self._good = {device: seen[-1:] for device, seen in self._good.items()}
+        return found
+
+    def _stream(self, number: int, count: int, activity: int) -> list[Finding]:
+        found = []
+        before = self._counts.get(number)
+        if before is not None and activity != COUNT_WH * (count - before):
+            found.append(("I4", f"activity {activity} is not {count} - {before}"))
+        # The last good one; an earlier one when the last came with the boundary itself.
+        seen = self._good.get(number, [])[-3:]
+        if before is not None and count not in [before, *seen]:
+            found.append(("I3", f"an interval counts {count}, the meter said {seen}"))
+        self._counts[number] = count
+        return found
