@@ -59,6 +59,8 @@ class Gateway:
         self.stopping = False
         self._clock_due_ms = 0
         self._remember_due_ms = REMEMBER_MS
+        self._counted: dict[int, tuple[int, int]] = {}
+        self._counted_from = (0, 0)
         self._noted: dict[tuple[str, str], int] = {}
 
     def start(
@@ -94,11 +96,14 @@ class Gateway:
 
     def _replay(self, ancestors: dict[int, list[int]]) -> None:
         store = self.recorder.store
+        self._counted = {}
+        self._counted_from = (0, 0)
         first = 0
         last_interval = store.last_of_kind(Kind.INTERVAL)
         if last_interval is not None:
             record = decode_record(last_interval)
             self.accountant.restore(record.body, ancestors)
+            self._counted_from = (record.boot, record.mono_ms)
             first = record.seq + 1
             for data, _ in store.read(max(0, first - REPLAY_CHUNK), first - 1):
                 self._look_back(decode_record(data))
@@ -109,10 +114,18 @@ class Gateway:
 
     def _look_back(self, record: Record) -> None:
         """What a stack takes in may be older than the interval."""
-        if record.kind == Kind.POLL:
+        if record.kind == Kind.POLL and self._is_next(record):
             device, values, flat, _ = record.body
             qualities = {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}
             self.accountant.remember(device, record.boot, record.mono_ms, values, qualities)
+
+    def _is_next(self, record: Record) -> bool:
+        """False for a poll that retention has recorded anew: it was counted in its time."""
+        device, time = record.body[0], (record.boot, record.mono_ms)
+        if time <= self._counted.get(device, (0, -1)):
+            return False
+        self._counted[device] = time
+        return True
 
     def _apply(self, part: list) -> list[str]:
         """Let a SWAP part take effect; return the names of the streams that it steps."""
@@ -131,7 +144,8 @@ class Gateway:
         if record.kind == Kind.TABLE:
             for part in record.body:
                 self._apply(part)
-        if record.kind == Kind.POLL:
+        at = (record.boot, record.mono_ms)
+        if record.kind == Kind.POLL and at >= self._counted_from and self._is_next(record):
             device, values, flat, _ = record.body
             qualities = {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}
             wall_ms = None if record.clock == ClockQuality.UNSET else record.wall_ms
