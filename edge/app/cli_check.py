@@ -22,6 +22,7 @@ from edge.core.journal.clock import FLOOR_MS, ClockQuality
 from edge.core.journal.clock import NAMES as CLOCKS
 from edge.ports.linux import files
 from edge.ports.linux.clock import LinuxClock
+from edge.ports.linux.head_mark import HeadMark
 from edge.ports.linux.journal_reader import open_reader
 from edge.ports.linux.journal_space import free_bytes, may_write, read_space
 from edge.ports.linux.serial_place import why_unusable
@@ -139,29 +140,38 @@ def _tried(about: str, path: Path, read: Callable[[Path], object]) -> Finding:
 
 def _journal(path: Path) -> Iterator[Finding]:
     """The file, its rights, its newest records; then the room it has."""
-    hours: object = "?"
+    hours: int | str = "?"
     free = free_bytes(path.parent)
-    error: TallyError | None = None
+    error: StoreError | None = None
     if free is None or not may_write(path):
         error = StoreError("store.open", file=str(path), reason="no permission to write")
     elif path.exists():
         try:
-            reader = open_reader(path)
-            try:
-                hours = read_space(reader)["hours_left"]
-            finally:
-                reader.close()
-            if path.stat().st_mode & 0o077:
-                error = StoreError("store.exposed", file=str(path))
+            hours = _prove(path)
         except StoreError as found:
             error = found
+        if error is None and path.stat().st_mode & 0o077:
+            error = StoreError("store.exposed", file=str(path))
     yield Finding("journal", error, {"file": path}, "journal" if path.exists() else "journal_new")
     if free is None:
         return
-    hours = "?" if hours is None else hours
     scarce = free < ROOM_BYTES or (isinstance(hours, int) and hours < ROOM_HOURS)
     fields = {"file": str(path), "hours": hours, "free": free}
     yield Finding("space", StoreError("store.space", **fields) if scarce else None, fields)
+
+
+def _prove(path: Path) -> int | str:
+    """Read the newest records; return the hours of room left. Raises StoreError."""
+    # Before the journal: a gateway that runs moves both on, the mark last.
+    mark = HeadMark(path.with_name(path.name + ".head")).read()
+    reader = open_reader(path)
+    try:
+        if mark and (mark.epoch != reader.epoch or mark.seq >= reader.next_seq):
+            raise reader.damage(mark.seq)
+        hours = read_space(reader)["hours_left"]
+    finally:
+        reader.close()
+    return hours if isinstance(hours, int) else "?"
 
 
 def _clock() -> Finding:
