@@ -37,6 +37,7 @@ from edge.ports.linux.serial_link import SerialLink
 from edge.ports.linux.sqlite_store import SqliteStore
 from edge.ports.linux.status_socket import StatusSocket
 from edge.ports.linux.tcp import TcpStream
+from edge.ports.linux.trace_file import TraceFile
 from edge.ports.mqtt_uplink import MQTTUplink
 
 SCHEMA = Path(__file__).with_name("gateway.schema.json")
@@ -88,8 +89,11 @@ def read_settings(path: Path) -> tuple[Settings, bytes]:
 class Service:
     """One gateway process: ports, gateway, loop."""
 
-    def __init__(self, path: Path) -> None:
-        """Read everything that can be wrong first; open the journal and the ports last."""
+    def __init__(self, path: Path, trace: Path | None = None) -> None:
+        """Read everything that can be wrong first; open the journal and the ports last.
+
+        trace: a folder for one trace file a bus, None for none.
+        """
         settings, data = read_settings(path)
         self._folder = path.resolve().parent
         key = files.read_key(self._folder / settings.key_file)
@@ -105,7 +109,7 @@ class Service:
         numbers = [definitions.device(device) for device in settings.devices]
         streams = define_streams(settings, numbers, definitions)
         self.gateway = Gateway(
-            self._pollers(settings, numbers, definitions),
+            self._pollers(settings, numbers, definitions, trace),
             Recorder(self.store, self.clock, settings.commit_ms),
             Accountant(streams, settings.interval_ms),
             Uploader(
@@ -121,13 +125,7 @@ class Service:
         self.gateway.start(definitions.fresh, ancestors, self.clock.mono_ms())
         self._stop_at_ms: int | None = None
         self.notifier = Notifier()
-        self.supervision = Supervision(
-            self.gateway,
-            None if settings.status_port is None else StatusSocket(settings.status_port),
-            lambda: read_space(self.store, self.store.remover.limit_bytes()),
-            self.notifier,
-            self.clock.mono_ms(),
-        )
+        self.supervision = self._supervision(settings.status_port)
 
     def _uplink(self, settings: Settings) -> tuple[Uplink, TcpStream]:
         folder = self._folder
@@ -155,8 +153,21 @@ class Service:
         )
         return uplink, stream
 
+    def _supervision(self, port: int | None) -> Supervision:
+        return Supervision(
+            self.gateway,
+            None if port is None else StatusSocket(port),
+            lambda: read_space(self.store, self.store.remover.limit_bytes()),
+            self.notifier,
+            self.clock.mono_ms(),
+        )
+
     def _pollers(
-        self, settings: Settings, numbers: list[int], definitions: Definitions
+        self,
+        settings: Settings,
+        numbers: list[int],
+        definitions: Definitions,
+        trace: Path | None,
     ) -> list[Poller]:
         pollers = []
         now_ms = self.clock.mono_ms()
@@ -168,7 +179,10 @@ class Service:
                 if device.bus == bus.name
             ]
             port = str(self._folder / bus.port)  # an absolute port stays as it is
-            link = CountedLink(SerialLink(port, bus.baud, bus.format, self.waker.wake))
+            heard = None
+            if trace is not None:
+                heard = TraceFile(trace / f"{bus.name}.ndjson", bus.baud, bus.format).heard
+            link = CountedLink(SerialLink(port, bus.baud, bus.format, self.waker.wake, heard))
             pollers.append(Poller(bus, stations, link, now_ms))
         return pollers
 
@@ -230,12 +244,13 @@ class Service:
 
 
 def main(argv: list[str]) -> int:
-    """Parse the two options, run the gateway, return the exit status."""
+    """Parse the options, run the gateway, return the exit status."""
     parser = argparse.ArgumentParser(prog="carbontally run", description="Run the gateway.")
     parser.add_argument("-c", "--config", type=Path, required=True, help="gateway.toml")
     parser.add_argument("--json", action="store_true", help="one status object a second")
+    parser.add_argument("--trace", type=Path, help="folder for a trace of each bus while it polls")
     options = parser.parse_args(argv)
-    service = Service(options.config)
+    service = Service(options.config, options.trace)
     signal.signal(signal.SIGTERM, service.stop)
     signal.signal(signal.SIGINT, service.stop)
     _announce(service)
