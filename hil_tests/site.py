@@ -115,8 +115,8 @@ class Site:
         options = {"ledger_path": self.ledger, "speed": 60, **options}
         return Emulator(read_scenario(path), link_dir=self.folder / "dev", **options)
 
-    def run_gateway(self) -> Command:
-        arguments = ["run", "-c", str(self.config), "--json"]
+    def run_gateway(self, *options: str) -> Command:
+        arguments = ["run", "-c", str(self.config), "--json", *options]
         return Command(arguments, self.folder / "gateway.log")
 
     def run_receiver(self, *options: str, is_awaited: bool = True) -> Command:

@@ -5,6 +5,7 @@ a late reply for the answer to the next request; `Line` replaces its exchange of
 that ends with the frame and quarantines the line after a failure.
 """
 
+import contextlib
 import os
 import select
 import time
@@ -68,6 +69,9 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
             exclusive=True,
             write_timeout=2.0,
         )
+        # A USB adapter holds bytes back for 16 ms unless its driver is told that they are urgent.
+        with contextlib.suppress(OSError, ValueError, NotImplementedError):
+            opened.set_low_latency_mode(True)
         super().__init__(opened, 1)
         timing = line_timing(baud, character_bits(serial_format))
         self.character_s = timing.character_us / 1e6
@@ -75,11 +79,12 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         self.timeout_ms = timeout_ms
         self.gap_s = 0.0
         self.latency_us = 0
+        self.sent_at = 0.0  # monotonic, end of the last request
         self.findings: deque[BusError] = deque(maxlen=FINDINGS_MAX)
         self._last = b"\0"
         self._asked: dict[int, tuple[bytes, bool]] = {}  # by station, with "it has failed"
         self._leftover = b""
-        self._reply = b""
+        self.last_reply = b""
         self._quiet_since = time.monotonic()
         self._late_until = 0.0
         self._trusted_from = 0.0
@@ -93,6 +98,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         self._wait_for_silence(request[0])
         self.serial.write(request)
         sent = time.monotonic() + len(request) * self.character_s
+        self.sent_at = sent
         self._late_until = sent + LATE_TIMEOUTS * self.timeout_ms / 1000
         reply = b""
         try:
@@ -101,7 +107,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
                 reply = self._read_past_echo(request, reply, number_of_bytes_to_read)
         finally:
             self._last = request
-            self._reply = reply
+            self.last_reply = reply
             if request[1] in _READS:
                 self._asked[request[0]] = (request, not reply)
             self._quiet_since = time.monotonic()
@@ -118,7 +124,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
     def quarantine(self) -> None:
         """Distrust the line: the next request waits until a late reply would have come."""
         self._trusted_from = self._late_until
-        found = self._name(self._reply)
+        found = self._name(self.last_reply)
         if found.code != "bus.stray":
             self.findings.append(found)
 

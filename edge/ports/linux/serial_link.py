@@ -25,8 +25,18 @@ class SerialLink(Link):
     A port that fails is closed and opened again by the next transaction.
     """
 
-    def __init__(self, port: str, baud: int, serial_format: str, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        port: str,
+        baud: int,
+        serial_format: str,
+        wake: Callable[[], None],
+        heard: Callable[[int, bytes, int, bytes], None] | None = None,
+    ) -> None:
+        """heard: called from the worker after each transaction, with (monotonic us of the request,
+        request, us of the reply's first byte, reply or b"")."""
         self.port = port
+        self._heard = heard
         self._settings = (baud, serial_format)
         self._wake = wake
         self._line: Line | None = None
@@ -81,9 +91,21 @@ class SerialLink(Link):
     def _transact(self, request: bytes, timeout_ms: int, gap_ms: int) -> bytes:
         if self._line is None:
             self._line = Line(self.port, *self._settings, timeout_ms)
-        reply = self._line.exchange(request, timeout_ms, gap_ms)
-        self.latency_us = self._line.latency_us
+        line = self._line
+        try:
+            reply = line.exchange(request, timeout_ms, gap_ms)
+        except BusError:
+            self._tell(line, request, line.last_reply)
+            raise
+        self.latency_us = line.latency_us
+        self._tell(line, request, reply)
         return reply
+
+    def _tell(self, line: Line, request: bytes, reply: bytes) -> None:
+        if self._heard is not None:
+            sent_us = int((line.sent_at - len(request) * line.character_s) * 1e6)
+            replied_us = int(line.sent_at * 1e6) + line.latency_us
+            self._heard(sent_us, request, replied_us, reply)
 
     def _drop_port(self) -> None:
         if self._line is not None and self._line.serial is not None:
