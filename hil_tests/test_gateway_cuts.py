@@ -70,7 +70,7 @@ class HurriedGateway:
             self.stream,
             self.now_ms,
             port,
-            keepalive=60,
+            keepalive=30,
             timeout_ms=40_000,
         )
         uplink.set_last_will(f"carbontally/v1/{TENANT}/{GATEWAY}/state", b"offline", True, 1)
@@ -131,7 +131,7 @@ def test_hundreds_of_cuts_lose_nothing(tmp_path: Path) -> None:
     restarts = [BULK_CUTS // 3, BULK_CUTS * 2 // 3]
     begun_s = time.monotonic()
     with mosquitto(tmp_path) as broker, Proxy(broker.port, weather) as proxy:
-        site = Site(tmp_path, broker.port)
+        site = Site(tmp_path, broker.port, FACTORY[3:6])
         with site.run_receiver() as receiver:
             gateway = HurriedGateway(site, proxy.port, chance)
             while proxy.cuts < BULK_CUTS:
@@ -141,7 +141,7 @@ def test_hundreds_of_cuts_lose_nothing(tmp_path: Path) -> None:
                 if restarts and proxy.cuts >= restarts[0]:
                     restarts.pop(0)
                     restart(broker)
-                assert time.monotonic() < begun_s + 60, proxy.counts
+                assert time.monotonic() < begun_s + 150, proxy.counts
             weather.calm = True
             head = gateway.store.next_seq - 1
             wait_until(lambda: _drained(gateway), f"all up to {head} acked", DRAIN_S)
@@ -214,7 +214,7 @@ def test_cuts_of_whole_gateways_lose_nothing(tmp_path: Path) -> None:
 
 
 def _wait_for_cuts(chains: list[Chain], count: int) -> None:
-    wait_until(lambda: sum(c.proxy.cuts for c in chains) >= count, f"{count} cuts", 45)
+    wait_until(lambda: sum(c.proxy.cuts for c in chains) >= count, f"{count} cuts", 120)
 
 
 def test_a_half_open_link_is_found_in_one_and_a_half_keepalives(tmp_path: Path) -> None:

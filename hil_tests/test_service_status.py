@@ -1,6 +1,8 @@
 """A running gateway's status port: what it says, to whom, and that nobody there can disturb it."""
 
 import json
+import os
+import re
 import socket
 import time
 import urllib.error
@@ -240,6 +242,25 @@ def test_the_rate_and_the_room_come_when_there_is_enough_to_tell(running: Runnin
     room = buffer["journal_bytes"] + buffer["free_bytes"]
     assert 0 < buffer["hours_left"] <= room // buffer["bytes_per_hour"]
     assert 10**6 < buffer["bytes_per_hour"] < 10**9  # seven stations, twice a second
+
+
+def test_it_is_light(running: Running) -> None:
+    """Fourteen polls a second, seven times what twenty stations every ten seconds come to."""
+    pid = running.gateway.process.pid
+    before_s, begun_s = cpu_s(pid), time.monotonic()
+    status = running.gateway.events[-1]
+    running.gateway.wait_status(lambda e: e["mono_ms"] > status["mono_ms"] + 5_000, "5 s pass")
+    share = (cpu_s(pid) - before_s) / (time.monotonic() - begun_s)
+    (rss,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    print(f"{rss} kB, {100 * share:.1f} % of a core")
+    assert int(rss) < 60_000
+    assert share < 0.15
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_port_in_use_holds_nothing_up_and_is_taken_when_it_is_free(tmp_path: Path) -> None:
