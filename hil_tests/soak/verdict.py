@@ -57,9 +57,9 @@ def _check_chain(
 def _check_rows(ledger: Ledger, epoch: bytes, rows: dict[int, tuple[bytes, bytes]]) -> None:
     """I3: what is stored is what was promised, byte for byte."""
     known = ledger.promised.get(epoch, {})
-    gone = {seq: record for other, seq, record in ledger.destroyed if other == epoch}
+    gone = {(seq, record) for other, seq, record in ledger.destroyed if other == epoch}
     for seq, (_, record) in rows.items():
-        if record != known.get(seq) and record != gone.get(seq):
+        if record != known.get(seq) and (seq, record) not in gone:
             what = "was never promised" if seq not in known else "is another record"
             ledger.violation("I3", f"seq {seq} of {epoch.hex()} {what}")
 

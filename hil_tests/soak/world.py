@@ -136,6 +136,8 @@ class World:
     def power_on(self) -> None:
         """Start the gateway on the disk as it is, as the service does; it may fail and retry."""
         self.clock = SimClock(self.timeline, TRUTH_MS)
+        for meter in self.meters.values():
+            meter.error_reads = 0  # a first reading has nothing it could be held against
         if not self.has_rtc:
             self.clock.forget()
             self.timeline.after(self.random.randrange(10 * MINUTE_MS), self._learn_time)

@@ -17,6 +17,9 @@ from edge.ports.sim.disk import Disk, Journal, Mark
 from edge.ports.sim.removal import plan_removal
 from edge.ports.sim.salvage import salvage
 
+#: Rows at the head that are proved when a journal is opened.
+TAIL_ROWS = 8
+
 Rows = list[tuple[int, int, bytes, bytes]]
 
 
@@ -79,7 +82,7 @@ class SimStore(Store):
         self.head = self.hash_at(self.next_seq - 1) or b""
         if not self.head or self.acked_seq >= self.next_seq:
             raise self.damage(self.next_seq - 1)
-        self.read(self.next_seq - 64, self.next_seq - 1)
+        self.read(self.next_seq - TAIL_ROWS, self.next_seq - 1)
         mark = self.disk.mark
         if mark is None:
             return
