@@ -54,6 +54,19 @@ def test_a_restart_begins_after_what_was_acked():
     assert uplink.want(50, 0) == (42, 46)
 
 
+def test_a_backlog_leaves_in_one_go_however_short_its_batches():
+    """Payloads are halved and ranges have holes: each piece must not linger anew."""
+    uplink = online(linger_ms=5000)
+    assert uplink.want(7, 4999) is None
+    assert uplink.want(7, 5000) == (0, 7)
+    uplink.sent(0, 2, 5000)
+    assert uplink.next_ms(7, 5000) == 5000
+    assert uplink.want(7, 5000) == (3, 7)
+    uplink.sent(3, 7, 5000)
+    assert uplink.want(9, 5100) is None
+    assert uplink.next_ms(9, 5100) == 10_000
+
+
 def test_a_batch_waits_to_fill_but_not_when_full_or_flushed():
     uplink = online(linger_ms=5000)
     uplink.sent(0, 0, 1000)

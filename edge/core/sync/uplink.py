@@ -29,6 +29,7 @@ class Uplink:
         self.online = False
         self.progress_ms = 0
         self.last_sent_ms = 0
+        self._waited_seq = -1  # records up to it have lingered, or were sent before
         self._resent_after: int | None = None
 
     def connected(self, now_ms: int) -> None:
@@ -54,16 +55,17 @@ class Uplink:
         """
         if not self.online:
             return None
-        again = bool(self.in_flight) and now_ms - self.progress_ms >= RETRY_MS
-        if again:
+        if self.in_flight and now_ms - self.progress_ms >= RETRY_MS:
             self._rewind(self.acked_seq)
             self.progress_ms = now_ms
         pending = head_seq + 1 - self.next_seq
         if pending <= 0 or len(self.in_flight) >= WINDOW:
             return None
+        if now_ms - self.last_sent_ms >= self.linger_ms:
+            # All of it, however many batches that takes: a short one must not hold up the next.
+            self._waited_seq = head_seq
         full = pending >= self.records_max
-        # What is sent again has lingered before.
-        if not (full or flush or again or now_ms - self.last_sent_ms >= self.linger_ms):
+        if not (full or flush or self.next_seq <= self._waited_seq):
             return None
         return self.next_seq, min(head_seq, self.next_seq + self.records_max - 1)
 
@@ -73,6 +75,7 @@ class Uplink:
             self.progress_ms = now_ms
         self.in_flight.append((first, last))
         self.next_seq = last + 1
+        self._waited_seq = max(self._waited_seq, last)
         self.last_sent_ms = now_ms
 
     def acknowledged(
@@ -109,4 +112,6 @@ class Uplink:
             return self.progress_ms + RETRY_MS if self.online and self.in_flight else None
         if len(self.in_flight) >= WINDOW:
             return self.progress_ms + RETRY_MS
+        if self.next_seq <= self._waited_seq:
+            return now_ms
         return max(now_ms, self.last_sent_ms + self.linger_ms)
