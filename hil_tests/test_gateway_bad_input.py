@@ -20,7 +20,7 @@ FAULTS: dict[str, tuple[str, set[str], set[str]]] = {
     "steam": ("silent = true", {"bus.timeout"}, {"timeout"}),
     "stack": ("truncate = 7", {"bus.short"}, {"corrupt"}),
     "stack_pm": ("late_ms = 300", {"bus.timeout"}, {"timeout"}),
-    "battery": ('garbage = "before"', {"bus.crc", "bus.short", "bus.mismatch"}, {"corrupt"}),
+    "battery": ("wrong_byte_count = 3", {"bus.crc", "bus.short", "bus.mismatch"}, {"corrupt"}),
 }
 STATION = {name: station for name, station, _ in FACTORY}
 

@@ -238,6 +238,7 @@ class Poller:
             station.conflict -= 1
             for index, value in enumerate(values):
                 if value is not None:
+                    values[index] = None
                     qualities[index] = Quality.CORRUPT
         spent_ms = now_ms - self._begun_ms
         self._schedule.done(station.number, now_ms, station.answered, spent_ms)

@@ -105,6 +105,8 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
             reply = self._read_frame(request, sent, number_of_bytes_to_read)
             if crc16(reply) and reply[: len(request)] == request[: len(reply)]:
                 reply = self._read_past_echo(request, reply, number_of_bytes_to_read)
+            if crc16(reply) and request[1] in _READS:
+                reply = self._find_frame(request, reply)
         finally:
             self._last = request
             self.last_reply = reply
@@ -125,7 +127,8 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         """Distrust the line: the next request waits until a late reply would have come."""
         self._trusted_from = self._late_until
         found = self._name(self.last_reply)
-        if found.code != "bus.stray":
+        other = found.fields["station"] != self._last[0] and found.code != "bus.stray"
+        if other or found.code == "bus.foreign_master":
             self.findings.append(found)
 
     def cancel(self) -> None:
@@ -196,6 +199,21 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
             self.serial.timeout = len(request) * self.character_s + PAUSE_S
             self.serial.read(len(request) - len(heard))
         return self._read_frame(request, time.monotonic(), good_bytes, heard[len(request) :])
+
+    def _find_frame(self, request: bytes, heard: bytes) -> bytes:
+        """Look for the whole reply behind stray bytes, as a driver that comes on early makes them.
+
+        Returns what was heard first when there is none: the caller sees its wrong CRC.
+        """
+        data = heard
+        while part := self._hear(time.monotonic() + self.silence_s):
+            data = (data + part)[: 2 * FRAME_MAX_BYTES]
+        length = read_reply_bytes(request)
+        for at in range(1, len(data) - length + 1):
+            frame = data[at : at + length]
+            if frame[:2] == request[:2] and not crc16(frame):
+                return frame
+        return heard
 
     def _read_frame(
         self, request: bytes, sent: float, good_bytes: int, reply: bytes = b""
