@@ -1,5 +1,6 @@
 """Whether intervals follow each other, telescope, and count what the meters said."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from hil_tests.soak.site import COUNT_WH, ENERGY
@@ -13,18 +14,23 @@ class AccountCheck:
 
     def __init__(self) -> None:
         self.intervals = 0
-        self.restart()
-
-    def restart(self) -> None:
-        """The journal went back in time: so does the account that is taken up from it."""
         self._seen: set[tuple[int, ...]] = set()
+        self.restart([])
+
+    def restart(self, destroyed: Iterable[list[Any]]) -> None:
+        """The journal went back in time: so does the account that is taken up from it.
+
+        destroyed: records that are no more.
+        """
+        for fields in destroyed:
+            self._seen.discard(_key(fields))
         self._end_ms: int | None = None
         self._counts: dict[int, int] = {}
         self._good: dict[int, list[int]] = {}  # device -> good registers since the last interval
 
     def _is_again(self, fields: list[Any]) -> bool:
         """True for a record that was carried to another seq."""
-        key = (fields[0], fields[2], fields[3], fields[6][0])
+        key = _key(fields)
         if key in self._seen:
             return True
         self._seen.add(key)
@@ -66,3 +72,8 @@ class AccountCheck:
             found.append(("I3", f"an interval counts {count}, the meter said {seen}"))
         self._counts[number] = count
         return found
+
+
+def _key(fields: list[Any]) -> tuple[int, ...]:
+    """What a POLL or an INTERVAL keeps wherever it is carried: kind, boot, mono_ms, what of."""
+    return (fields[0], fields[2], fields[3], fields[6][0])

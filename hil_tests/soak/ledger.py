@@ -125,13 +125,15 @@ class Ledger:
 
     def reverted_to(self, journal: Journal | None) -> None:
         """The disk went back in time: what it has no longer is destroyed, and its seq is free."""
-        self.account.restart()
+        before = len(self.destroyed)
         kept = -1 if journal is None else self.epochs.index(journal.epoch)
         for epoch in self.epochs[kept + 1 :]:
             self._destroy(epoch, 0)
         if journal is not None:
             self.epochs = self.epochs[: kept + 1]
             self._destroy(journal.epoch, journal.next_seq)
+        gone = [decode(record) for _, _, record in self.destroyed[before:]]
+        self.account.restart(fields for fields in gone if fields[0] in (POLL, INTERVAL))
 
     def _destroy(self, epoch: bytes, first: int) -> None:
         known = self.promised[epoch]

@@ -66,20 +66,22 @@ def _check_rows(ledger: Ledger, epoch: bytes, rows: dict[int, tuple[bytes, bytes
 
 def _check_complete(ledger: Ledger, stored: Stored, losses: dict[bytes, list[Loss]]) -> None:
     """I1: every promised record is there, in its epoch or carried into a later one, or told."""
-    there: set[bytes] = set()
+    fine: set[bytes] = set()  # what is there or accounted for, in whatever epoch
+    if len(ledger.epochs) > 1:
+        fine = {identity(row[1]) for rows in stored.values() for row in rows.values()}
     told = 0
-    for place, epoch in enumerate(ledger.epochs):
+    for epoch in reversed(ledger.epochs):
         rows = stored.get(epoch, {})
-        is_last = place == len(ledger.epochs) - 1
         for seq, record in ledger.promised[epoch].items():
-            if seq in rows or _is_explained(seq, losses.get(epoch, [])):
+            if seq in rows:
                 continue
-            if not there:
-                there = {identity(row[1]) for rows in stored.values() for row in rows.values()}
-            if not is_last and _is_accounted(ledger, epoch, seq, record, there):
-                continue
-            told += (epoch, seq) in ledger.flipped
-            if (epoch, seq) not in ledger.flipped:
+            if _is_explained(seq, losses.get(epoch, [])):
+                fine.add(identity(record))
+            elif epoch != ledger.epochs[-1] and _is_accounted(ledger, epoch, seq, record, fine):
+                fine.add(identity(record))
+            elif (epoch, seq) in ledger.flipped:
+                told += 1
+            else:
                 ledger.violation("I1", f"seq {seq} of {epoch.hex()} is lost")
     for epoch, seq, _ in ledger.destroyed:
         told += seq not in stored.get(epoch, {})
@@ -87,14 +89,12 @@ def _check_complete(ledger: Ledger, stored: Stored, losses: dict[bytes, list[Los
         ledger.violation("I1", f"{told} rows were destroyed and nothing tells of it")
 
 
-def _is_accounted(
-    ledger: Ledger, epoch: bytes, seq: int, record: bytes, there: set[bytes]
-) -> bool:
+def _is_accounted(ledger: Ledger, epoch: bytes, seq: int, record: bytes, fine: set[bytes]) -> bool:
     """A record of an epoch that was left: carried on, removed, or lost at the cloud's end."""
-    if seq in ledger.unstored.get(epoch, ()) or identity(record) in there:
+    if seq in ledger.unstored.get(epoch, ()) or identity(record) in fine:
         return True
     return any(
-        other == epoch and first <= seq <= last and tomb in there
+        other == epoch and first <= seq <= last and tomb in fine
         for other, first, last, tomb in ledger.removed
     )
 
