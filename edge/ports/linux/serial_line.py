@@ -206,8 +206,11 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         Returns what was heard first when there is none: the caller sees its wrong CRC.
         """
         data = heard
-        while part := self._hear(time.monotonic() + self.silence_s):
-            data = (data + part)[: 2 * FRAME_MAX_BYTES]
+        while len(data) < HEARD_BYTES:
+            part = self._hear(time.monotonic() + self.silence_s)
+            if not part:
+                break
+            data += part
         length = read_reply_bytes(request)
         for at in range(1, len(data) - length + 1):
             frame = data[at : at + length]
