@@ -157,7 +157,9 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         heard, self._leftover = self._leftover, b""
         while True:
             # The last moment is spun away: a sleep would end late by as much on every frame.
-            quiet_at = self._quiet_since + max(self.silence_s, self.gap_s)
+            # Who talks unasked must have stopped for longer than the system holds bytes back.
+            quiet_s = PAUSE_S if heard else self.silence_s
+            quiet_at = self._quiet_since + max(quiet_s, self.gap_s)
             quiet_at = max(quiet_at, self._trusted_from)
             part = self._hear(quiet_at - SPIN_S)
             if self._is_cancelled:
