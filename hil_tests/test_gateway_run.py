@@ -233,6 +233,21 @@ def test_another_gateways_journal_is_refused(tmp_path: Path) -> None:
     assert read_journal(site.journal) == before
 
 
+def test_a_second_gateway_on_the_journal_is_refused(tmp_path: Path) -> None:
+    """Both would write: each takes the other's records for damage, and one loses its own."""
+    site = Site(tmp_path, free_port(), FACTORY[3:4])
+    with site.emulator(), site.run_gateway() as gateway:
+        gateway.wait_status(lambda e: e["journal"]["head_seq"] > 5, "some records")
+        with site.run_gateway() as other:
+            assert other.wait_end() == 74
+        head = gateway.events[-1]["journal"]["head_seq"]
+        gateway.wait_status(lambda e: e["journal"]["head_seq"] > head, "it goes on")
+        gateway.stop()
+    assert other.events == []
+    assert "error[store.open]" in other.errors and "another gateway has it open" in other.errors
+    assert list(tmp_path.glob("*.aside-*")) == []
+
+
 def test_a_new_key_needs_no_new_journal(tmp_path: Path) -> None:
     """The chain does not rest on the key; the receiver is told the new one."""
     with mosquitto(tmp_path) as broker:

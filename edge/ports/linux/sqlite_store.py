@@ -23,6 +23,7 @@ from edge.ports.linux.journal_file import (
     State,
     connect_sqlite,
 )
+from edge.ports.linux.journal_hold import JournalHold
 from edge.ports.linux.journal_reader import JournalReader
 from edge.ports.linux.removal import Remover
 from edge.ports.linux.replacement import Replacement
@@ -46,8 +47,8 @@ class SqliteStore(JournalReader):
         """Open or create the journal and count this boot.
 
         quota_bytes: most the journal may take, None for what the disk has. A journal that cannot
-        be believed is set aside and salvaged. Raises StoreError "store.open", or "store.foreign"
-        for another gateway's journal.
+        be believed is set aside and salvaged. Raises StoreError "store.open", also while another
+        process has it, or "store.foreign" for another gateway's journal.
         """
         self.path = path
         self.gateway = gateway
@@ -58,6 +59,7 @@ class SqliteStore(JournalReader):
         # Folding a log may make the file grow: the ballast has to hold both.
         self._log_bytes = min(LOG_BYTES, ballast_bytes // 4) if ballast_bytes else LOG_BYTES
         self._replacement = Replacement(path, connect)
+        self._hold = JournalHold(path)
         self._suspect: str | None = None
         self._told: list[tuple[str, dict[str, object]]] = []
         self._news_taken = False
@@ -295,3 +297,4 @@ class SqliteStore(JournalReader):
             pass  # the next opening finds a journal that was not closed, and says so
         self.mark.close()
         self.file.close()
+        self._hold.release()
