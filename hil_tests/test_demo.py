@@ -1,10 +1,13 @@
 """The demonstration as a newcomer runs it, and a verdict that can fail."""
 
 import json
+import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -180,3 +183,39 @@ def test_a_directory_in_use_and_impossible_options_are_refused(tmp_path):
         done = run_demo(*arguments)
         assert done.returncode == 2, arguments
         assert done.stdout == ""
+
+
+@pytest.mark.parametrize("folder", ["/dev/null", "/dev/null/below", "/proc"])
+def test_a_folder_that_cannot_be_used_is_named_in_one_line(folder):
+    done = run_demo("--seconds", "5", "--plain", "--dir", folder)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error[usage.value]: --dir is {folder};")
+
+
+def test_a_terminal_that_cannot_redraw_gets_lines():
+    done = subprocess.run(
+        ["script", "-qec", f"{sys.executable} -m edge demo --seconds 5", "/dev/null"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "TERM": "dumb"},
+    )
+    assert done.returncode == 0
+    assert done.stdout.count("stations 7/7 good") >= 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_all_its_processes(number, tmp_path):
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "edge", "demo", "--plain", "--dir", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert any("7/7 good" in line for line in demo.stdout)
+    demo.send_signal(number)
+    rest = demo.communicate(timeout=TIMEOUT_S)[0]
+    assert demo.returncode == 0
+    assert "verdict    HOLDS" in rest
+    running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not [line for line in running if str(tmp_path).encode() in line]

@@ -1,7 +1,9 @@
 """`carbontally demo`: the main job, end to end, on this machine alone."""
 
 import json as json_module
+import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -71,8 +73,12 @@ def demo(
         raise UsageError(
             "usage.value", option="--outage", found="--broker", expected="the embedded broker"
         )
-    mode = "json" if json else "plain" if plain or not sys.stdout.isatty() else "live"
+    can_redraw = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    mode = "json" if json else "plain" if plain or not can_redraw else "live"
     folder = _folder(dir)
+    # Whatever ends the demonstration, its processes must not outlive it.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     with View(mode) as view:
         verdict = _play(folder, view, seconds, outage, speed, start, broker)
     _tell(verdict, folder, mode, kept=dir is not None)
@@ -91,10 +97,15 @@ def demo(
 def _folder(wanted: Path | None) -> Path:
     if wanted is None:
         return Path(tempfile.mkdtemp(prefix="carbontally-demo-"))
-    wanted.mkdir(parents=True, exist_ok=True)
-    if any(wanted.iterdir()):
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+        is_usable = not any(wanted.iterdir())
+        tempfile.TemporaryFile(dir=wanted).close()  # what os.access() says of root is not so
+    except OSError:
+        is_usable = False
+    if not is_usable:
         raise UsageError(
-            "usage.value", option="--dir", found=wanted, expected="an empty directory"
+            "usage.value", option="--dir", found=wanted, expected="an empty directory to write to"
         )
     return wanted.resolve()
 
