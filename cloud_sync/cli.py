@@ -75,6 +75,10 @@ def verify(
 ) -> int:
     """Walk every hash chain of a store from its raw records; exit status 65 if one breaks."""
     summary = verify_store(store_path(store), gateway)
+    if gateway is not None and not summary.journals:
+        raise UsageError(
+            "usage.value", option="--gateway", found=gateway, expected="a gateway of this store"
+        )
     for journal in summary.journals:
         if json:
             print(as_json(journal._asdict()))

@@ -46,6 +46,19 @@ def test_an_honest_store_holds(path: Path):
     assert verify_store(path, "gw-2").journals == ()
 
 
+def test_a_gateway_that_the_store_does_not_have_is_no_proof(path: Path):
+    """A wrong name must not pass for a chain that holds."""
+    for name, status in (("gw-1", 0), ("gw-2", 2)):
+        done = subprocess.run(
+            [sys.executable, "-m", "edge", "verify", "--store", f"sqlite:///{path}"]
+            + ["--gateway", name, "--json"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == status, done.stderr
+        assert ("error[usage.value]: --gateway is gw-2;" in done.stderr) == bool(status)
+
+
 def test_missing_records_are_counted_and_break_nothing(tmp_path: Path):
     world = World(tmp_path / "cloud.db")
     for first, last in ((0, 4), (8, 9), (12, 12)):
