@@ -9,33 +9,23 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from edge.app import gateway as gateway_module
-from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
-from edge.app.poller import Poller
-from edge.app.recorder import Recorder
-from edge.app.station import plan_station
-from edge.app.uploader import Uploader
-from edge.core.carbon.account import Accountant
 from edge.core.errors import StoreError, TallyError
 from edge.core.journal.clock import ClockQuality
-from edge.core.journal.record import Kind, decode_record
-from edge.core.journal.retain import Removal
 from edge.ports.sim.broker import LATENCY_MS, Broker, Fate, Message
 from edge.ports.sim.clock import SimClock
 from edge.ports.sim.disk import Disk
 from edge.ports.sim.link import SimLink
-from edge.ports.sim.store import Rows, SimStore
+from edge.ports.sim.store import SimStore
 from edge.ports.sim.timeline import Timeline
 from edge.ports.sim.uplink import SimUplink
 from hil_tests.soak.cloud import Cloud
 from hil_tests.soak.ledger import Ledger
+from hil_tests.soak.machine import PowerCut, WatchedStore, needed_ms, start_gateway
 from hil_tests.soak.site import (
     GATEWAY,
-    KEY,
     MINUTE_MS,
     NAMES,
-    TENANT,
     TRUTH_MS,
     SiteMeter,
     read_settings,
@@ -45,34 +35,6 @@ from hil_tests.soak.site import (
 STEPS_MAX = 2_000
 
 LINGERS_MS = (5_000, 60_000, 900_000, 3_600_000)
-
-SOFTWARE_DIGEST = bytes(32)
-
-
-# The site has no stack, so nothing is looked back for: a shorter look changes no figure.
-gateway_module.REPLAY_CHUNK = 100
-
-
-class PowerCut(BaseException):  # noqa: N818
-    """The gateway ends here, in the middle of whatever it does."""
-
-
-class WatchedStore(SimStore):
-    """A store that tells the ledger what it has promised."""
-
-    ledger: Ledger
-
-    def append(self, rows: Rows) -> None:
-        super().append(rows)
-        self.ledger.committed(self.epoch, rows)
-
-    def remove(self, rows: Rows, removal: Removal) -> None:
-        super().remove(rows, removal)
-        self.ledger.committed(self.epoch, rows)
-
-    def renew(self, reason: str) -> None:
-        super().renew(reason)
-        self.ledger.found(self.journal)
 
 
 class World:
@@ -165,28 +127,9 @@ class World:
         self.boots += 1
         self.ledger.opened(store.journal, before, self.timeline.now_ms)
         self.note(f"boot {store.boot} at seq {store.next_seq}")
-        tables = [decode_record(data).body for data in store.of_kind(Kind.TABLE)]
-        definitions = Definitions([part for table in tables for part in table])
-        definitions.config(SOFTWARE_DIGEST, "sim")
-        for found in self.settings.factor_sets:
-            definitions.factor_set(found.id, found.digest)
-        numbers = [definitions.device(device) for device in self.settings.devices]
-        streams = define_streams(self.settings, numbers, definitions)
-        bus = self.settings.buses[0]
-        stations = [
-            plan_station(number, device, bus, 10, *definitions.learned(number))
-            for number, device in zip(numbers, self.settings.devices, strict=True)
-        ]
         self.link = SimLink(self.timeline, dict(self.meters), self._trouble, self._strike)
         self.uplink = SimUplink(self.timeline, self.broker, GATEWAY, self._poke, self._strike)
-        self.gateway = Gateway(
-            [Poller(bus, stations, self.link, 0)],
-            Recorder(store, self.clock, self.settings.commit_ms),
-            Accountant(streams, self.settings.interval_ms),
-            Uploader(self.uplink, store, GATEWAY, TENANT, KEY, self.settings.linger_ms),
-        )
-        ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
-        self.gateway.start(definitions.fresh, ancestors, 0)
+        self.gateway = start_gateway(self.settings, store, self.clock, self.link, self.uplink)
 
     def power_off(self, dark_ms: int = 30_000) -> None:
         """The gateway is gone, with all it had in memory; power comes back later."""
@@ -286,32 +229,9 @@ class World:
             self.ledger.violation("raised", f"step raised {error.code} {error.fields}")
             self.power_off()
             return
-        self._due_ms = self.clock.boot_ms + (due_ms if self.is_honest else self._needed_ms())
-
-    def _needed_ms(self) -> int:
-        """Mono time of the next step that can do anything but look at clock and socket."""
-        gateway = self.gateway
-        assert gateway is not None
-        mono_ms = self.clock.mono_ms()
-        due = [mono_ms + 3_600_000]
-        if self.link.ready_ms is not None:
-            due.append(self.link.ready_ms - self.clock.boot_ms)
-        for poller in gateway.pollers:
-            due.append(_or_later(poller.next_ms(), mono_ms))
-        due.append(_or_later(gateway.recorder.next_ms(), mono_ms))
-        boundary_ms = gateway.accountant.due_ms()
-        anchor = gateway.recorder.anchor
-        if boundary_ms is not None and anchor.quality and anchor.offset_ms is not None:
-            due.append(max(mono_ms + 1, boundary_ms - anchor.offset_ms))
-        uploader = gateway.uploader
-        if self.uplink.state == "offline":
-            due.append(uploader.next_ms(mono_ms))
-        elif self.uplink.state == "online":
-            head_seq = gateway.recorder.store.next_seq - 1
-            wanted_ms = uploader.window.next_ms(head_seq, mono_ms)
-            # Due now and not done: there is no room, or nothing that may be sent.
-            due.append(_or_later(wanted_ms, mono_ms) if wanted_ms != mono_ms else mono_ms + 1_000)
-        return min(due)
+        if not self.is_honest:
+            due_ms = needed_ms(gateway, self.link, self.clock)
+        self._due_ms = self.clock.boot_ms + due_ms
 
     # The end
 
@@ -365,7 +285,3 @@ class World:
         self.broker.publish(leaf, message, False)
 
     _due_ms = 0
-
-
-def _or_later(due_ms: int | None, mono_ms: int) -> int:
-    return mono_ms + 3_600_000 if due_ms is None else due_ms
