@@ -137,18 +137,31 @@ class Uploader:
         if ack.seq > head_seq:
             reason = f"seq {ack.seq} is beyond the head {head_seq}"
             raise SyncError("sync.rewound", reason=reason)
-        ours = self.store.hash_at(ack.seq)
+        seq = ack.seq
+        ours = self.store.hash_at(seq)
         if ours is None:
-            # Inside of a range that was removed: nothing to compare with, so it releases nothing,
-            # but the tombstone of that range is what the cloud wants next.
-            if ack.seq >= self.window.acked_seq:
-                return
+            seq = self._before_range(seq, ack.gaps)
         elif ours != ack.hash:
-            raise SyncError("sync.rewound", reason=f"another hash at seq {ack.seq}")
-        self.window.acknowledged(ack.seq, head_seq, now_ms, ack.gaps)
+            raise SyncError("sync.rewound", reason=f"another hash at seq {seq}")
+        self.window.acknowledged(seq, head_seq, now_ms, ack.gaps)
         self.last_ack_ms = now_ms
-        if ack.seq != self.store.acked_seq:
-            self.store.ack(ack.seq)
+        # Inside of a removed range there is nothing to compare with: nothing more is released,
+        # but the window moves on to the tombstone of that range, which the cloud wants next.
+        if seq < self.store.acked_seq or (ours is not None and seq > self.store.acked_seq):
+            self.store.ack(seq)
+
+    def _before_range(self, seq: int, gaps: tuple[int, ...]) -> int:
+        """The last seq before the removed range that holds `seq`, the cloud's head.
+
+        The cloud that has the tombstone of that range and still stands inside of it holds other
+        records there than those that were removed.
+        """
+        gap = self.store.gap_from(seq)
+        if gap is None or gap.first > seq:
+            raise StoreError("store.corrupt", file="journal", seq=seq)
+        if _has(gap.tombstone, gaps):
+            raise SyncError("sync.rewound", reason=f"other records before seq {gap.last}")
+        return int(gap.first) - 1
 
     def _send(self, now_ms: int, flush: bool) -> None:
         while True:
@@ -208,3 +221,11 @@ class Uploader:
             except SyncError:
                 pass
         self.uplink.close()
+
+
+def _has(seq: int, gaps: tuple[int, ...]) -> bool:
+    """True when an ack with these gaps says for sure that the cloud has `seq`, above its head."""
+    for at in range(0, len(gaps), 2):
+        if seq <= gaps[at + 1]:
+            return seq < gaps[at]
+    return bool(gaps) and seq == gaps[-1] + 1

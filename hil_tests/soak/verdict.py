@@ -75,9 +75,9 @@ def _check_complete(ledger: Ledger, stored: Stored, losses: dict[bytes, list[Los
         for seq, record in ledger.promised[epoch].items():
             if seq in rows:
                 continue
-            if _is_explained(seq, losses.get(epoch, [])):
-                fine.add(identity(record))
-            elif epoch != ledger.epochs[-1] and _is_accounted(ledger, epoch, seq, record, fine):
+            is_left = epoch != ledger.epochs[-1]
+            is_fine = _is_explained(seq, losses.get(epoch, []))
+            if is_fine or (is_left and _is_accounted(ledger, epoch, seq, record, fine)):
                 fine.add(identity(record))
             elif (epoch, seq) in ledger.flipped:
                 told += 1
