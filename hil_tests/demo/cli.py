@@ -73,8 +73,7 @@ def demo(
         raise UsageError(
             "usage.value", option="--outage", found="--broker", expected="the embedded broker"
         )
-    can_redraw = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
-    mode = "json" if json else "plain" if plain or not can_redraw else "live"
+    mode = "json" if json else "plain" if plain or not _can_redraw() else "live"
     folder = _folder(dir)
     # Whatever ends the demonstration, its processes must not outlive it.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -83,15 +82,15 @@ def demo(
         verdict = _play(folder, view, seconds, outage, speed, start, broker)
     _tell(verdict, folder, mode, kept=dir is not None)
     if not verdict.holds:
-        raise TallyError(
-            "demo.verdict",
-            lost=verdict.lost,
-            duplicated=verdict.readings.duplicated,
-            wrong=verdict.wrong,
-        )
+        twice = verdict.readings.duplicated
+        raise TallyError("demo.verdict", lost=verdict.lost, duplicated=twice, wrong=verdict.wrong)
     if dir is None:
         shutil.rmtree(folder)
     return 0
+
+
+def _can_redraw() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
 
 def _folder(wanted: Path | None) -> Path:
