@@ -121,11 +121,11 @@ def _play(
     """Run the stage until the time is over, then drain it and judge what it left."""
     port = free_port() if broker_port is None else broker_port
     write_site(folder, port)
+    view.say("starting: emulated RS-485 bus at 9600 8N1, broker, receiver, gateway")
     embedded = EmbeddedBroker(port) if broker_port is None else None
     if embedded is not None:
         embedded.start()
     cut = Outage(embedded, seconds) if outage and embedded is not None else None
-    view.say("starting: emulated RS-485 bus at 9600 8N1, broker, receiver, gateway")
     try:
         stage = Stage(folder, port, speed, start)
         try:
