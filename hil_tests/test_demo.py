@@ -219,3 +219,14 @@ def test_a_signal_ends_all_its_processes(number, tmp_path):
     assert "verdict    HOLDS" in rest
     running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     assert not [line for line in running if str(tmp_path).encode() in line]
+
+
+def test_output_that_cannot_be_written_ends_it():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge", "demo", "--seconds", "5", "--plain"],
+            stdout=full,
+            stderr=subprocess.DEVNULL,
+            timeout=TIMEOUT_S,
+        )
+    assert done.returncode != 0

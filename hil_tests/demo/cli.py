@@ -120,8 +120,8 @@ def _play(
 ) -> Verdict:
     """Run the stage until the time is over, then drain it and judge what it left."""
     port = free_port() if broker_port is None else broker_port
-    write_site(folder, port)
     view.say("starting: emulated RS-485 bus at 9600 8N1, broker, receiver, gateway")
+    write_site(folder, port)
     embedded = EmbeddedBroker(port) if broker_port is None else None
     if embedded is not None:
         embedded.start()
