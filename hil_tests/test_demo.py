@@ -222,7 +222,7 @@ def test_a_signal_ends_all_its_processes(number, tmp_path):
 
 
 def test_output_that_cannot_be_written_ends_it():
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "edge", "demo", "--seconds", "5", "--plain"],
             stdout=full,
