@@ -1,5 +1,5 @@
 from edge.core.errors import TallyError
-from edge.core.sync.uplink import RETRY_MS, WINDOW, Uplink
+from edge.core.sync.uplink import RETRY_MAX_MS, RETRY_MS, WINDOW, Uplink
 
 
 def online(acked_seq=-1, linger_ms=0, records_max=10, now_ms=0):
@@ -65,6 +65,23 @@ def test_a_backlog_leaves_in_one_go_however_short_its_batches():
     uplink.sent(3, 7, 5000)
     assert uplink.want(9, 5100) is None
     assert uplink.next_ms(9, 5100) == 10_000
+
+
+def test_retries_come_less_and_less_often_until_something_is_acked():
+    uplink = online()
+    now_ms, waits = 0, []
+    for _ in range(5):
+        assert send_all(uplink, 9, now_ms) == [(0, 9)]
+        waits.append(uplink.next_ms(9, now_ms) - now_ms)
+        assert uplink.want(9, now_ms + waits[-1] - 1) is None
+        now_ms += waits[-1]
+    assert waits == [RETRY_MS, 2 * RETRY_MS, 4 * RETRY_MS, RETRY_MAX_MS, RETRY_MAX_MS]
+    assert send_all(uplink, 19, now_ms) == [(0, 9), (10, 19)]
+    assert uplink.acknowledged(9, 19, now_ms)
+    assert uplink.next_ms(19, now_ms) == now_ms + RETRY_MS
+    uplink.disconnected()
+    uplink.connected(now_ms)
+    assert uplink.retry_ms == RETRY_MS
 
 
 def test_a_batch_waits_to_fill_but_not_when_full_or_flushed():

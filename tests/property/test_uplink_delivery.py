@@ -131,7 +131,8 @@ class Delivery(RuleBasedStateMachine):
         """When `want` would answer at its own deadline, `next_ms` has named that or earlier."""
         due = self.uplink.next_ms(self.head, self.now_ms)
         if self.uplink.online and self.head > self.uplink.acked_seq:
-            assert due is not None and due <= max(self.now_ms, self.uplink.progress_ms + RETRY_MS)
+            retry_at_ms = self.uplink.progress_ms + self.uplink.retry_ms
+            assert due is not None and due <= max(self.now_ms, retry_at_ms)
 
     def teardown(self) -> None:
         """The line is good again: everything arrives, and the sender comes to know it."""
@@ -144,7 +145,7 @@ class Delivery(RuleBasedStateMachine):
                 self.receive(self.batches.pop(0))
             while self.acks:
                 self.take_ack(self.acks.pop(0))
-            self.now_ms += RETRY_MS
+            self.now_ms += self.uplink.retry_ms
         missing = set(range(self.head + 1)) - self.ever_committed
         assert not missing and self.uplink.acked_seq == self.head
         # A receiver that lost its copy says so at its next ack and has all of it again.

@@ -9,8 +9,10 @@ from edge.core.errors import SyncError
 #: Batches on their way at once.
 WINDOW = 4
 
-#: Without progress for this long, what was sent is sent again.
+#: Without progress for this long, what was sent is sent again; then after twice that, and so on:
+#: a receiver may be away for days, and each round of retries costs a whole window of traffic.
 RETRY_MS = 10_000
+RETRY_MAX_MS = 60_000
 
 
 class Uplink:
@@ -28,6 +30,7 @@ class Uplink:
         self.in_flight: list[tuple[int, int]] = []
         self.online = False
         self.progress_ms = 0
+        self.retry_ms = RETRY_MS
         self.last_sent_ms = 0
         self._waited_seq = -1  # records up to it have lingered, or were sent before
         self._resent_after: int | None = None
@@ -37,6 +40,7 @@ class Uplink:
         self.online = True
         self._resent_after = None
         self.progress_ms = now_ms
+        self.retry_ms = RETRY_MS
         self._rewind(self.acked_seq)
 
     def disconnected(self) -> None:
@@ -55,7 +59,8 @@ class Uplink:
         """
         if not self.online:
             return None
-        if self.in_flight and now_ms - self.progress_ms >= RETRY_MS:
+        if self.in_flight and now_ms - self.progress_ms >= self.retry_ms:
+            self.retry_ms = min(2 * self.retry_ms, RETRY_MAX_MS)
             self._rewind(self.acked_seq)
             self.progress_ms = now_ms
         pending = head_seq + 1 - self.next_seq
@@ -98,6 +103,7 @@ class Uplink:
         released = seq > self.acked_seq
         if released:  # an ack that repeats itself must not put off the retry
             self.progress_ms = now_ms
+            self.retry_ms = RETRY_MS
         self.acked_seq = seq
         self.in_flight = [pair for pair in self.in_flight if pair[1] > seq]
         self.next_seq = max(self.next_seq, seq + 1)
@@ -109,9 +115,9 @@ class Uplink:
     def next_ms(self, head_seq: int, now_ms: int) -> int | None:
         """When `want` may next answer without anything else happening; None for never."""
         if not self.online or head_seq < self.next_seq:
-            return self.progress_ms + RETRY_MS if self.online and self.in_flight else None
+            return self.progress_ms + self.retry_ms if self.online and self.in_flight else None
         if len(self.in_flight) >= WINDOW:
-            return self.progress_ms + RETRY_MS
+            return self.progress_ms + self.retry_ms
         if self.next_seq <= self._waited_seq:
             return now_ms
         return max(now_ms, self.last_sent_ms + self.linger_ms)
