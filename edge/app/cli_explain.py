@@ -19,6 +19,9 @@ from edge.core.journal.record import Kind, Record, decode_record
 _JOURNAL = "SELECT record, hash FROM journal WHERE 1 = ? AND {} ORDER BY seq"
 _STORE = "SELECT body, hash FROM records WHERE journal = ? AND {} ORDER BY seq"
 
+#: An interval record, its hash, and the interval record before it.
+Found = tuple[Record, bytes, Record | None]
+
 _GATEWAYS = (
     "SELECT j.id, g.tenant || '/' || g.gateway FROM journals j JOIN gateways g"
     " ON g.id = j.gateway WHERE ? IN ('', g.gateway, g.tenant || '/' || g.gateway) ORDER BY j.id"
@@ -56,11 +59,10 @@ def explain(
         raise _usage("--journal", "both" if store else "nothing", "--journal or --store")
     path = journal if journal is not None else _store_path(store)
     with closing(_open(path)) as db:
-        for source in _sources(db, journal is not None, path, gateway):
-            found = _find(source, interval)
-            if found is not None:
-                return _tell(source, stream, *found, as_json=json)
-    raise _usage("--interval", interval, "an interval of this journal")
+        found = _look(_sources(db, journal is not None, path, gateway), interval)
+        if found is None:
+            raise _usage("--interval", interval, "an interval of this journal")
+        return _tell(found[0], stream, *found[1], as_json=json)
 
 
 def _usage(option: str, found: str, expected: str) -> UsageError:
@@ -99,17 +101,34 @@ def _sources(db: sqlite3.Connection, is_journal: bool, path: Path, gateway: str)
     return [Source(db, _STORE, number, owner) for number, owner in reversed(rows)]
 
 
-def _find(source: Source, wanted: str) -> tuple[Record, bytes, Record | None] | None:
-    """(interval record, its hash, the interval before), or None when it is not here."""
+def _look(sources: list[Source], wanted: str) -> tuple[Source, Found] | None:
+    """The wanted interval among the journals; of "last", the one that ended last by its time."""
+    best: tuple[Source, Found] | None = None
+    for source in sources:
+        found = _find(source, wanted)
+        if found is None:
+            continue
+        if wanted != "last":
+            return source, found
+        # A gateway whose clock was wrong opens a newer journal with older times.
+        if best is None or found[0].body[1] > best[1][0].body[1]:
+            best = source, found
+    return best
+
+
+def _find(source: Source, wanted: str) -> Found | None:
+    """The interval in one journal, or None when it is not here."""
     instant = None if wanted == "last" or wanted.isdigit() else _instant_ms(wanted)
     before: Record | None = None
-    last: tuple[Record, bytes, Record | None] | None = None
+    last: Found | None = None
     for record, digest in source.records("kind = 2"):
-        last = (record, digest, before)
+        found = (record, digest, before)
         if wanted.isdigit() and record.seq == int(wanted):
-            return last
+            return found
         if instant is not None and record.body[0] <= instant < record.body[1]:
-            return last
+            return found
+        if last is None or record.body[1] >= last[0].body[1]:
+            last = found
         before = record
     return last if wanted == "last" else None
 

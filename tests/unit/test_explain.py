@@ -116,3 +116,20 @@ def test_a_file_that_is_no_journal_is_refused(folder: Path):
     for path in (folder / "text", folder / "absent", folder / "cloud.db"):
         done = explain("--journal", str(path), "--stream", "grid")
         assert done.returncode == 74, done.stderr
+
+
+def test_the_last_interval_is_the_one_that_ended_last(tmp_path: Path):
+    world = World(tmp_path / "cloud.db")
+    for epoch, shift_ms in ((b"epoch-01", 0), (b"epoch-02", 86_400_000)):
+        cloud = Journal(epoch=epoch)
+        for record in journal([13_423_700 + at for at in range(110)]):
+            body = record.body
+            if record.kind == Kind.INTERVAL:
+                body = [body[0] - shift_ms, body[1] - shift_ms, *body[2:]]
+            cloud.append(record.kind, body, record.wall_ms - shift_ms)
+        world.receiver.receive(TOPIC, cloud.batch(0, len(cloud.records) - 1))
+    assert world.count("intervals") == 4
+    world.store.close()
+    done = explain(*in_store(tmp_path), "--stream", "grid", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["end"] == "2027-01-15T08:02:00.000Z"
