@@ -41,6 +41,9 @@ LEAN = ("run",)
 
 INTERRUPTED = 130
 
+#: What a shell says of a program that a closed pipe ended.
+CLOSED = 141
+
 
 def usage() -> str:
     """The list of verbs."""
@@ -92,6 +95,18 @@ def dispatch(verb: str, argv: list[str]) -> int:
     return int(result or 0)
 
 
+def _output_failed(error: OSError) -> int:
+    from edge.app.output import let_go, output_error
+    from edge.core.errors.table import exit_status
+
+    said = output_error(error)
+    if said is None:
+        raise error
+    let_go()
+    report(said, sys.stderr)
+    return exit_status(said.code)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit status of the error table."""
     from edge.core.errors import TallyError
@@ -111,6 +126,13 @@ def main(argv: list[str] | None = None) -> int:
         return exit_status(error.code)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        from edge.app.output import let_go
+
+        let_go()  # as `head` leaves, wanting no more
+        return CLOSED
+    except OSError as error:
+        return _output_failed(error)
     except Exception as error:
         # typer's own usage errors know how to show themselves; anything else is a bug.
         if not hasattr(error, "show"):

@@ -18,6 +18,7 @@ from edge.app.config import Library, Settings
 from edge.app.counted_link import CountedLink
 from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
+from edge.app.output import Lines
 from edge.app.poller import Poller
 from edge.app.recorder import Recorder
 from edge.app.station import plan_station
@@ -195,6 +196,7 @@ class Service:
     def run(self, as_json: bool) -> int:
         """Step until stopped; return the exit status."""
         status_at_ms = 0
+        lines = Lines(as_json)
         self.notifier.ready()
         while True:
             now_ms = self.clock.mono_ms()
@@ -204,17 +206,17 @@ class Service:
                 self.gateway.stop()
             due_ms = self.gateway.step(now_ms)
             self.supervision.step(now_ms)
-            if as_json and now_ms >= status_at_ms:
-                print(json.dumps(status_of(self.gateway, now_ms)), flush=True)
+            if lines.are_wanted and now_ms >= status_at_ms:
+                lines.say(json.dumps(status_of(self.gateway, now_ms)))
                 status_at_ms = now_ms + STATUS_MS
             if self._is_over(now_ms):
                 break
-            if as_json:
+            if lines.are_wanted:
                 due_ms = min(due_ms, status_at_ms)
             self._wait(min(due_ms, self.supervision.next_ms()))
         self._close()
-        if as_json:
-            print(json.dumps({**status_of(self.gateway, now_ms), "event": "stopped"}), flush=True)
+        if lines.are_wanted:
+            lines.say(json.dumps({**status_of(self.gateway, now_ms), "event": "stopped"}))
         return 0
 
     def _wait(self, due_ms: int) -> None:

@@ -71,6 +71,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "use {remedy}",
         "可采用：{remedy}",
     ),
+    "usage.output": (
+        74,
+        "standard output cannot be written: {reason}",
+        "无法写入标准输出: {reason}",
+        "make room where it goes to, or send it elsewhere",
+        "请在输出目标处腾出空间, 或改写到别处",
+    ),
     "usage.missing_extra": (
         2,
         "this command needs the package {package}",
