@@ -77,6 +77,25 @@ def judged(doc, answers):
     return identify.judge(doc, parse_profile(doc), ask(answers))
 
 
+ZERO = document(
+    "zero",
+    [point("temperature", 1, "Cel")],
+    identification={"method": "register", "function": 3, "address": 10, "expect": [0]},
+)
+
+
+def test_a_zero_that_is_expected_ranks_and_never_names():
+    for more in ({}, {(3, 1): (215,)}):
+        answers = {(3, 10): (0,)}
+        answers.update(more)
+        candidate = judged(ZERO, answers)
+        assert candidate.reason == "register"
+        assert identify.SCORE_MIN <= candidate.score < 85
+        assert identify.named((candidate,)) is None
+    assert judged(ZERO, {(3, 10): (0,), (3, 1): (65000,)}).reason == "contradicts"
+    assert judged(ZERO, {(3, 10): (1,)}).reason == "contradicts"
+
+
 def test_likely_settings_come_first():
     every = presence.order_settings((), ())
     assert every[0] == (9600, "8N1")

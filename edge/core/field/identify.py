@@ -40,6 +40,9 @@ _PLAUSIBLE_MAX = 88
 #: Variants of a model lack a lesser register now and then, never voltage or frequency.
 _REFUSAL_COST = 8
 
+#: Unused registers read zero in most devices: zero where it is expected ranks and names nothing.
+_ZERO_SCORE = 45
+
 
 def signature(profile: Profile) -> tuple[Point, ...]:
     """Up to four points whose values tell most about the model: frequency and voltage first."""
@@ -88,8 +91,16 @@ def judge(document: dict, profile: Profile, answers: dict) -> Candidate:
     that was not asked is missing.
     """
     identity = _judge_identity(document, answers)
-    if identity is not None:
+    if identity is not None and identity[0] != _ZERO_SCORE:
         return Candidate(profile.id, identity[0], identity[1], identity[2])
+    plausible = _judge_values(profile, answers)
+    if identity and plausible.reason != "contradicts" and plausible.score < _ZERO_SCORE:
+        return Candidate(profile.id, identity[0], identity[1], identity[2])
+    return plausible
+
+
+def _judge_values(profile: Profile, answers: dict) -> Candidate:
+    """A verdict by what stands at the addresses of the profile's signature."""
     score, hits, against = _PLAUSIBLE_BASE, [], ""
     for point in signature(profile):
         question = point_question(point)
@@ -125,9 +136,11 @@ def _judge_identity(document: dict, answers: dict) -> tuple[int, str, str] | Non
     raw = join_words(registers, document["word_order"], document["byte_order"])
     for expected in rule["expect"]:
         if isinstance(expected, str):
-            if text.startswith(expected.encode()):
+            if expected and text.startswith(expected.encode()):
                 return 96, "register", expected
         elif raw == expected:
+            if raw == 0:
+                return _ZERO_SCORE, "register", "0"
             # A small code in one register may stand there by chance.
             return (96 if raw > 255 else 90), "register", str(raw)
     return 0, "contradicts", "identification register " + str(raw)
