@@ -1,12 +1,14 @@
 """The masters that race on an emulated bus: ours, and the libraries one could use instead."""
 
+import asyncio
+import logging
 import select
 import socket
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import minimalmodbus
-from pymodbus.client import ModbusSerialClient
+from pymodbus.client import AsyncModbusSerialClient, ModbusSerialClient
 
 from edge.app.config import Bus, Device
 from edge.app.poller import Poller
@@ -17,6 +19,9 @@ from edge.ports.linux.clock import LinuxClock
 from edge.ports.linux.serial_link import SerialLink
 
 TIMEOUT_MS = 300
+
+#: What the library says of each byte it did not expect would be all there is to see.
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 
 class Task(NamedTuple):
@@ -138,8 +143,50 @@ class PlainPymodbus:
         self._client.close()  # type: ignore[no-untyped-call]
 
 
+class AsyncPymodbus:
+    """pymodbus' asynchronous client, in an event loop of its own."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._loop = asyncio.new_event_loop()
+        self._client: AsyncModbusSerialClient = self._loop.run_until_complete(self._connect())
+
+    async def _connect(self) -> AsyncModbusSerialClient:
+        client = AsyncModbusSerialClient(
+            self._task.port, baudrate=self._task.baud, timeout=TIMEOUT_MS / 1000, retries=0
+        )
+        await client.connect()
+        return client
+
+    def cycle(self) -> None:
+        self._loop.run_until_complete(self._read_all())
+
+    async def _read_all(self) -> None:
+        for station in self._task.stations:
+            for block in self._task.blocks:
+                if not await self._read(station, block):
+                    break
+
+    async def _read(self, station: int, block: Block) -> bool:
+        try:
+            if not self._client.connected:  # it hangs up by itself after a silence
+                await self._client.connect()
+            reply = await self._client.read_input_registers(
+                block.address, count=block.count, device_id=station
+            )
+        except Exception:  # the library raises several of its own for silence
+            return False
+        return not reply.isError()
+
+    def close(self) -> None:
+        self._client.close()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+
 MASTERS: dict[str, Callable[[Task], Master]] = {
     "carbontally": Ours,
     "minimalmodbus": PlainMinimalmodbus,
     "pymodbus": PlainPymodbus,
+    "pymodbus_async": AsyncPymodbus,
 }
