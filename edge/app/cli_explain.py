@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from edge.app.cli_explain_text import lines_of, object_of
+from edge.core.carbon.interval import CUMULATIVE
 from edge.core.carbon.trail import Book, follow
 from edge.core.errors import StoreError, UsageError
 from edge.core.journal.record import Kind, Record, decode_record
@@ -162,9 +163,10 @@ def _tell(
     if stream not in known:
         raise _usage("--stream", stream, "one of " + ", ".join(known))
     trail = follow(book, stream, before, between, interval)
-    story = object_of(trail, source.owner, interval, digest)
+    unread = {book.streams[entry[0]][2] for entry in interval.body[2] if entry[CUMULATIVE] is None}
+    story = object_of(trail, source.owner, interval, digest, unread)
     if as_json:
         print(json_module.dumps(story, ensure_ascii=False))
     else:
         print("\n".join(lines_of(story)))
-    return 0 if trail.is_same else 65
+    return 65 if story["same"] is False else 0

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from edge.core.carbon.factors import parse_set
-from edge.core.carbon.trail import Product, Trail, activity_of
+from edge.core.carbon.trail import Product, Step, Trail, activity_of
 from edge.core.errors import TallyError
 from edge.core.journal.record import Record
 from edge.core.numbers.fixed import format_decimal
@@ -14,9 +14,24 @@ from edge.ports.linux.files import FACTORS
 _MG_PLACES = 6
 
 
-def object_of(trail: Trail, owner: str, interval: Record, digest: bytes) -> dict[str, Any]:
-    """The `--json` contract of `explain`: every number that enters the figure, as exact text."""
+#: What a story without a figure says: a zero in its place would look measured.
+_NEVER = "no reading that counts up to the end of the interval: no count, no figure"
+_SILENT = "no reading in the interval: the count stands where it was"
+
+
+def object_of(
+    trail: Trail,
+    owner: str,
+    interval: Record,
+    digest: bytes,
+    unread: set[str],
+) -> dict[str, Any]:
+    """The `--json` contract of `explain`: every number that enters the figure, as exact text.
+
+    unread: names of the interval's streams that have no count.
+    """
     start, end = trail.start, trail.end
+    is_unread = _is_unread(trail, unread)
     return {
         "gateway": owner,
         "stream": trail.name,
@@ -28,30 +43,48 @@ def object_of(trail: Trail, owner: str, interval: Record, digest: bytes) -> dict
         "start": _instant(interval.body[0]),
         "end": _instant(interval.body[1]),
         "unit": trail.unit,
-        "readings": [
-            {
-                "record": step.seq,
-                "time": _instant(step.wall_ms),
-                "register": format_decimal(step.register, trail.places),
-                "move": None if step.move is None else format_decimal(step.move, trail.places),
-                "events": step.told,
-            }
-            for step in trail.steps
-        ],
-        "parts": [
-            {"stream": name, "weight": weight, "start": first, "end": last}
-            for name, weight, first, last in trail.parts
-        ],
-        "count_start": None if start is None else _count(trail, start),
-        "count_end": _count(trail, end),
-        "count_recomputed": trail.recomputed,
+        "readings": [_reading(step, trail.places) for step in trail.steps],
+        "parts": [_part(part, unread) for part in trail.parts],
+        "note": _NEVER if is_unread else _SILENT if _is_silent(trail) else None,
+        "count_start": None if is_unread or start is None else _count(trail, start),
+        "count_end": None if is_unread else _count(trail, end),
+        "count_recomputed": None if is_unread else trail.recomputed,
         "activity": activity_of(trail),
         "activity_unit": trail.definition[5],
         "polls": {"good": trail.entry[5], "expected": trail.entry[6]},
         "flags": trail.entry[7] if len(trail.entry) > 7 else 0,
         "products": [_product(product) for product in trail.products],
-        "same": trail.is_same,
+        "same": None if is_unread else trail.is_same,
     }
+
+
+def _reading(step: Step, places: int) -> dict[str, Any]:
+    return {
+        "record": step.seq,
+        "time": _instant(step.wall_ms),
+        "register": format_decimal(step.register, places),
+        "move": None if step.move is None else format_decimal(step.move, places),
+        "events": step.told,
+    }
+
+
+def _part(part: tuple[str, int, int, int], unread: set[str]) -> dict[str, Any]:
+    name, weight, first, last = part
+    if name in unread:
+        return {"stream": name, "weight": weight, "start": None, "end": None}
+    return {"stream": name, "weight": weight, "start": first, "end": last}
+
+
+def _is_unread(trail: Trail, unread: set[str]) -> bool:
+    """True when the record has no count because there was nothing to count."""
+    if trail.name not in unread or trail.steps:
+        return False
+    return not trail.parts or any(part[0] in unread for part in trail.parts)
+
+
+def _is_silent(trail: Trail) -> bool:
+    """True for a counter with a count from before, and not one reading in the interval."""
+    return trail.recomputed is not None and not trail.parts and not trail.steps
 
 
 def _count(trail: Trail, count: tuple[int, int]) -> dict[str, Any]:
@@ -117,12 +150,12 @@ def lines_of(story: dict[str, Any]) -> list[str]:
         f"polls      {story['polls']['good']} of {story['polls']['expected']} counted",
     ]
     lines += _reading_lines(story)
-    for part in story["parts"]:
-        move = part["end"] - part["start"]
-        lines.append(
-            f"part       {part['weight']:+d} x {part['stream']}:"
-            f" {part['start']} -> {part['end']}, {move}"
-        )
+    lines += [_part_line(part) for part in story["parts"]]
+    if story["note"] is not None:
+        lines.append(f"reading    {story['note']}")
+    if story["count_end"] is None:
+        lines.append("verdict    NO FIGURE")
+        return lines
     start = story["count_start"]
     shown = "nothing before" if start is None else start["shown"]
     lines.append(f"count      {shown} -> {story['count_end']['shown']} {story['unit']}")
@@ -133,6 +166,13 @@ def lines_of(story: dict[str, Any]) -> list[str]:
         lines += _product_lines(story, product)
     lines.append("verdict    " + ("the same" if story["same"] else "IT DIFFERS"))
     return lines
+
+
+def _part_line(part: dict[str, Any]) -> str:
+    told = "never read"
+    if part["end"] is not None:
+        told = f"{part['start']} -> {part['end']}, {part['end'] - part['start']}"
+    return f"part       {part['weight']:+d} x {part['stream']}: {told}"
 
 
 def _reading_lines(story: dict[str, Any]) -> list[str]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from edge.core.carbon.account import Accountant
 from edge.core.journal import chain
 from edge.core.journal.record import Kind, encode_record
 from edge.ports.linux.sqlite_store import SqliteStore
-from tests.core.test_trail import T0, journal
+from tests.core.test_trail import T0, journal, site
 
 from .receiver_journal import GATEWAY, TENANT, TOPIC, Journal, World
 from .source_tree import ROOT
@@ -133,3 +134,47 @@ def test_the_last_interval_is_the_one_that_ended_last(tmp_path: Path):
     done = explain(*in_store(tmp_path), "--stream", "grid", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["end"] == "2027-01-15T08:02:00.000Z"
+
+
+def silent(path: Path, read_s: int) -> Path:
+    """A journal of 110 polls of a steady meter, of which those after `read_s` brought nothing."""
+    account = Accountant(site(), 60_000)
+    account.close(T0)
+    store = SqliteStore(path / "journal.db", GATEWAY)
+    link = chain.Chain(0, chain.genesis(GATEWAY, store.epoch))
+    rows = []
+    for record in journal([13_423_700] * 110):
+        if record.kind == Kind.POLL:
+            bad = {} if record.mono_ms < 1000 * read_s else {0: 3, 1: 3}
+            values = [None, None] if bad else record.body[1]
+            account.observe(4, 1, record.mono_ms, record.wall_ms, values, bad)
+            flat = [item for at in bad for item in (at, bad[at])]
+            record = record._replace(body=[4, values, flat, []])
+        elif record.kind == Kind.INTERVAL:
+            record = record._replace(body=account.close(record.body[1]))
+        data = encode_record(record)
+        rows.append((record.seq, record.kind, data, link.extend(data)))
+    store.append(rows)
+    store.close()
+    return path / "journal.db"
+
+
+@pytest.mark.parametrize("stream", ["grid", "half"])
+def test_what_was_never_read_has_no_figure(tmp_path: Path, stream: str):
+    file = str(silent(tmp_path, 0))
+    done = explain("--journal", file, "--stream", stream)
+    assert done.returncode == 0, done.stderr
+    assert "no reading" in done.stdout and "NO FIGURE" in done.stdout
+    assert "None" not in done.stdout and " 0.000" not in done.stdout
+    assert "verdict    the same" not in done.stdout
+    story = json.loads(explain("--journal", file, "--stream", stream, "--json").stdout)
+    assert story["count_end"] is None and story["activity"] is None and story["same"] is None
+    assert "no reading" in story["note"] and story["products"] == []
+
+
+def test_an_interval_without_a_reading_says_so(tmp_path: Path):
+    file = str(silent(tmp_path, 30))
+    done = explain("--journal", file, "--stream", "grid")
+    assert done.returncode == 0 and "no reading in the interval" in done.stdout
+    story = json.loads(explain("--journal", file, "--stream", "grid", "--json").stdout)
+    assert story["readings"] == [] and story["count_end"] == story["count_start"]
