@@ -139,6 +139,9 @@ def test_names_a_station_by_values_and_by_what_it_says(
         )
     names = {e["station"]: e for e in events if e["event"] == "identified"}
     assert status == 0
+    naming = next(e for e in events if e["event"] == "naming")
+    assert naming["stations"] == 3
+    assert events[-1]["seconds"] < events[0]["eta_s"] + naming["eta_s"]
     assert names[9]["profile"] == "eastron_sdm630"
     assert "eastron_sdm630" in [c["profile"] for c in names[1]["candidates"]]
     assert names[1]["candidates"][0]["reason"] == "plausible"

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from edge.app.line_session import LineSession
 from edge.core.errors import UsageError
-from edge.core.field.presence import order_settings
+from edge.core.field.presence import STANDARD_BAUDS, order_settings
 from edge.core.numbers.fixed import format_decimal
 from edge.core.numbers.quality import NAMES
 from edge.ports.linux.serial_probe import ProbeLine, ProbeLink
@@ -74,8 +74,8 @@ def parse_numbers(text: str, option: str, low: int, high: int) -> tuple[int, ...
 def parse_line_settings(bauds: str, formats: str, most: int) -> tuple[tuple[int, str], ...]:
     """The line settings to try, likeliest first; empty texts stand for the `most` likeliest."""
     rates = tuple(sorted({int(b) for b in bauds.split(",")}) if _is_list(bauds) else ())
-    if bauds and (not rates or not all(300 <= rate <= 921_600 for rate in rates)):
-        expected = "baud rates, such as 9600,19200"
+    if bauds and (not rates or not set(rates) <= set(STANDARD_BAUDS)):
+        expected = "standard baud rates from 300 to 921600, such as 9600,19200"
         raise UsageError("usage.value", option="--bauds", found=bauds, expected=expected)
     shapes = tuple(check_format(part.strip()) for part in formats.split(",")) if formats else ()
     chosen = order_settings(rates, shapes)
@@ -83,7 +83,8 @@ def parse_line_settings(bauds: str, formats: str, most: int) -> tuple[tuple[int,
 
 
 def _is_list(text: str) -> bool:
-    return bool(text) and all(part.strip().isdigit() for part in text.split(","))
+    parts = [part.strip() for part in text.split(",")]
+    return all(part.isascii() and part.isdigit() for part in parts)
 
 
 @contextmanager

@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from edge.core.bus.plan import character_bits, line_timing
 from edge.core.bus.profile import Profile, parse_profile
 from edge.core.bus.rtu import READ_HOLDING, decode_read_reply, encode_read
 from edge.core.errors import BusError, DeviceError
 from edge.core.field import device_id, identify
 from edge.core.field.sunspec import Model, Walk
 from edge.ports.linux import files
-from edge.ports.linux.serial_probe import ProbeLine, reply_missing
+from edge.ports.linux.serial_probe import PAUSE_S, ProbeLine, reply_missing
 
 #: (function, address, count) -> registers, None for a refusal or silence.
 Ask = Callable[[int, int, int], tuple[int, ...] | None]
@@ -19,6 +20,11 @@ SUNSPEC = files.PROFILES / "sunspec"
 
 #: A reply takes this long at most while a station that is known to be there is asked.
 _WAIT_MS = 250
+
+#: Requests besides the identification registers and values: what it says of itself, and SunSpec.
+_OTHER_REQUESTS = 30
+_REQUEST_CHARACTERS = 8
+_REPLY_CHARACTERS = 5
 
 #: Registers that a refused read of two or more is not tried for again.
 _SURE = 90
@@ -102,6 +108,16 @@ def walk_sunspec(ask: Ask) -> Walk:
     while (wanted := walk.wanted()) is not None:
         walk.take(ask(READ_HOLDING, wanted.address, wanted.count))
     return walk
+
+
+def naming_us(library: Library, baud: int, serial_format: str) -> int:
+    """What naming one station takes at most where no reply comes damaged: none comes in time."""
+    questions = identify.plan_questions(library.documents, library.profiles)
+    timing = line_timing(baud, character_bits(serial_format))
+    characters = _REQUEST_CHARACTERS + _REPLY_CHARACTERS + 2 * max(q.count for q in questions)
+    wire_us = characters * timing.character_us + 2 * timing.silence_us
+    each_us = wire_us + int(PAUSE_S * 1e6) + _WAIT_MS * 1000
+    return int((len(questions) + _OTHER_REQUESTS) * each_us)
 
 
 def identify_station(line: ProbeLine, station: int, library: Library) -> Identity:

@@ -6,6 +6,7 @@ Presence first, by one read an address; then names. Nothing is ever written to a
 import sys
 import time
 from contextlib import nullcontext
+from math import ceil
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge.app.cli_bus import JsonOption, PortArgument, parse_line_settings, parse_numbers, say
-from edge.app.cli_bus_identify import Library, describe, identify_station, read_library
+from edge.app.cli_bus_identify import (
+    Library,
+    describe,
+    identify_station,
+    naming_us,
+    read_library,
+)
 from edge.core.errors.table import printable
 from edge.core.field.presence import (
     WAIT_MS,
@@ -22,6 +29,7 @@ from edge.core.field.presence import (
     encode_probe,
     hear,
     plan_scan,
+    reply_us,
     scan_us,
 )
 from edge.core.field.sniff import find_frame
@@ -108,10 +116,7 @@ def scan(
     settings = parse_line_settings(bauds, formats, _ALL if all_settings else _SETTINGS)
     library = read_library()
     plan = plan_scan(addresses, settings, library.likely_stations())
-    eta_s = scan_us(plan, wait_ms) / 1e6
-    probes = sum(len(stretch.stations) for stretch in plan)
-    fact = {"event": "plan", "settings": len(settings), "probes": probes, "eta_s": round(eta_s, 1)}
-    say(json, fact, f"{probes} addresses x settings to ask, at most {_duration(eta_s)}")
+    _tell_plan(plan, settings, wait_ms, json)
     started_s = time.monotonic()
     with ProbeLine(port, *settings[0]) as line:
         running = Scan(line, wait_ms)
@@ -122,6 +127,19 @@ def scan(
     if not is_whole:
         return 130
     return 0 if running.found else 75
+
+
+def _tell_plan(
+    plan: tuple[Stretch, ...], settings: tuple[tuple[int, str], ...], wait_ms: int, json: bool
+) -> None:
+    """What will be asked; the time holds for the search alone, naming tells its own."""
+    stations = {station for stretch in plan for station in stretch.stations}
+    replies_us = len(stations) * max(reply_us(*setting) for setting in settings)
+    eta_s = (scan_us(plan, wait_ms) + replies_us) / 1e6
+    probes = sum(len(stretch.stations) for stretch in plan)
+    fact = {"event": "plan", "settings": len(settings), "probes": probes, "eta_s": round(eta_s, 1)}
+    limit = f"at most {_duration(eta_s)} if none answers later than {wait_ms} ms"
+    say(json, fact, f"{probes} addresses x settings to ask, {limit}")
 
 
 def _run(running: Scan, plan: tuple[Stretch, ...], json: bool) -> bool:
@@ -174,7 +192,16 @@ def _tell(running: Scan, new: list[int], json: bool, progress: Progress | None) 
 
 
 def _identify(running: Scan, library: Library, json: bool) -> None:
-    for station, (baud, form, _) in sorted(running.found.items()):
+    """Name what was found, each as soon as it is known."""
+    places = sorted(running.found.items())
+    if not places:
+        return
+    eta_s = sum(naming_us(library, baud, form) for _, (baud, form, _) in places) / 1e6
+    fact = {"event": "naming", "stations": len(places), "eta_s": round(eta_s, 1)}
+    limit = f"at most {_duration(eta_s)} if they stay silent to every question"
+    text = f"naming {len(places)} stations, each when it is known: {limit}"
+    say(json, fact, text)
+    for station, (baud, form, _) in places:
         running.line.configure(baud, form)
         identity = identify_station(running.line, station, library)
         fact = {"event": "identified", "station": station, **describe(identity)}
@@ -238,4 +265,4 @@ def _progress(json: bool) -> Any:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+    return f"{ceil(seconds)} s" if seconds < 90 else f"{seconds / 60:.1f} min"

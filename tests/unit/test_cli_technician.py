@@ -1,12 +1,14 @@
 """The technician's page says what the tools say, and small questions to a person's input."""
 
 import pytest
+import serial
 
 from edge.app.cli_bus import check_format, parse_line_settings, parse_numbers
 from edge.app.cli_bus_causes import CAUSES
+from edge.app.cli_bus_identify import naming_us, read_library
 from edge.app.cli_meter import OUTCOMES
 from edge.core.errors import UsageError
-from edge.core.field.presence import LIKELY_SETTINGS
+from edge.core.field.presence import LIKELY_SETTINGS, STANDARD_BAUDS
 
 from .source_tree import ROOT
 
@@ -42,11 +44,24 @@ def test_line_settings_are_the_likeliest_or_those_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("bauds", "formats"), [("fast", ""), ("10", ""), ("", "9N1"), ("9600,", "")]
+    ("bauds", "formats"),
+    [("fast", ""), ("10", ""), ("", "9N1"), ("9600,", ""), ("12345", ""), ("²", "")],
 )
 def test_line_settings_that_are_none_are_refused(bauds, formats):
     with pytest.raises(UsageError):
         parse_line_settings(bauds, formats, 3)
+
+
+def test_naming_has_a_bound_that_a_slower_line_raises():
+    library = read_library()
+    fast_us, slow_us = naming_us(library, 9600, "8N1"), naming_us(library, 1200, "8N1")
+    assert 200 * 250_000 < fast_us < slow_us
+
+
+def test_the_standard_rates_are_those_that_pyserial_lists():
+    listed = tuple(rate for rate in serial.Serial.BAUDRATES if 300 <= rate <= 921_600)
+    assert listed == STANDARD_BAUDS
+    assert {baud for baud, _ in LIKELY_SETTINGS} <= set(STANDARD_BAUDS)
 
 
 def test_a_format_is_written_in_capitals():

@@ -33,6 +33,13 @@ LIKELY_SETTINGS = (
     (1200, "8N1"),
 )
 
+#: Rates that every serial driver knows; one that is none of them opens on some adapters only.
+STANDARD_BAUDS = (
+    (300, 600, 1200, 1800, 2400, 4800, 9600, 19200)
+    + (38400, 57600, 115200, 230400)
+    + (460800, 500000, 576000, 921600)
+)
+
 #: Asked at every setting before any setting is searched to its end.
 LIKELY_STATIONS_MAX = 16
 
