@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.app.cli_explain_stack import samples_of
 from edge.app.cli_explain_text import lines_of, object_of
 from edge.core.carbon.interval import CUMULATIVE
 from edge.core.carbon.trail import Book, follow
@@ -164,7 +165,9 @@ def _tell(
         raise _usage("--stream", stream, "one of " + ", ".join(known))
     trail = follow(book, stream, before, between, interval)
     unread = {book.streams[entry[0]][2] for entry in interval.body[2] if entry[CUMULATIVE] is None}
-    story = object_of(trail, source.owner, interval, digest, unread)
+    story = object_of(
+        trail, source.owner, interval, digest, unread, samples_of(book, trail, between)
+    )
     if as_json:
         print(json_module.dumps(story, ensure_ascii=False))
     else:

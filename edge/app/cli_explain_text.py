@@ -1,9 +1,9 @@
 """A trail as one JSON object, and that object as lines for a person."""
 
 import tomllib
-from datetime import UTC, datetime
 from typing import Any
 
+from edge.app.cli_explain_stack import instant, sample_lines
 from edge.core.carbon.factors import parse_set
 from edge.core.carbon.trail import Product, Step, Trail, activity_of
 from edge.core.errors import TallyError
@@ -25,10 +25,12 @@ def object_of(
     interval: Record,
     digest: bytes,
     unread: set[str],
+    samples: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The `--json` contract of `explain`: every number that enters the figure, as exact text.
 
-    unread: names of the interval's streams that have no count.
+    unread: names of the interval's streams that have no count. samples: of a stack, as
+    `cli_explain_stack` gives them.
     """
     start, end = trail.start, trail.end
     is_unread = _is_unread(trail, unread)
@@ -40,10 +42,11 @@ def object_of(
         "method": trail.definition[10],
         "record": interval.seq,
         "record_hash": digest.hex(),
-        "start": _instant(interval.body[0]),
-        "end": _instant(interval.body[1]),
+        "start": instant(interval.body[0]),
+        "end": instant(interval.body[1]),
         "unit": trail.unit,
         "readings": [_reading(step, trail.places) for step in trail.steps],
+        "samples": samples,
         "parts": [_part(part, unread) for part in trail.parts],
         "note": _NEVER if is_unread else _SILENT if _is_silent(trail) else None,
         "count_start": None if is_unread or start is None else _count(trail, start),
@@ -61,7 +64,7 @@ def object_of(
 def _reading(step: Step, places: int) -> dict[str, Any]:
     return {
         "record": step.seq,
-        "time": _instant(step.wall_ms),
+        "time": instant(step.wall_ms),
         "register": format_decimal(step.register, places),
         "move": None if step.move is None else format_decimal(step.move, places),
         "events": step.told,
@@ -94,11 +97,6 @@ def _count(trail: Trail, count: tuple[int, int]) -> dict[str, Any]:
     if count[1]:
         shown = exact = f"({count[0]} + {count[1]}/3600000)"
     return {"mantissa": count[0], "rest_mg_ms_per_h": count[1], "shown": shown, "exact": exact}
-
-
-def _instant(wall_ms: int) -> str:
-    instant = datetime.fromtimestamp(wall_ms // 1000, UTC)
-    return instant.strftime("%Y-%m-%dT%H:%M:%S") + f".{wall_ms % 1000:03d}Z"
 
 
 def _product(product: Product) -> dict[str, Any]:
@@ -150,6 +148,7 @@ def lines_of(story: dict[str, Any]) -> list[str]:
         f"polls      {story['polls']['good']} of {story['polls']['expected']} counted",
     ]
     lines += _reading_lines(story)
+    lines += sample_lines(story["samples"])
     lines += [_part_line(part) for part in story["parts"]]
     if story["note"] is not None:
         lines.append(f"reading    {story['note']}")
