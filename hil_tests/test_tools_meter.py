@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge.app.cli_meter import meter
-from edge.core.errors import BusError, DataError, DeviceError, UsageError
+from edge.core.errors import BusError, DeviceError, UsageError
 from hil_tests.tools_line import ToolStation, tools_line
 
 STATION_AT, BAUD_AT = 20, 28
@@ -269,6 +269,7 @@ def test_a_value_that_the_profile_does_not_know_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: Any
 ) -> None:
     station = sdm()
-    with tools_line([station], monkeypatch) as line, pytest.raises(DataError):
+    with tools_line([station], monkeypatch) as line, pytest.raises(UsageError) as caught:
         run_meter(capsys, line.port, 3, *typed)
+    assert caught.value.code == "usage.value"
     assert station.asked == 0

@@ -8,7 +8,7 @@ import pytest
 
 from edge.app.cli_bus_identify import read_sunspec_models
 from edge.app.cli_read import read
-from edge.core.errors import DataError, ProfileError, UsageError
+from edge.core.errors import ProfileError, UsageError
 from hil_tests.ptys import play
 from hil_tests.tools_line import ToolStation, tools_line
 
@@ -107,6 +107,8 @@ def read_text(port: str) -> None:
     [
         {},
         {"profile": "eastron_sdm630", "address": 0},
+        {"address": 65535, "count": 5},
+        {"label_address": "465536", "count": 2},
         {"address": 0, "type": "f64"},
         {"address": 0, "type": "float"},
     ],
@@ -118,11 +120,11 @@ def test_a_wrong_question_is_refused_before_the_port_is_opened(
         run_read(capsys, "no-port", 1, **options)
 
 
-@pytest.mark.parametrize("label", ["1", "50001", "40000", "4x001"])
+@pytest.mark.parametrize("label", ["1", "50001", "40000", "4x001", "99999", "4000²"])
 def test_a_label_that_says_nothing_is_refused(
     capsys: pytest.CaptureFixture[str], label: Any
 ) -> None:
-    with pytest.raises(DataError):
+    with pytest.raises(UsageError):
         run_read(capsys, "no-port", 1, label_address=label)
 
 

@@ -18,8 +18,16 @@ from edge.app.cli_bus import (
 )
 from edge.app.cli_bus_setting import GOOD_OUTCOMES, Change, Place, Result
 from edge.app.line_session import LineSession
-from edge.core.errors import DeviceError, UsageError
-from edge.core.field.settings import READ_FUNCTION, Setting, decode_setting, parse_settings, width
+from edge.core.errors import DataError, DeviceError, UsageError
+from edge.core.field.settings import (
+    READ_FUNCTION,
+    Setting,
+    allowed,
+    decode_setting,
+    encode_setting,
+    parse_settings,
+    width,
+)
 from edge.ports.linux import files
 from edge.ports.linux.serial_probe import ProbeLine, ProbeLink
 
@@ -106,7 +114,14 @@ def _chosen(
         raise UsageError("usage.value", option="action", found=action, expected=expected)
     if value is None:
         raise UsageError("usage.value", option=action, found="nothing", expected="a value")
-    return known[ACTIONS[action]]
+    setting = known[ACTIONS[action]]
+    try:
+        encode_setting(setting, value)
+    except (DataError, ValueError) as error:
+        raise UsageError(
+            "usage.value", option=action, found=value, expected=allowed(setting)
+        ) from error
+    return setting
 
 
 def _show(session: LineSession, settings: tuple[Setting, ...], station: int, json: bool) -> int:

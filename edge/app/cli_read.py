@@ -66,7 +66,8 @@ def read(
     place = _parse_place(profile, address, label_address, function)
     kinds = KINDS if type is None else (_parse_kind(type, count),)
     if place is not None and place[1] + count > 65536:
-        raise DataError("data.range", what="address", value=place[1] + count - 1)
+        expected = f"at most {65536 - place[1]}: the last register is 65535"
+        raise UsageError("usage.value", option="--count", found=count, expected=expected)
     meaning = None
     if profile is not None and profile != SUNSPEC:
         meaning = parse_profile(files.read_profile(profile, "command line", "--profile"))
@@ -95,8 +96,18 @@ def _parse_place(
             expected="one of --profile, --address, --label-address",
         )
     if label is not None:
-        return parse_label(label)
+        return _parse_label(label)
     return None if address is None else (function, address)
+
+
+def _parse_label(label: str) -> tuple[int, int]:
+    try:
+        return parse_label(label)
+    except (DataError, ValueError) as error:
+        expected = "40001 to 49999 or 400001 to 465536 (holding), 3... (input registers)"
+        raise UsageError(
+            "usage.value", option="--label-address", found=label, expected=expected
+        ) from error
 
 
 def _parse_kind(kind: str, count: int) -> str:

@@ -4,7 +4,7 @@ from edge.core.bus.rtu import crc16
 from edge.core.errors import TallyError
 from edge.core.field.device_id import decode_device_id, device_id_missing, encode_device_id
 from edge.core.field.rtu_write import decode_write_reply, encode_write
-from edge.core.field.settings import decode_setting, encode_setting, parse_settings
+from edge.core.field.settings import allowed, decode_setting, encode_setting, parse_settings
 
 # Printed examples of functions 6 and 16 (station 17).
 WRITE = bytes.fromhex("1106000100039a9b")
@@ -186,3 +186,17 @@ def test_a_fraction_in_a_float_register_is_not_shown_as_a_number():
     station = parse_settings(DOCUMENT)[0]
     assert decode_setting(station, (0x3FC0, 0)) is None  # 1.5
     assert decode_setting(station, (0x7FC0, 0)) is None  # NaN
+
+
+def test_what_a_setting_allows_is_said():
+    document = {
+        "word_order": "big",
+        "byte_order": "big",
+        "settings": [
+            {"name": "station", "function": 6, "address": 1, "type": "u16", "maximum": 247},
+            {"name": "baud", "function": 6, "address": 2, "type": "u16", "values": {"9600": 2}},
+            {"name": "ct_ratio", "function": 16, "address": 3, "type": "u32", "maximum": 1 << 30},
+        ],
+    }
+    said = [allowed(setting) for setting in parse_settings(document)]
+    assert said == ["a whole number, 0 to 247", "one of 9600", "a whole number, 0 to 16777215"]

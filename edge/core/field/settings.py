@@ -88,6 +88,14 @@ def encode_setting(setting: Setting, wanted: str) -> tuple[int, ...]:
     return tuple(words)
 
 
+def allowed(setting: Setting) -> str:
+    """What may be wished for, in a person's words."""
+    if setting.values:
+        return "one of " + ", ".join([str(said) for said, _ in setting.values])
+    most = min(setting.maximum, 0xFFFF if setting.kind == "u16" else 0xFFFFFF)
+    return "a whole number, " + str(setting.minimum) + " to " + str(most)
+
+
 def decode_setting(setting: Setting, registers: tuple[int, ...]) -> str | None:
     """What the registers mean, in a person's words; None for what the profile does not know."""
     raw = join_words(registers, setting.word_order, setting.byte_order)
