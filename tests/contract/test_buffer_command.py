@@ -8,6 +8,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
+from edge.app.cli_check import find_all
 from edge.core.journal.record import Kind
 from edge.core.sync.batch import decode_batch
 from edge.ports.linux.sqlite_store import SqliteStore
@@ -127,3 +128,13 @@ def test_thin_only_says_what_it_would_do(site: Path):
 def test_wrong_words_and_missing_files_are_named(site: Path):
     assert "stats" in run(site, "stat", status=2)
     assert "store.open" in run(site, "stats", status=74)
+
+
+def test_a_file_that_never_was_a_journal_is_called_that(site: Path):
+    (site / "journal.db").write_text("a table of tariffs\n")
+    before = sorted(site.iterdir())
+    assert "store.foreign" in run(site, "verify", status=74)
+    found = next(f for f in find_all(site / "gateway.toml") if f.about == "journal")
+    assert found.error is not None and found.error.code == "store.foreign"
+    assert sorted(site.iterdir()) == before
+    assert (site / "journal.db").read_text() == "a table of tariffs\n"

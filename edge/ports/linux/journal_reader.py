@@ -13,6 +13,7 @@ from edge.core.journal.record import Kind, Record, decode_record
 from edge.core.journal.retain import Tombstone, decode_tombstone
 from edge.ports.contracts import Gap, Store
 from edge.ports.linux.journal_file import SCHEMA_VERSION, JournalFile, State
+from edge.ports.linux.store_foreign import refuse_foreign
 
 _ROW = "seq, CAST(record AS BLOB), CAST(hash AS BLOB)"
 
@@ -193,10 +194,12 @@ def open_reader(path: Path) -> JournalReader:
 
     Until it is closed its log grows: be brief.
 
-    Raises StoreError "store.open", or "store.corrupt" when what is read first is damaged.
+    Raises StoreError "store.open", "store.foreign" for a file that was never a journal, or
+    "store.corrupt" when what is read first is damaged.
     """
     if not path.exists():
         raise StoreError("store.open", file=str(path), reason="no such file")
+    refuse_foreign(path)
     is_live = path.with_name(path.name + "-wal").exists()
     uri = f"{path.resolve().as_uri()}?mode=ro" + ("" if is_live else "&immutable=1")
     reader = JournalReader()

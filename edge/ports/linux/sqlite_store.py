@@ -28,6 +28,7 @@ from edge.ports.linux.journal_reader import JournalReader
 from edge.ports.linux.removal import Remover
 from edge.ports.linux.replacement import Replacement
 from edge.ports.linux.salvage import Origin
+from edge.ports.linux.store_foreign import refuse_foreign
 
 #: Space held back for a full disk.
 BALLAST_BYTES = 4 << 20
@@ -48,10 +49,10 @@ class SqliteStore(JournalReader):
 
         quota_bytes: most the journal may take, None for what the disk has. A journal that cannot
         be believed is set aside and salvaged. Raises StoreError "store.open", also while another
-        process has it, or "store.foreign" for another gateway's journal.
+        process has it, or "store.foreign" for another gateway's journal and for no journal.
         """
-        self.path = path
-        self.gateway = gateway
+        refuse_foreign(path)
+        self.path, self.gateway = path, gateway
         self.ballast = Ballast(path.with_name(path.name + ".ballast"), ballast_bytes)
         self.mark = HeadMark(path.with_name(path.name + ".head"))
         self.remover = Remover(self, quota_bytes, ballast_bytes)
@@ -150,9 +151,7 @@ class SqliteStore(JournalReader):
         self.file.close()
         fresh = State(self.gateway, os.urandom(chain.EPOCH_BYTES))
         fresh.boot = max([known.boot for known in (state, mark) if known] + [fresh.boot])
-        fresh.news = list(state.news) if state else []
-        if self._news_taken:
-            fresh.news = []
+        fresh.news = list(state.news) if state and not self._news_taken else []
         self._replacement.prepare(origin, fresh, reason, self.ballast)
         self._replacement.finish(self.mark)
         self._open()

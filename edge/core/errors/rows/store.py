@@ -31,10 +31,11 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
     ),
     "store.foreign": (
         74,
-        "journal {file} belongs to gateway {found}, not to {expected}",
-        "日志库 {file} 属于网关 {found}，而不是 {expected}",
-        "correct gateway.id, or give this gateway its own journal file",
-        "改正 gateway.id，或为本网关另设日志库文件",
+        "{file} is not the journal of {expected}: it belongs to {found}",
+        "{file} 不是 {expected} 的日志库：它属于 {found}",
+        "let gateway.journal name a file of its own, or one that is not there yet; or correct"
+        " gateway.id",
+        "让 gateway.journal 指向本网关自己的文件或尚不存在的文件；或改正 gateway.id",
     ),
     "store.space": (
         74,
