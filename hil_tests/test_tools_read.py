@@ -8,7 +8,8 @@ import pytest
 
 from edge.app.cli_bus_identify import read_sunspec_models
 from edge.app.cli_read import read
-from edge.core.errors import ProfileError, UsageError
+from edge.core.errors import DeviceError, ProfileError, UsageError
+from edge.core.errors.table import exit_status
 from hil_tests.ptys import play
 from hil_tests.tools_line import ToolStation, tools_line
 
@@ -175,3 +176,16 @@ def test_a_station_without_the_marker_is_told(
     ):
         run_read(capsys, line.port, 5, profile="sunspec", timeout_ms=150)
     assert "marker" in str(caught.value.fields["reason"])
+
+
+def test_a_station_that_refuses_every_point_ends_with_its_exception(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        tools_line([ToolStation(5, {})], monkeypatch) as line,
+        pytest.raises(DeviceError) as caught,
+    ):
+        run_read(capsys, line.port, 5, profile="siemens_pac2200", timeout_ms=150)
+    assert exit_status(caught.value.code) == 76
+    events = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert {event["quality"] for event in events} == {"exception"}

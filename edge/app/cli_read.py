@@ -148,18 +148,20 @@ def find_sunspec(session: LineSession, station: int) -> Profile:
 
 def read_profile_registers(
     session: LineSession, station: int, profile: Profile, timing: Any
-) -> Registers:
-    """Every register the profile's points need; those that the station refuses are missing.
+) -> tuple[Registers, DeviceError | None]:
+    """Every register the profile's points need, and the last refusal of a point.
 
-    A merged block that is refused is read again point by point.
+    Those that the station refuses are missing. A merged block that is refused is read again point
+    by point.
     """
     registers: Registers = {}
+    refusal: DeviceError | None = None
     for block in plan_blocks(profile.points, profile, timing):
         pieces = [(block.address, block.count)]
-        if not _take(session, station, block.function, pieces, registers):
+        if _take(session, station, block.function, pieces, registers):
             each = [(point.address, point.span) for point in block.points]
-            _take(session, station, block.function, each, registers)
-    return registers
+            refusal = _take(session, station, block.function, each, registers) or refusal
+    return registers, refusal
 
 
 def _take(
@@ -168,17 +170,17 @@ def _take(
     function: int,
     pieces: list[tuple[int, int]],
     registers: Registers,
-) -> bool:
-    """Read each (address, count); False if the station refused one."""
-    taken = True
+) -> DeviceError | None:
+    """Read each (address, count); the last refusal of the station."""
+    refusal = None
     for address, count in pieces:
         try:
             values = session.read(station, function, address, count)
-        except DeviceError:
-            taken = False
+        except DeviceError as error:
+            refusal = error
             continue
         registers.update({(function, address + i): value for i, value in enumerate(values)})
-    return taken
+    return refusal
 
 
 def decode_point(
@@ -197,7 +199,7 @@ def _show_points(
     session: LineSession, station: int, profile: Profile, timing: Any, json: bool
 ) -> int:
     session.gap_ms = profile.gap_ms
-    registers = read_profile_registers(session, station, profile, timing)
+    registers, refusal = read_profile_registers(session, station, profile, timing)
     table = Table("point", "value", "unit", "quality", "address", "registers", box=None)
     good = 0
     for point in profile.points:
@@ -221,4 +223,6 @@ def _show_points(
         table.add_row(point.name, value, point.unit, str(fact["quality"]), where, words)
     if not json:
         cli_bus.console().print(table)
+    if refusal is not None and not registers:
+        raise refusal
     return 0 if good else 65
