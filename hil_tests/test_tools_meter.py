@@ -250,6 +250,7 @@ def test_show_reads_every_setting(
     ("typed", "options", "error"),
     [
         (("set-ratio", "100"), {}, UsageError),
+        (("show",), {"profile": ""}, UsageError),
         (("set-baud",), {}, UsageError),
         (("set-baud", "19200"), {"yes": False}, UsageError),
         (("set-baud", "19200"), {"profile": "hefeng_cems"}, UsageError),
@@ -273,3 +274,18 @@ def test_a_value_that_the_profile_does_not_know_is_refused(
         run_meter(capsys, line.port, 3, *typed)
     assert caught.value.code == "usage.value"
     assert station.asked == 0
+
+
+def test_show_with_a_map_that_the_meter_refuses_ends_with_its_exception(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tools_line([ToolStation(3, {})], monkeypatch) as line:
+        status, events = run_meter(capsys, line.port, 3, "show")
+    assert status == 76
+    assert {event["error"] for event in events} == {"device.illegal_address"}
+
+
+def test_a_missing_profile_is_said_to_be_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        run_meter(capsys, "no-port", 3, "show", profile="")
+    assert caught.value.fields["found"] == "missing"

@@ -14,11 +14,13 @@ from edge.app.cli_bus import (
     StationArgument,
     TimeoutOption,
     check_format,
+    language,
     say,
 )
 from edge.app.cli_bus_setting import GOOD_OUTCOMES, Change, Place, Result
 from edge.app.line_session import LineSession
 from edge.core.errors import DataError, DeviceError, UsageError
+from edge.core.errors.table import describe, exit_status
 from edge.core.field.settings import (
     READ_FUNCTION,
     Setting,
@@ -91,6 +93,9 @@ def meter(
 
 
 def _known_settings(profile: str) -> tuple[Setting, ...]:
+    if not profile:
+        expected = "the meter's profile, which says where its settings are: see profiles list"
+        raise UsageError("usage.value", option="--profile", found="missing", expected=expected)
     document = files.read_profile(profile, "command line", "--profile")
     settings = parse_settings(document)
     if not settings:
@@ -125,19 +130,22 @@ def _chosen(
 
 
 def _show(session: LineSession, settings: tuple[Setting, ...], station: int, json: bool) -> int:
+    """Every setting; the exit status is that of the last refusal."""
+    status = 0
     for setting in settings:
         try:
             words = session.read(station, READ_FUNCTION, setting.address, width(setting))
         except DeviceError as error:
             fact = {"event": "setting", "setting": setting.name, "error": error.code}
-            say(json, fact, f"{setting.name}: {error.code}")
+            say(json, fact, f"{setting.name}: {describe(error, language())[0]}")
+            status = exit_status(error.code)
             continue
         known = decode_setting(setting, words)
         raw = " ".join(f"{word:04X}" for word in words)
         fact = {"event": "setting", "setting": setting.name, "value": known}
         text = f"{setting.name}: {known or 'unknown'} ({raw} at {setting.address})"
         say(json, {**fact, "registers": list(words), "address": setting.address}, text)
-    return 0
+    return status
 
 
 def _agreed(setting: Setting, change: Change, before: str, value: str) -> bool:
