@@ -9,7 +9,7 @@ import pytest
 from edge.app.cli_bus_identify import read_sunspec_models
 from edge.app.cli_read import read
 from edge.core.errors import DeviceError, ProfileError, UsageError
-from edge.core.errors.table import exit_status
+from edge.core.errors.table import describe, exit_status
 from hil_tests.ptys import play
 from hil_tests.tools_line import ToolStation, tools_line
 
@@ -119,6 +119,21 @@ def test_a_wrong_question_is_refused_before_the_port_is_opened(
 ) -> None:
     with pytest.raises(UsageError):
         run_read(capsys, "no-port", 1, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "what to read is missing; expected exactly one of --profile, --address, "),
+        ({"profile": "sunspec", "address": 0}, "--profile with --address is too much; expected "),
+    ],
+)
+def test_what_to_read_is_asked_for_in_plain_words(
+    capsys: pytest.CaptureFixture[str], options: Any, said: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        run_read(capsys, "no-port", 1, **options)
+    assert describe(caught.value)[0].startswith(said)
 
 
 @pytest.mark.parametrize("label", ["1", "50001", "40000", "4x001", "99999", "4000²"])

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from edge.app.cli_bus import open_session
+from edge.app.cli_tap import tap
 from edge.app.trace import read_trace
-from edge.core.errors import DeviceError
-from edge.core.errors.table import exit_status
+from edge.core.errors import DeviceError, UsageError
+from edge.core.errors.table import describe, exit_status
 from edge.ports.linux.serial_probe import is_mini_uart, read_latency_ms
 from hil_tests.emulator.replay import Replay
 from hil_tests.ptys import play
@@ -185,6 +186,13 @@ def test_a_trace_is_never_written_over(tmp_path: Path) -> None:
         assert listener.process.returncode == exit_status("usage.value")
     assert b"usage.value" in told
     assert trace.read_text() == "mine"
+
+
+def test_a_trace_that_cannot_be_created_is_told_why(tmp_path: Path) -> None:
+    with play(tmp_path, SCENARIO) as emulator, pytest.raises(UsageError) as caught:
+        tap(emulator.ports["bus1"], save=tmp_path / "none" / "x", seconds=0.0)
+    said, _ = describe(caught.value)
+    assert said.endswith("a file that can be created; this one cannot: No such file or directory")
 
 
 @pytest.mark.parametrize(("text", "latency_ms"), [("16\n", 16), ("1", 1), ("x", None)])

@@ -64,5 +64,7 @@ def find(name: str) -> Source:
     paths |= {f"sunspec_{path.stem[6:]}": path for path in sorted(SUNSPEC.glob("*.toml"))}
     if name not in paths:
         expected = nearest(name, list(paths)) or "a name that carbontally profiles list shows"
+        if "/" in name:
+            expected = "a file that ends in .toml, or " + expected
         raise UsageError("usage.value", option="NAME", found=name, expected=expected)
     return read_source(paths[name])

@@ -87,13 +87,14 @@ def _parse_place(
     profile: str | None, address: int | None, label: str | None, function: int
 ) -> tuple[int, int] | None:
     """(function, wire address) to read raw, or None for a read by profile."""
-    given = [option for option in (profile, address, label) if option is not None]
+    options = {"--profile": profile, "--address": address, "--label-address": label}
+    given = [option for option, value in options.items() if value is not None]
     if len(given) != 1:
         raise UsageError(
             "usage.value",
-            option="read",
-            found=f"{len(given)} of them",
-            expected="one of --profile, --address, --label-address",
+            option=" with ".join(given) or "what to read",
+            found="too much" if given else "missing",
+            expected="exactly one of " + ", ".join(options),
         )
     if label is not None:
         return _parse_label(label)

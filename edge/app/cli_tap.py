@@ -125,9 +125,8 @@ def _trace_file(save: Path | None) -> Iterator[TextIO | None]:
     try:
         file = save.open("x", encoding="utf-8")
     except OSError as error:
-        raise UsageError(
-            "usage.value", option="--save", found=save, expected=error.strerror or "a new file"
-        ) from error
+        expected = f"a file that can be created; this one cannot: {error.strerror or error}"
+        raise UsageError("usage.value", option="--save", found=save, expected=expected) from error
     with file:
         yield file
 

@@ -98,6 +98,7 @@ def test_a_wrong_profile_ends_with_78(capsys, tmp_path: Path):
         (["show", "nowhere.toml"], "config.file", "nowhere.toml"),
         (["new", "only_vendor"], "usage.value", "expected VENDOR MODEL"),
         (["new", "--", "-", "-"], "usage.value", "names with letters or digits"),
+        (["lint", "/nowhere"], "usage.value", "expected a file that ends in .toml, or a name"),
         (["lint", "pyproject.toml"], "config.profile", "lint"),
     ],
 )
