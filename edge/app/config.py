@@ -74,6 +74,7 @@ class Settings:
         self.tenant = gateway["tenant"]
         self.key_file = gateway["key_file"]
         self.journal = gateway["journal"]
+        self.quota_bytes: int | None = gateway.get("quota_bytes")
         self.commit_ms = gateway.get("commit_ms", 1000)
         self.broker = self._broker(uplink)
         self.ca_file = uplink.get("ca_file")

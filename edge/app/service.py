@@ -101,7 +101,9 @@ class Service:
         uplink, self._stream = self._uplink(settings)
         self.waker = Waker()
         self.clock = LinuxClock()
-        self.store = SqliteStore(self._folder / settings.journal, settings.gateway)
+        self.store = SqliteStore(
+            self._folder / settings.journal, settings.gateway, quota_bytes=settings.quota_bytes
+        )
         tables = [decode_record(data).body for data in self.store.of_kind(Kind.TABLE)]
         definitions = Definitions([part for table in tables for part in table])
         definitions.config(files.digest(data), VERSION)

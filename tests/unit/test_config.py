@@ -92,6 +92,7 @@ def test_a_good_file_has_its_values_and_defaults(tmp_path: Path):
         ("stack", "b", 1, 10_000),  # the same station number on another bus
     ]
     assert tuple(made.broker) == ("broker.example", 8883, True)
+    assert made.quota_bytes is None
     assert (made.commit_ms, made.keepalive_s, made.linger_ms) == (1000, 30, 5000)
     assert [stream.name for stream in made.streams] == ["import", "chimney"]
     assert made.streams[0].factor.ug_per_unit == 832_500

@@ -1,0 +1,46 @@
+"""The quota of the journal: its range, and that it reaches the store."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.app.service import Service
+from edge.ports.linux.sqlite_store import SqliteStore
+
+from .test_config import read, refusal
+
+JOURNAL = 'journal = "journal.db"'
+
+
+def quota(text: str) -> tuple[str, str]:
+    return (JOURNAL, f"{JOURNAL}\nquota_bytes = {text}")
+
+
+@pytest.mark.parametrize("size", [10_000_000, 1_000_000_000_000])
+def test_quotas_within_the_range_are_taken(tmp_path: Path, size: int):
+    assert read(tmp_path, quota(str(size))).quota_bytes == size
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "9_999_999", "1_000_000_000_001", "1e8", '"2 GB"', "true"]
+)
+def test_others_are_refused_by_name(tmp_path: Path, text: str):
+    code, line = refusal(tmp_path, quota(text))
+    assert code == "config.value" and "gateway.quota_bytes" in line
+
+
+@pytest.mark.parametrize("size", [None, 20_000_000])
+def test_the_store_keeps_to_what_is_configured(tmp_path: Path, size: int | None):
+    read(tmp_path, *([] if size is None else [quota(str(size))]))
+    (tmp_path / "device.key").write_text("00" * 32)
+    (tmp_path / "device.key").chmod(0o600)
+    service = Service(tmp_path / "gateway.toml")
+    try:
+        assert isinstance(service.store, SqliteStore)
+        assert service.store.remover.quota_bytes == size
+        assert service.store.remover.limit_bytes() == (None if size is None else size * 9 // 10)
+    finally:
+        service.supervision.close()
+        for poller in service.gateway.pollers:
+            poller.link.close()
+        service.store.close()
