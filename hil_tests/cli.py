@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from edge.app.cli_bus import check_seconds
 from edge.core.errors import UsageError
 from hil_tests.emulator.emulator import Emulator
 from hil_tests.emulator.replay import Replay
@@ -51,6 +52,7 @@ def emulate(
     json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> int:
     """Play a factory's meters on an emulated RS-485 bus, with the wire's timing."""
+    check_seconds(seconds)
     _check_fit(strict, unpaced, replay, baud)
     emulator: Emulator | Replay
     if replay is not None:

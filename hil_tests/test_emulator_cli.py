@@ -132,6 +132,10 @@ def test_start_is_a_time_of_day() -> None:
 def test_a_bad_time_starts_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         emulate(link_dir=tmp_path / "dev", start="25:00")
+    for seconds in (-1.0, float("nan")):
+        with pytest.raises(UsageError) as caught:
+            emulate(link_dir=tmp_path / "dev", seconds=seconds)
+        assert caught.value.code == "usage.value"
     assert not (tmp_path / "dev").exists()
 
 

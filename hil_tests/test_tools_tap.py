@@ -195,6 +195,12 @@ def test_a_trace_that_cannot_be_created_is_told_why(tmp_path: Path) -> None:
     assert said.endswith("a file that can be created; this one cannot: No such file or directory")
 
 
+@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+def test_a_time_that_never_comes_is_refused_before_the_port_is_opened(seconds: float) -> None:
+    with pytest.raises(UsageError):
+        tap("no-port", seconds=seconds)
+
+
 @pytest.mark.parametrize(("text", "latency_ms"), [("16\n", 16), ("1", 1), ("x", None)])
 def test_the_latency_timer_of_an_adapter_is_read(
     tmp_path: Path, text: Any, latency_ms: Any

@@ -57,6 +57,13 @@ def check_format(text: str) -> str:
     return wanted
 
 
+def check_seconds(seconds: float | None) -> None:
+    """UsageError for a time that never comes: negative, or no number."""
+    if seconds is not None and not seconds >= 0:
+        expected = "a number of seconds, 0 or more"
+        raise UsageError("usage.value", option="--seconds", found=seconds, expected=expected)
+
+
 def parse_numbers(text: str, option: str, low: int, high: int) -> tuple[int, ...]:
     """Ascending numbers of "1-16,20"; UsageError "usage.value" for anything else."""
     numbers: set[int] = set()

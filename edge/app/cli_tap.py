@@ -14,7 +14,15 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from edge.app.cli_bus import BaudOption, FormatOption, JsonOption, PortArgument, check_format, say
+from edge.app.cli_bus import (
+    BaudOption,
+    FormatOption,
+    JsonOption,
+    PortArgument,
+    check_format,
+    check_seconds,
+    say,
+)
 from edge.core.errors import UsageError
 from edge.core.field.sniff import Decoded, Splitter, decode_frame
 from edge.core.field.trace import REPLY, Frame, encode_head, encode_row
@@ -106,6 +114,7 @@ def tap(
     json: JsonOption = False,
 ) -> int:
     """Listen to a bus that another master polls, and show every frame; sends nothing."""
+    check_seconds(seconds)
     end_s = float("inf") if seconds is None else time.monotonic() + seconds
     with ProbeLine(port, baud, check_format(format)) as line, _trace_file(save) as file:
         running = Tap(line, file, json)
