@@ -67,7 +67,7 @@ def buffer(
         elif action == "thin":
             _show(report_thin(reader), json)
         else:
-            span = (reader.acked_seq + 1 if first is None else first, last)
+            span = _span(reader, first, last)
             _export(reader, settings, config, span, out, payloads)
     finally:
         reader.close()
@@ -176,29 +176,58 @@ def report_thin(reader: JournalReader) -> dict[str, Any]:
     return {"event": "thin", "used_bytes": reader.file.used_bytes(), "steps": steps}
 
 
+def _span(reader: JournalReader, first: int | None, last: int | None) -> tuple[int, int]:
+    """First and last seq to export. That nothing waits is no mistake; to ask for nothing is."""
+    head = reader.next_seq - 1
+    if first is not None and last is not None and first > last:
+        raise _wrong("--first", first, f"at most {last}, which --last names")
+    if first is not None and first > head:
+        raise _wrong("--first", first, f"at most {head}, the head")
+    return reader.acked_seq + 1 if first is None else first, head if last is None else min(
+        last, head
+    )
+
+
+def _wrong(option: str, found: object, expected: str) -> UsageError:
+    return UsageError("usage.value", option=option, found=str(found), expected=expected)
+
+
 def _export(
     reader: JournalReader,
     settings: Settings,
     config: Path,
-    span: tuple[int, int | None],
+    span: tuple[int, int],
     out: Path | None,
     payloads: bool,
 ) -> None:
-    first = span[0]
-    last = reader.next_seq - 1 if span[1] is None else min(span[1], reader.next_seq - 1)
     if payloads:
-        if out is None or not out.is_dir():
-            raise UsageError(
-                "usage.value", option="--out", found=str(out), expected="a folder that is there"
-            )
+        if out is None:
+            raise _wrong("--out", out, "a folder for the batches")
         key = files.read_key(config.resolve().parent / settings.key_file)
-        count = sum(1 for _ in _write_payloads(reader, first, last, key, out))
+        _make_folder(out)
+        count = sum(1 for _ in _write_payloads(reader, *span, key, out))
         print(f"{count} batches in {out}", file=sys.stderr)
     elif out is None:
-        _write_lines(reader, first, last, sys.stdout)
+        _write_lines(reader, *span, sys.stdout)
     else:
-        with out.open("w", encoding="utf-8") as stream:
-            _write_lines(reader, first, last, stream)
+        with _new_file(out) as stream:
+            _write_lines(reader, *span, stream)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise _wrong("--out", folder, f"a folder that can be made ({reason})") from error
+
+
+def _new_file(path: Path) -> TextIO:
+    try:
+        return path.open("x", encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise _wrong("--out", path, f"a file that can be made ({reason})") from error
 
 
 def _write_lines(reader: JournalReader, first: int, last: int, stream: TextIO) -> None:

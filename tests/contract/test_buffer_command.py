@@ -104,14 +104,35 @@ def test_export_gives_every_record_as_a_line(site: Path):
 
 def test_export_gives_batches_that_a_receiver_would_take(site: Path):
     store = fill(site)
-    (site / "out").mkdir()
-    run(site, "export", "--payloads", "--out", str(site / "out"))
-    files = sorted((site / "out").iterdir())
+    folder = site / "usb" / "batches"
+    run(site, "export", "--payloads", "--out", str(folder))
+    files = sorted(folder.iterdir())
     batches = [decode_batch(file.read_bytes(), bytes(32)) for file in files]
     seqs = [record.seq for batch in batches for record in batch.records]
     assert seqs == list(range(10, 34)) and batches[-1].hashes[-1] == store.head
     assert msgpack.unpackb(files[0].read_bytes())[1] == GATEWAY
     assert "--out" in run(site, "export", "--payloads", status=2)
+    store.close()
+
+
+def test_export_overwrites_no_file(site: Path):
+    fill(site).close()
+    out = site / "accounts.xlsx"
+    out.write_text("years of work")
+    for words in ([], ["--payloads"]):
+        assert "usage.value" in run(site, "export", *words, "--out", str(out), status=2)
+    assert "usage.value" in run(site, "export", "--out", str(site / "no" / "file"), status=2)
+    assert out.read_text() == "years of work"
+
+
+def test_export_of_a_range_that_is_none_is_refused(site: Path):
+    store = fill(site)
+    for words in (["--first", "12", "--last", "11"], ["--first", "34"]):
+        errors = run(site, "export", *words, status=2)
+        assert "usage.value" in errors and "--first" in errors
+    assert run(site, "export", "--first", "33", "--last", "99").count("\n") == 1
+    store.ack(33)
+    assert run(site, "export") == "", "nothing waits, which is no mistake"
     store.close()
 
 
