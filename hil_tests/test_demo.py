@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.demo.verdict import reach_verdict
+from hil_tests.demo.readings import _served_polls
+from hil_tests.demo.verdict import reach_verdict, verdict_lines
+from hil_tests.emulator.ledger import ServedReply
 from tests.contract.brokers import mosquitto
 
 TIMEOUT_S = 120
@@ -230,3 +232,45 @@ def test_output_that_cannot_be_written_ends_it():
             timeout=TIMEOUT_S,
         )
     assert done.returncode != 0
+
+
+def test_the_verdict_names_what_was_held_or_not_read(copied):
+    assert reach_verdict(copied).doubts == []
+    for name, flags in (("pv", 0), ("steam", 4)):
+        spoil(
+            copied / "cloud.db",
+            "UPDATE interval_streams SET flags = ?, good = 0, expected = 5"
+            " WHERE stream = (SELECT number FROM streams WHERE name = ?)",
+            flags,
+            name,
+        )
+    verdict = reach_verdict(copied)
+    assert [doubt.split(" in ")[0] for doubt in verdict.doubts] == ["pv not read", "steam held"]
+    line = verdict_lines(verdict, copied)[-1]
+    assert "incomplete" in line and "steam held" in line
+    assert verdict.as_object()["doubts"] == verdict.doubts
+
+
+def test_a_counter_that_was_read_again_is_judged_by_both_replies():
+    words = {0: b"\x00\x01", 1: b"\x00\x02"}
+
+    def reply(number, wall_ms, address, registers):
+        return ServedReply(wall_ms, 0, "bus1", 1, 4, address, 1, registers, None, None, number)
+
+    replies = [
+        reply(1, 1000, 0, words[0]),
+        reply(2, 1050, 1, words[0]),
+        reply(3, 1120, 1, words[1]),
+        reply(4, 2000, 0, words[0]),
+        reply(5, 2050, 1, words[0]),
+    ]
+    polls = _served_polls(replies)
+    assert [(last.registers[4, 1], first.registers[4, 1]) for last, first in polls] == [
+        (2, 1),
+        (1, 1),
+    ]
+
+
+def test_a_speed_at_which_moves_look_impossible_is_refused():
+    done = run_demo("--speed", "3600", "--seconds", "5")
+    assert done.returncode == 2 and "--speed" in done.stderr

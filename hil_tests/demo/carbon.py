@@ -31,9 +31,21 @@ _KJ_PER_WH = Fraction(36, 10)
 _PER = {"kg/kW.h": Fraction(1000), "t/GJ": Fraction(1000)}
 
 
+#: An interval in which one poll was due may have begun after it: that is not missing.
+_DOUBTS = """
+    SELECT count(*) FILTER (WHERE flags & 4),
+        count(*) FILTER (WHERE good = 0 AND expected > 1 AND coalesce(flags, 0) & 4 = 0)
+    FROM interval_streams WHERE stream = ?"""
+
+
 @dataclass
 class StreamSum:
-    """One stream over the whole run; bases: emission_mg by further basis."""
+    """One stream over the whole run.
+
+    bases: emission_mg by further basis. held, missing: closed intervals in which the register
+    showed what could not be true, and in which nothing of it was read: no wrong figure, but one
+    that does not say what flowed.
+    """
 
     name: str
     kind: str
@@ -43,6 +55,8 @@ class StreamSum:
     emission_mg: int
     intervals: int
     wrong: int = 0
+    held: int = 0
+    missing: int = 0
     bases: dict[str, int] = field(default_factory=dict)
 
 
@@ -84,6 +98,7 @@ def _judge_stream(judge: _Judge, wanted: dict[str, Any]) -> StreamSum:
     activity = sum(row[3] or 0 for row in entries)
     total = StreamSum(name, kind, scope, unit, activity, 0, len(entries))
     total.emission_mg = sum(row[4] or 0 for row in entries)
+    total.held, total.missing = judge.db.execute(_DOUBTS, (number,)).fetchone()
     if kind == "stack_co2":
         total.wrong = judge_stack(judge.db, entries, wanted["stack"])
         return total

@@ -43,6 +43,16 @@ class Verdict:
         faults = self.lost + self.readings.duplicated + self.wrong
         return some and faults == 0 and self.chain_verified
 
+    @property
+    def doubts(self) -> list[str]:
+        """Streams whose figure is faithful to the readings and yet does not say what flowed."""
+        told = []
+        for stream in self.streams:
+            for name, intervals in (("held", stream.held), ("not read", stream.missing)):
+                if intervals:
+                    told.append(f"{stream.name} {name} in {intervals} of {stream.intervals}")
+        return told
+
     def scope_mg(self, scope: int) -> int:
         """Emission of one scope over the closed intervals."""
         return sum(stream.emission_mg for stream in self.streams if stream.scope == scope)
@@ -61,6 +71,7 @@ class Verdict:
         return {
             "event": "verdict",
             "holds": self.holds,
+            "doubts": self.doubts,
             "lost": self.lost,
             "duplicated": self.readings.duplicated,
             "wrong": self.wrong,
@@ -125,7 +136,10 @@ def verdict_lines(verdict: Verdict, folder: Path) -> list[str]:
     others = "  ".join(f"{basis} {mg / 1e6:.6f} kg" for basis, mg in verdict.basis_mg().items())
     if others:
         lines.append(f"  scope 2 on other bases: {others}")
-    lines.append(f"verdict    {'HOLDS' if verdict.holds else 'DOES NOT HOLD'}")
+    outcome = "HOLDS" if verdict.holds else "DOES NOT HOLD"
+    if verdict.doubts:
+        outcome += "; figures are incomplete: " + ", ".join(verdict.doubts) + " intervals"
+    lines.append(f"verdict    {outcome}")
     return lines
 
 
