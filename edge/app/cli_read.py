@@ -65,9 +65,7 @@ def read(
     """Read a station once: by profile, or raw with every reading of the registers."""
     place = _parse_place(profile, address, label_address, function)
     kinds = KINDS if type is None else (_parse_kind(type, count),)
-    if place is not None and place[1] + count > 65536:
-        expected = f"at most {65536 - place[1]}: the last register is 65535"
-        raise UsageError("usage.value", option="--count", found=count, expected=expected)
+    _check_end(place, count)
     meaning = None
     if profile is not None and profile != SUNSPEC:
         meaning = parse_profile(files.read_profile(profile, "command line", "--profile"))
@@ -99,6 +97,13 @@ def _parse_place(
     if label is not None:
         return _parse_label(label)
     return None if address is None else (function, address)
+
+
+def _check_end(place: tuple[int, int] | None, count: int) -> None:
+    """UsageError for registers behind the last one."""
+    if place is not None and place[1] + count > 65536:
+        expected = f"at most {65536 - place[1]}: the last register is 65535"
+        raise UsageError("usage.value", option="--count", found=count, expected=expected)
 
 
 def _parse_label(label: str) -> tuple[int, int]:
