@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hil_tests.demo.broker import free_port
 from hil_tests.demo.readings import _served_polls
 from hil_tests.demo.verdict import reach_verdict, verdict_lines
 from hil_tests.emulator.ledger import ServedReply
@@ -274,3 +275,21 @@ def test_a_counter_that_was_read_again_is_judged_by_both_replies():
 def test_a_speed_at_which_moves_look_impossible_is_refused():
     done = run_demo("--speed", "3600", "--seconds", "5")
     assert done.returncode == 2 and "--speed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--broker", "99999"), ("--broker", "0"), ("--start", "25:61")]
+)
+def test_a_value_that_cannot_be_is_wrong_use(option, value, tmp_path):
+    done = run_demo(option, value, "--seconds", "5", "--dir", str(tmp_path))
+    assert done.returncode == 2
+    assert f"error[usage.value]: {option} is {value}" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broker_that_is_not_there_is_said(tmp_path):
+    port = free_port()
+    done = run_demo("--broker", str(port), "--seconds", "5", "--dir", str(tmp_path))
+    assert done.returncode == 69
+    assert f"error[sync.offline]: the broker 127.0.0.1:{port} cannot be reached" in done.stderr
+    assert not list(tmp_path.iterdir())

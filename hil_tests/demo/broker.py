@@ -7,8 +7,11 @@ import threading
 
 from amqtt.broker import Broker
 
+from edge.core.errors import SyncError
+
 HOST = "127.0.0.1"
 _START_S = 10.0
+_FIND_S = 3.0
 
 
 def free_port() -> int:
@@ -16,6 +19,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def find_broker(port: int) -> None:
+    """Raise SyncError sync.offline when nothing listens on a port of the loopback interface."""
+    try:
+        socket.create_connection((HOST, port), _FIND_S).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SyncError("sync.offline", server=f"{HOST}:{port}", reason=reason) from error
 
 
 class EmbeddedBroker:

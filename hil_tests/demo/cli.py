@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 from edge.core.errors import TallyError, UsageError
-from hil_tests.demo.broker import EmbeddedBroker, free_port
+from hil_tests.cli import parse_start
+from hil_tests.demo.broker import EmbeddedBroker, find_broker, free_port
 from hil_tests.demo.stage import Stage, write_site
 from hil_tests.demo.verdict import Verdict, look_yourself, reach_verdict, verdict_lines
 from hil_tests.demo.view import View
@@ -27,6 +28,8 @@ _ENDLESS_S = 40.0
 #: A gateway limits a move by its own clock and cannot tell a fast factory from an impossible move:
 #: the demonstration's boiler is counted whole at 300 and held at 600.
 _MOST_SPEED = 240
+
+_MOST_PORT = 65_535
 
 #: After the run, an uplink that is still away gets this long to come back and drain.
 _RETURN_S = 60.0
@@ -73,10 +76,7 @@ def demo(
     json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> int:
     """Run the main job: emulated meters, gateway, broker, receiver; then judge it."""
-    if broker is not None and outage:
-        raise UsageError(
-            "usage.value", option="--outage", found="--broker", expected="the embedded broker"
-        )
+    _check(start, broker, outage)
     mode = "json" if json else "plain" if plain or not _can_redraw() else "live"
     folder = _folder(dir)
     # Whatever ends the demonstration, its processes must not outlive it.
@@ -91,6 +91,21 @@ def demo(
     if dir is None:
         shutil.rmtree(folder)
     return 0
+
+
+def _check(start: str, broker: int | None, outage: bool) -> None:
+    """Refuse what cannot work before anything is started."""
+    parse_start(start)
+    if broker is None:
+        return
+    if outage:
+        raise UsageError(
+            "usage.value", option="--outage", found="--broker", expected="the embedded broker"
+        )
+    if not 1 <= broker <= _MOST_PORT:
+        expected = f"1 to {_MOST_PORT}"
+        raise UsageError("usage.value", option="--broker", found=broker, expected=expected)
+    find_broker(broker)
 
 
 def _can_redraw() -> bool:

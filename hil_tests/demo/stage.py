@@ -79,7 +79,7 @@ class Actor:
         self._ready.wait(_READY_S)
         self.check()
         if not self.last:
-            raise self._failure("it says nothing")
+            raise TallyError("demo.silent", name=self.name, seconds=int(_READY_S))
 
     def check(self) -> None:
         """Raise TallyError "demo.process" when the process has ended by itself."""

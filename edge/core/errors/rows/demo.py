@@ -15,4 +15,11 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "read its message above",
         "查看上面的信息",
     ),
+    "demo.silent": (
+        1,
+        "{name} has said nothing for {seconds} s: it runs, but is not ready",
+        "{name} 已 {seconds} 秒没有输出：进程在运行，但尚未就绪",
+        "check that the broker answers and that the machine is not too busy",
+        "检查代理是否有响应，以及机器是否过于繁忙",
+    ),
 }
