@@ -107,7 +107,7 @@ def find_all(config: Path) -> Iterator[Finding]:
         path = folder / settings.password_file
         yield (found := _tried("password", path, files.read_password))
         password = None if found.error is not None else files.read_password(path)
-    yield from _journal(folder / settings.journal)
+    yield from _journal(folder / settings.journal, settings.quota_bytes)
     yield _clock()
     for bus in settings.buses:
         port = str(folder / bus.port)
@@ -138,7 +138,7 @@ def _tried(about: str, path: Path, read: Callable[[Path], object]) -> Finding:
     return Finding(about, None, {"file": path})
 
 
-def _journal(path: Path) -> Iterator[Finding]:
+def _journal(path: Path, quota_bytes: int | None) -> Iterator[Finding]:
     """The file, its rights, its newest records; then the room it has."""
     hours: int | str = "?"
     free = free_bytes(path.parent)
@@ -147,7 +147,7 @@ def _journal(path: Path) -> Iterator[Finding]:
         error = StoreError("store.open", file=str(path), reason="no permission to write")
     elif path.exists():
         try:
-            hours = _prove(path)
+            hours = _prove(path, quota_bytes)
         except StoreError as found:
             error = found
         if error is None and path.stat().st_mode & 0o077:
@@ -160,7 +160,7 @@ def _journal(path: Path) -> Iterator[Finding]:
     yield Finding("space", StoreError("store.space", **fields) if scarce else None, fields)
 
 
-def _prove(path: Path) -> int | str:
+def _prove(path: Path, quota_bytes: int | None) -> int | str:
     """Read the newest records; return the hours of room left. Raises StoreError."""
     # Before the journal: a gateway that runs moves both on, the mark last.
     mark = HeadMark(path.with_name(path.name + ".head")).read()
@@ -168,7 +168,7 @@ def _prove(path: Path) -> int | str:
     try:
         if mark and (mark.epoch != reader.epoch or mark.seq >= reader.next_seq):
             raise reader.damage(mark.seq)
-        hours = read_space(reader)["hours_left"]
+        hours = read_space(reader, quota_bytes)["hours_left"]
     finally:
         reader.close()
     return hours if isinstance(hours, int) else "?"

@@ -73,7 +73,8 @@ def read_report(settings: Settings, path: Path, reason: str) -> dict[str, Any]:
         newest = reader.read(reader.next_seq - 1, reader.next_seq - 1)
         record = decode_record(newest[0][0]) if newest else None
         now = (NO_BOOT, 0, wall_ms, wall_ms >= FLOOR_MS)
-        buffer = {**buffer_of(reader, now), **room_of(reader, read_space(reader))}
+        space = read_space(reader, settings.quota_bytes)
+        buffer = {**buffer_of(reader, now), **room_of(reader, space)}
         return {
             "source": "journal",
             "reason": reason,

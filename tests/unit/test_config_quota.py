@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from edge.app.cli_check import check
+from edge.app.cli_status import read_report
 from edge.app.service import Service
 from edge.ports.linux.sqlite_store import SqliteStore
 
 from .test_config import read, refusal
+from .test_status_losses import filled
 
 JOURNAL = 'journal = "journal.db"'
 
@@ -44,3 +47,17 @@ def test_the_store_keeps_to_what_is_configured(tmp_path: Path, size: int | None)
         for poller in service.gateway.pollers:
             poller.link.close()
         service.store.close()
+
+
+def test_the_room_that_is_told_is_that_of_the_quota(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    filled(tmp_path / "journal.db", 500, 400).close()
+    hours = []
+    for size in (10_000_000, 20_000_000):
+        settings = read(tmp_path, quota(str(size)))
+        report = read_report(settings, tmp_path / "journal.db", "no_port")
+        hours.append(report["buffer"]["hours_left"])
+        check(tmp_path / "gateway.toml")
+        assert f"room for {hours[-1]} hours" in capsys.readouterr().out
+    assert 10_000_000 // report["buffer"]["bytes_per_hour"] - 1 <= hours[1] - hours[0]
