@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.demo.broker import free_port
-from hil_tests.demo.readings import _served_polls
+from edge.core.errors import StoreError
+from edge.core.errors.table import describe
 from hil_tests.demo.verdict import reach_verdict, verdict_lines
-from hil_tests.emulator.ledger import ServedReply
 from tests.contract.brokers import mosquitto
 
 TIMEOUT_S = 120
@@ -252,44 +251,10 @@ def test_the_verdict_names_what_was_held_or_not_read(copied):
     assert verdict.as_object()["doubts"] == verdict.doubts
 
 
-def test_a_counter_that_was_read_again_is_judged_by_both_replies():
-    words = {0: b"\x00\x01", 1: b"\x00\x02"}
-
-    def reply(number, wall_ms, address, registers):
-        return ServedReply(wall_ms, 0, "bus1", 1, 4, address, 1, registers, None, None, number)
-
-    replies = [
-        reply(1, 1000, 0, words[0]),
-        reply(2, 1050, 1, words[0]),
-        reply(3, 1120, 1, words[1]),
-        reply(4, 2000, 0, words[0]),
-        reply(5, 2050, 1, words[0]),
-    ]
-    polls = _served_polls(replies)
-    assert [(last.registers[4, 1], first.registers[4, 1]) for last, first in polls] == [
-        (2, 1),
-        (1, 1),
-    ]
-
-
-def test_a_speed_at_which_moves_look_impossible_is_refused():
-    done = run_demo("--speed", "3600", "--seconds", "5")
-    assert done.returncode == 2 and "--speed" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("option", "value"), [("--broker", "99999"), ("--broker", "0"), ("--start", "25:61")]
-)
-def test_a_value_that_cannot_be_is_wrong_use(option, value, tmp_path):
-    done = run_demo(option, value, "--seconds", "5", "--dir", str(tmp_path))
-    assert done.returncode == 2
-    assert f"error[usage.value]: {option} is {value}" in done.stderr
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_broker_that_is_not_there_is_said(tmp_path):
-    port = free_port()
-    done = run_demo("--broker", str(port), "--seconds", "5", "--dir", str(tmp_path))
-    assert done.returncode == 69
-    assert f"error[sync.offline]: the broker 127.0.0.1:{port} cannot be reached" in done.stderr
-    assert not list(tmp_path.iterdir())
+def test_a_ledger_that_cannot_be_read_is_named_and_there_is_no_verdict(copied):
+    (copied / "ledger.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreError) as caught:
+        reach_verdict(copied)
+    assert caught.value.code == "demo.unjudged"
+    told = describe(caught.value)[0]
+    assert "no verdict" in told and "ledger.db" in told and "journal" not in told.split(":")[0]

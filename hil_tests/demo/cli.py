@@ -7,6 +7,8 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -82,15 +84,29 @@ def demo(
     # Whatever ends the demonstration, its processes must not outlive it.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    with View(mode) as view:
-        verdict = _play(folder, view, seconds, outage, speed, start, broker)
-    _tell(verdict, folder, mode, kept=dir is not None)
-    if not verdict.holds:
-        twice = verdict.readings.duplicated
-        raise TallyError("demo.verdict", lost=verdict.lost, duplicated=twice, wrong=verdict.wrong)
+    with _kept(folder, is_ours=dir is None):
+        with View(mode) as view:
+            verdict = _play(folder, view, seconds, outage, speed, start, broker)
+        _tell(verdict, folder, mode, kept=dir is not None)
+        if not verdict.holds:
+            twice = verdict.readings.duplicated
+            raise TallyError(
+                "demo.verdict", lost=verdict.lost, duplicated=twice, wrong=verdict.wrong
+            )
     if dir is None:
         shutil.rmtree(folder)
     return 0
+
+
+@contextmanager
+def _kept(folder: Path, is_ours: bool) -> Iterator[None]:
+    """Name the folder that a failed demonstration leaves: nobody has chosen its name."""
+    try:
+        yield
+    except BaseException:
+        if is_ours:
+            print(f"databases: kept in {folder}", file=sys.stderr, flush=True)
+        raise
 
 
 def _check(start: str, broker: int | None, outage: bool) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud_sync.verify import verify_store
+from edge.core.errors import StoreError
 from hil_tests.demo.carbon import StreamSum, judge_streams
 from hil_tests.demo.readings import Count, count_readings
 
@@ -86,7 +87,20 @@ class Verdict:
 
 
 def reach_verdict(folder: Path) -> Verdict:
-    """Judge the databases that a run left in `folder`."""
+    """Judge the databases that a run left in `folder`.
+
+    Raises StoreError demo.unjudged for one that cannot be read, as a full disk leaves it.
+    """
+    try:
+        return _judge(folder)
+    except StoreError as error:
+        file, reason = error.fields.get("file", folder), error.fields.get("reason", error.code)
+        raise StoreError("demo.unjudged", file=file, reason=reason) from error
+    except sqlite3.Error as error:
+        raise StoreError("demo.unjudged", file=folder, reason=str(error)) from error
+
+
+def _judge(folder: Path) -> Verdict:
     cloud = folder / "cloud.db"
     lost, altered, records = _compare_records(folder / "journal.db", cloud)
     return Verdict(

@@ -22,4 +22,11 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "check that the broker answers and that the machine is not too busy",
         "检查代理是否有响应，以及机器是否过于繁忙",
     ),
+    "demo.unjudged": (
+        74,
+        "there is no verdict: {file} cannot be read: {reason}",
+        "没有结论：无法读取 {file}：{reason}",
+        "check that the disk has room, and run the demonstration again",
+        "检查磁盘是否有空间，然后重新运行演示",
+    ),
 }
