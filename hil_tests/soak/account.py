@@ -1,5 +1,6 @@
 """Whether intervals follow each other, telescope, and count what the meters said."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,7 +15,7 @@ class AccountCheck:
 
     def __init__(self) -> None:
         self.intervals = 0
-        self._seen: set[tuple[int, ...]] = set()
+        self._seen: Counter[tuple[int, ...]] = Counter()  # how often each is in a journal
         self.restart([])
 
     def restart(self, destroyed: Iterable[list[Any]]) -> None:
@@ -23,7 +24,7 @@ class AccountCheck:
         destroyed: records that are no more.
         """
         for fields in destroyed:
-            self._seen.discard(_key(fields))
+            self._seen[_key(fields)] -= 1
         self._end_ms: int | None = None
         self._counts: dict[int, int] = {}
         self._good: dict[int, list[int]] = {}  # device -> good registers since the last interval
@@ -31,10 +32,8 @@ class AccountCheck:
     def _is_again(self, fields: list[Any]) -> bool:
         """True for a record that was carried to another seq."""
         key = _key(fields)
-        if key in self._seen:
-            return True
-        self._seen.add(key)
-        return False
+        self._seen[key] += 1
+        return self._seen[key] > 1
 
     def poll(self, fields: list[Any]) -> None:
         """Take in a POLL record."""

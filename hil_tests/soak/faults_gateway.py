@@ -14,6 +14,9 @@ PLACES = ("", "", "append", "appended", "ack", "acked", "uplink.send", "link.sta
 #: A register that is wrong is wrong by so much: no meter moves like that.
 GROSS = 1 << 28
 
+#: After so many rows a journal has several readings of each meter.
+KNOWN_ROWS = 60
+
 #: Room for about a day of records.
 SMALL_QUOTA_BYTES = 60_000
 
@@ -188,5 +191,8 @@ def _trouble(world: World, station: int, for_ms: int, asked: "object") -> None:
 def wrong(world: World, rng: random.Random) -> None:
     """A meter's counter shows something else, once or for hours, in frames that are good."""
     meter = world.meters[rng.choice(sorted(NAMES))]
+    gateway = world.gateway
+    if gateway is None or gateway.recorder.store.next_seq < KNOWN_ROWS:
+        return  # there is nothing yet that it could be held against
     meter.error = rng.choice((-1, 1)) * (GROSS + rng.randrange(GROSS))
     meter.error_reads = 1 if rng.random() < 0.7 else rng.randrange(2, 100)

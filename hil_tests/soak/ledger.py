@@ -107,8 +107,6 @@ class Ledger:
             if known[seq] != record:
                 self.violation("I4", f"seq {seq} of {epoch.hex()} was given twice")
             return
-        if known and seq != next(reversed(known)) + 1 and seq - 1 not in known:
-            self.violation("I4", f"seq {seq} of {epoch.hex()} does not follow")
         known[seq] = record
         if kind not in (POLL, INTERVAL, TOMBSTONE):
             return
@@ -126,6 +124,8 @@ class Ledger:
     def reverted_to(self, journal: Journal | None) -> None:
         """The disk went back in time: what it has no longer is destroyed, and its seq is free."""
         before = len(self.destroyed)
+        if journal is not None and journal.epoch not in self.epochs:
+            self.epochs.append(journal.epoch)
         kept = -1 if journal is None else self.epochs.index(journal.epoch)
         for epoch in self.epochs[kept + 1 :]:
             self._destroy(epoch, 0)

@@ -35,10 +35,12 @@ class WatchedStore(SimStore):
 
     def append(self, rows: Rows) -> None:
         super().append(rows)
+        self.ledger.found(self.journal)
         self.ledger.committed(self.epoch, rows)
 
     def remove(self, rows: Rows, removal: Removal) -> None:
         super().remove(rows, removal)
+        self.ledger.found(self.journal)
         self.ledger.committed(self.epoch, rows)
 
     def renew(self, reason: str) -> None:

@@ -15,7 +15,6 @@ MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 POLL_MS = 900_000
-INTERVAL_MS = 900_000
 
 #: Well above what the meters show, so that what cannot be true is held.
 RATED_KW = 2_000
@@ -57,12 +56,12 @@ _PROFILE = {
 }
 
 
-def read_settings(linger_ms: int) -> Settings:
+def read_settings(linger_ms: int, interval_ms: int) -> Settings:
     """The site's configuration, read as the gateway reads its own."""
     document: dict[str, Any] = {
         "gateway": {"id": GATEWAY, "tenant": TENANT, "key_file": "k", "journal": "j"},
         "uplink": {"broker": "mqtts://h", "linger_ms": linger_ms},
-        "accounting": {"interval_s": INTERVAL_MS // 1000},
+        "accounting": {"interval_s": interval_ms // 1000},
         "bus": [{"name": "a", "port": "p"}],
         "device": [
             {"name": name, "bus": "a", "station": station, "profile": "meter", "poll_ms": POLL_MS}

@@ -34,7 +34,9 @@ from hil_tests.soak.site import (
 #: Steps at one moment after which the gateway is said to run in circles.
 STEPS_MAX = 2_000
 
-LINGERS_MS = (5_000, 60_000, 900_000, 3_600_000)
+#: What a seed chooses from.
+LINGERS_MS = (5_000, 60_000, 900_000, 900_000, 3_600_000)
+INTERVALS_MS = (900_000, 3_600_000)
 
 
 class World:
@@ -49,7 +51,8 @@ class World:
         self.disk = Disk()
         self.meters = {station: SiteMeter(station) for station in NAMES}
         self.ledger = Ledger(self.meters)
-        self.settings = read_settings(self.random.choice(LINGERS_MS))
+        chosen = self.random.choice(LINGERS_MS), self.random.choice(INTERVALS_MS)
+        self.settings = read_settings(*chosen)
         self.trace = hashlib.sha256()
         self.lines = lines
         self.trouble: dict[int, Callable[[], str | int | None]] = {}

@@ -6,6 +6,7 @@ from edge.core.journal.retain import (
     WINDOWS_MS,
     Removal,
     Row,
+    Step,
     Tombstone,
     decode_tombstone,
     plan_chunk,
@@ -79,7 +80,7 @@ def _counters(store: "SimStore") -> dict[int, tuple[int, ...]]:
 
 
 def _tombstone(store: "SimStore", step: int, first: int, last: int) -> Tombstone:
-    """For one run; it takes in the range before it when that went for the same reason."""
+    """For one run; it takes in the range before it where the reason can speak for both."""
     walls = [decode_record(store.read(seq, seq)[0][0]).wall_ms for seq in (first, last)]
     made = Tombstone(
         *(first, last, REASONS[step], min(walls), max(walls), last - first + 1),
@@ -89,8 +90,8 @@ def _tombstone(store: "SimStore", step: int, first: int, last: int) -> Tombstone
         return made
     at = store.journal.gaps[first - 1]
     before = decode_tombstone(decode_record(store.journal.rows[at].record).body)
-    if before.reason != made.reason:
-        return made
+    if before.reason != made.reason and step == Step.ACKED:
+        return made  # what was thinned or dropped did not all reach the cloud
     return Tombstone(
         *(before.first, last, made.reason),
         *(min(before.start_ms, made.start_ms), max(before.end_ms, made.end_ms)),

@@ -13,6 +13,9 @@ from edge.core.journal.record import Kind, Record, decode_record, encode_record
 from edge.core.journal.retain import decode_tombstone
 from edge.ports.sim.disk import Journal, Mark, Row
 
+#: Runs that the event lists; the rest is in the counts.
+RUNS_MAX = 40
+
 
 def proved(journal: Journal) -> Iterator[Record]:
     """Every record that its own hash, or the row after it, proves."""
@@ -67,6 +70,7 @@ def salvage(
     if mark is not None:
         fresh.boot = max(fresh.boot, mark.boot)
     newest, carried, gone = acked, 0, 0
+    runs: list[list[int]] = []  # first old seq, last old seq, new seq of the first
     head = chain.Chain(0, chain.genesis(old.gateway, epoch))
     for record in proved(old):
         newest = max(newest, record.seq)
@@ -81,6 +85,10 @@ def salvage(
             gone += 0 if first is None else max(0, last - max(first, acked + 1) + 1)
             record = record._replace(body=[None, None, *record.body[2:6], None, None])
         seq = head.next_seq
+        if runs and runs[-1][1] == record.seq - 1:
+            runs[-1][1] = record.seq
+        else:
+            runs.append([record.seq, record.seq, seq])
         data = encode_record(record._replace(seq=seq))
         fresh.insert([(seq, record.kind, data, head.extend(data))])
     if mark is not None and is_marked:
@@ -88,5 +96,6 @@ def salvage(
     lost = max(0, newest - acked - carried - gone)
     fields: dict[str, object] = {"carried": carried, "epoch": old.epoch.hex(), "lost": lost}
     fields["reason"] = reason
+    fields["runs"] = " ".join(f"{first}-{last}@{at}" for first, last, at in runs[:RUNS_MAX])
     fresh.news.append(("journal.salvaged", fields))
     return fresh

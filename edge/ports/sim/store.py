@@ -67,6 +67,7 @@ class SimStore(Store):
 
     def _first(self) -> Journal:
         journal = Journal(self.gateway, self._new_epoch())
+        journal.news = [("journal.begun", {})]
         mark = self.disk.mark
         if mark is not None:
             journal.boot = mark.boot
@@ -142,7 +143,7 @@ class SimStore(Store):
         """Without the rows of a commit that failed after all of it was on the disk."""
         for seq, _, _, digest in rows:
             if seq < self.next_seq and self.hash_at(seq) != digest:
-                raise StoreError("store.write", file="sim", reason="another record has this seq")
+                raise self.damage(seq)
         return [row for row in rows if row[0] >= self.next_seq]
 
     def _check(self, rows: Rows) -> None:
