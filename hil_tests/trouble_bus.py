@@ -38,6 +38,9 @@ _FOLLOWS = {
 #: Faults in which the reply, whole and right, comes when its request is not waited for any more.
 LATE = ("late", "collision", "twin", "foreign")
 
+#: A busy machine may take so long from the last byte on the wire to the ledger's time of it.
+LEDGER_LATE_MS = 100
+
 
 @dataclass
 class Seen:
@@ -145,7 +148,9 @@ class TroubleBus:
         outcome.polls += 1
         if poll.error is not None:
             outcome.codes.add(poll.error.code)
-        near = [values for at, values in served if seen.begun_ms - 5 <= at <= seen.ended_ms + 5]
+        # The ledger may be written late, and nothing can be read before it is served.
+        until_ms = seen.ended_ms + LEDGER_LATE_MS
+        near = [values for at, values in served if seen.begun_ms - 5 <= at <= until_ms]
         for index, point in enumerate(points):
             value = poll.values[index]
             if poll.qualities.get(index, Quality.GOOD) != Quality.GOOD:
