@@ -85,10 +85,7 @@ def salvage(
             gone += 0 if first is None else max(0, last - max(first, acked + 1) + 1)
             record = record._replace(body=[None, None, *record.body[2:6], None, None])
         seq = head.next_seq
-        if runs and runs[-1][1] == record.seq - 1:
-            runs[-1][1] = record.seq
-        else:
-            runs.append([record.seq, record.seq, seq])
+        _note_run(runs, record.seq, seq)
         data = encode_record(record._replace(seq=seq))
         fresh.insert([(seq, record.kind, data, head.extend(data))])
     if mark is not None and is_marked:
@@ -99,3 +96,11 @@ def salvage(
     fields["runs"] = " ".join(f"{first}-{last}@{at}" for first, last, at in runs[:RUNS_MAX])
     fresh.news.append(("journal.salvaged", fields))
     return fresh
+
+
+def _note_run(runs: list[list[int]], old_seq: int, seq: int) -> None:
+    """A record goes on with the run before it, or begins one."""
+    if runs and runs[-1][1] == old_seq - 1:
+        runs[-1][1] = old_seq
+    else:
+        runs.append([old_seq, old_seq, seq])
