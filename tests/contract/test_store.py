@@ -181,6 +181,23 @@ def test_a_renewed_journal_carries_tables_and_what_is_not_acked(reopen):
     assert times(reopen_quietly(store, reopen)) == [0, 3000, 5000, 6000, 7000, 5000]
 
 
+def test_the_newest_interval_outlives_two_renewals(reopen):
+    """Without it, a gateway that restarts would begin its account anew."""
+    store = reopen()
+    add(store, Kind.TABLE, Kind.INTERVAL, Kind.POLL, Kind.TABLE)
+    store.ack(2)
+    store.renew("damaged")
+    add(store, Kind.POLL)
+    store.ack(store.next_seq - 1)
+    for reason in ("rewound", "damaged"):
+        store.renew(reason)
+        interval = msgpack.unpackb(store.last_of_kind(Kind.INTERVAL))
+        assert interval[3] == 1000 and interval[1] == 0, "replaying begins behind the first table"
+        assert times(store) == [0, 3000]
+    again = reopen_quietly(store, reopen)
+    assert msgpack.unpackb(again.last_of_kind(Kind.INTERVAL))[3] == 1000
+
+
 def test_sqlite_keeps_the_journal_to_its_owner(reopen, tmp_path: Path):
     store = reopen()
     add(store, Kind.POLL)

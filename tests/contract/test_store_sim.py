@@ -22,6 +22,7 @@ from .test_store import (  # noqa: F401
     test_findings_that_no_event_was_made_of_are_told_again,
     test_reading_takes_any_span_and_hashes_are_those_of_hashlib,
     test_records_are_found_by_kind,
+    test_the_newest_interval_outlives_two_renewals,
     test_what_was_appended_is_there_after_reopening,
     times,
 )

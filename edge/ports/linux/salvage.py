@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.core.journal import chain
-from edge.core.journal.record import Kind, Part, Record, encode_record
+from edge.core.journal.record import Kind, Part, Record, decode_record, encode_record
 from edge.core.numbers import pack
 from edge.ports.linux.head_mark import Mark
 from edge.ports.linux.journal_file import Connect, JournalFile, State
@@ -175,6 +175,8 @@ def _carry(origin: Origin, writer: _Writer, cover: _Numbers | None) -> tuple[Yie
     newest = acked
     carried = gone = 0
     record = None
+    earlier = _earlier_interval(origin)
+    at = 0  # where the replay after it begins now
     genesis = None if origin.epoch is None else chain.genesis(origin.gateway, origin.epoch)
     for record in proved_rows(origin.path, genesis):
         newest = max(newest, record.seq)
@@ -192,12 +194,22 @@ def _carry(origin: Origin, writer: _Writer, cover: _Numbers | None) -> tuple[Yie
                 gone += _explained(record.decoded(), acked)
                 record = _without_range(record)
             writer.add(record)
+        if earlier is not None and record.seq <= earlier.seq:
+            at = max(0, writer.chain.next_seq - 1)
+    if earlier is not None and not writer.state.interval:
+        writer.state.interval = encode_record(earlier._replace(seq=at))
     if record is not None:
         writer.state.boot = max(writer.state.boot, record.decoded().boot)
     if origin.mark and origin.mark.epoch == origin.epoch:
         newest = max(newest, origin.mark.seq)
     runs = " ".join(f"{first}-{last}@{at}" for first, last, at in writer.runs[:RUNS_MAX])
     return Yield(carried, max(0, newest - acked - carried - gone), runs), numbers
+
+
+def _earlier_interval(origin: Origin) -> Record | None:
+    """The newest INTERVAL of the epoch before the one that is left, if it was needed still."""
+    data = origin.state.interval if origin.state else b""
+    return decode_record(data) if data else None
 
 
 def _explained(record: Record, acked: int) -> int:

@@ -71,6 +71,8 @@ def salvage(
         fresh.boot = max(fresh.boot, mark.boot)
     newest, carried, gone = acked, 0, 0
     runs: list[list[int]] = []  # first old seq, last old seq, new seq of the first
+    earlier = decode_record(old.interval) if old.interval else None
+    at = 0  # where the replay after it begins now
     head = chain.Chain(0, chain.genesis(old.gateway, epoch))
     for record in proved(old):
         newest = max(newest, record.seq)
@@ -79,7 +81,8 @@ def salvage(
             fresh.interval = encode_record(record._replace(seq=max(0, head.next_seq - 1)))
         if record.kind != Kind.TABLE and record.seq <= acked:
             continue
-        carried += record.seq > acked
+        old_seq = record.seq
+        carried += old_seq > acked
         if record.kind == Kind.TOMBSTONE:
             first, last = record.body[:2]
             gone += 0 if first is None else max(0, last - max(first, acked + 1) + 1)
@@ -88,6 +91,10 @@ def salvage(
         _note_run(runs, record.seq, seq)
         data = encode_record(record._replace(seq=seq))
         fresh.insert([(seq, record.kind, data, head.extend(data))])
+        if earlier is not None and old_seq <= earlier.seq:
+            at = seq
+    if earlier is not None and not fresh.interval:
+        fresh.interval = encode_record(earlier._replace(seq=at))
     if mark is not None and is_marked:
         newest = max(newest, mark.seq)
     lost = max(0, newest - acked - carried - gone)
