@@ -42,7 +42,8 @@ def brown_out(world: World, rng: random.Random) -> None:
 
 def disk_error(world: World, rng: random.Random) -> None:
     """Nothing can be written for a while: an error, or no space."""
-    _fail_writes(world, rng.choice(("store.write", "store.full")), span(rng, 1_000, HOUR_MS))
+    code = rng.choice(("store.write", "store.full"))
+    _fail_writes(world, code, span(rng, 1_000, 20 * MINUTE_MS))
 
 
 def _fail_writes(world: World, code: str, for_ms: int) -> None:

@@ -40,13 +40,13 @@ def half_open(world: World, rng: random.Random) -> None:
 
 
 def slow(world: World, rng: random.Random) -> None:
-    """Every message takes seconds to minutes for a while."""
-    world.broker.latency_ms = span(rng, 500, 2 * MINUTE_MS)
+    """Every message takes seconds for a while."""
+    world.broker.latency_ms = span(rng, 500, 30_000)
 
     def quicken() -> None:
         world.broker.latency_ms = LATENCY_MS
 
-    world.timeline.after(span(rng, MINUTE_MS, DAY_MS), quicken)
+    world.timeline.after(span(rng, MINUTE_MS, 2 * HOUR_MS), quicken)
 
 
 def broker_restart(world: World, rng: random.Random) -> None:

@@ -93,7 +93,9 @@ class Ledger:
         seq = journal.next_seq - 1
         fresh = []
         while seq >= 0 and seq not in known:
-            if seq in journal.rows:
+            if (journal.epoch, seq) in self.flipped:
+                self.account.restart([])  # it was counted, and cannot be read any more
+            elif seq in journal.rows:
                 row = journal.rows[seq]
                 fresh.append((seq, row.kind, row.record, row.digest))
             seq -= 1

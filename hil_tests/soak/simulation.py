@@ -1,11 +1,13 @@
 """One run: a seed, faults for some hours, peace, and the verdict."""
 
+from contextlib import nullcontext
 from typing import NamedTuple
 
+from hil_tests.soak.codec import fast_codec
 from hil_tests.soak.faults import NAMES, plant
 from hil_tests.soak.ledger import Violation
 from hil_tests.soak.site import DAY_MS, HOUR_MS, MINUTE_MS, POLL_MS
-from hil_tests.soak.verdict import judge
+from hil_tests.soak.verdict import check_typed, judge
 from hil_tests.soak.world import World
 
 YEAR_MS = 365 * DAY_MS
@@ -27,9 +29,18 @@ class Outcome(NamedTuple):
 
 
 def simulate(
-    seed: int, hours: int, kinds: tuple[str, ...] = NAMES, lines: list[str] | None = None
+    seed: int,
+    hours: int,
+    kinds: tuple[str, ...] = NAMES,
+    lines: list[str] | None = None,
+    is_fast: bool = True,
 ) -> Outcome:
-    """Run one world. lines: takes the readable trace."""
+    """Run one world. lines: takes the readable trace; is_fast: with the library's MessagePack."""
+    with fast_codec() if is_fast else nullcontext():
+        return _simulate(seed, hours, kinds, lines)
+
+
+def _simulate(seed: int, hours: int, kinds: tuple[str, ...], lines: list[str] | None) -> Outcome:
     world = World(seed, lines)
     faults = plant(world, seed, kinds, hours * HOUR_MS)
     world.run(hours * HOUR_MS)
@@ -37,6 +48,7 @@ def simulate(
     _check_liveness(world)
     stored = world.cloud.rows()
     judge(world.ledger, stored)
+    check_typed(world.ledger, world.cloud.store, stored)
     for epoch in sorted(stored):
         head = max(stored[epoch])
         world.note(f"{epoch.hex()} {len(stored[epoch])} {stored[epoch][head][0].hex()}")

@@ -1,10 +1,13 @@
 """What the ledger finds when everything has come to rest."""
 
 import hashlib
+from typing import Any
 
+from cloud_sync.store.contract import Store
 from hil_tests.soak.ledger import (
     CLOCK,
     EVENT,
+    POLL,
     TOMBSTONE,
     Ledger,
     decode,
@@ -17,8 +20,8 @@ Stored = dict[bytes, dict[int, tuple[bytes, bytes]]]
 #: Events that tell of a journal that was cut, lost or left.
 TELLING = ("journal.cut", "journal.lost", "journal.salvaged")
 
-#: Seq range first..last that a tombstone explains, and the hash at its end.
-Loss = tuple[int, int, bytes]
+#: Seq range first..last that a tombstone explains, the hash at its end, and why it is gone.
+Loss = tuple[int, int, bytes, str]
 
 
 def judge(ledger: Ledger, stored: Stored) -> None:
@@ -32,12 +35,43 @@ def judge(ledger: Ledger, stored: Stored) -> None:
         _check_times(ledger, promised)
 
 
+def check_typed(ledger: Ledger, store: Store, stored: Stored) -> None:
+    """I2 and I3 in the tables that people query: each reading once, as its record says it."""
+    for table in ("records", "readings"):
+        place = "journal, seq" if table == "records" else "journal, seq, device, point"
+        twice = store.query(
+            f"SELECT {place} FROM {table} GROUP BY {place} HAVING count(*) > 1 LIMIT 1"
+        )
+        if twice:
+            ledger.violation("I2", f"{table} has {twice[0]} twice")
+    found: dict[tuple[bytes, int], list[tuple[int, int | None, int]]] = {}
+    for epoch, seq, point, value, quality in store.query(
+        "SELECT j.epoch, r.seq, r.point, r.value, r.quality FROM readings r"
+        " JOIN journals j ON j.id = r.journal ORDER BY j.id, r.seq, r.point"
+    ):
+        found.setdefault((epoch, seq), []).append((point, value, quality))
+    for epoch, rows in stored.items():
+        for seq, (_, record) in rows.items():
+            fields = decode(record)
+            wanted = _readings(fields[6]) if fields[0] == POLL else None
+            if found.pop((epoch, seq), None) != wanted:
+                ledger.violation("I3", f"the readings of seq {seq} are not those of its record")
+    if found:
+        ledger.violation("I2", f"{len(found)} polls have readings and no record")
+
+
+def _readings(body: list[Any]) -> list[tuple[int, int | None, int]]:
+    _, values, flat, _ = body
+    bad = dict(zip(flat[::2], flat[1::2], strict=True))
+    return [(point, value, bad.get(point, 0)) for point, value in enumerate(values)]
+
+
 def _losses(rows: dict[int, tuple[bytes, bytes]]) -> list[Loss]:
     found = []
     for _, record in rows.values():
         fields = decode(record)
         if fields[0] == TOMBSTONE and fields[6][0] is not None:
-            found.append((fields[6][0], fields[6][1], fields[6][7]))
+            found.append((fields[6][0], fields[6][1], fields[6][7], fields[6][2]))
     return found
 
 
@@ -47,7 +81,7 @@ def _check_chain(
     """I6: each row follows from the one before it, or from the end of an explained range."""
     genesis = hashlib.sha256(b"carbontally" + GATEWAY.encode() + epoch).digest()
     ends = {-1: genesis}
-    ends.update({last: digest for _, last, digest in losses})
+    ends.update({last: digest for _, last, digest, _ in losses})
     for seq, (digest, record) in rows.items():
         before = rows[seq - 1][0] if seq - 1 in rows else ends.get(seq - 1)
         if before is not None and hashlib.sha256(before + record).digest() != digest:
@@ -76,7 +110,7 @@ def _check_complete(ledger: Ledger, stored: Stored, losses: dict[bytes, list[Los
             if seq in rows:
                 continue
             is_left = epoch != ledger.epochs[-1]
-            is_fine = _is_explained(seq, losses.get(epoch, []))
+            is_fine = _is_explained(ledger, epoch, seq, losses.get(epoch, []))
             if is_fine or (is_left and _is_accounted(ledger, epoch, seq, record, fine)):
                 fine.add(identity(record))
             elif (epoch, seq) in ledger.flipped:
@@ -99,8 +133,13 @@ def _is_accounted(ledger: Ledger, epoch: bytes, seq: int, record: bytes, fine: s
     )
 
 
-def _is_explained(seq: int, losses: list[Loss]) -> bool:
-    return any(first <= seq <= last for first, last, _ in losses)
+def _is_explained(ledger: Ledger, epoch: bytes, seq: int, losses: list[Loss]) -> bool:
+    """A tombstone says why it is gone; one that says the cloud has it has to be right."""
+    for first, last, _, reason in losses:
+        was_there = reason != "acked" or seq in ledger.unstored.get(epoch, ())
+        if first <= seq <= last and was_there:
+            return True
+    return False
 
 
 def _is_told(stored: Stored) -> bool:
