@@ -90,16 +90,15 @@ class Ledger:
         known = self.promised.setdefault(journal.epoch, {})
         if journal.epoch not in self.epochs:
             self.epochs.append(journal.epoch)
-        seq = journal.next_seq - 1
-        fresh = []
-        while seq >= 0 and seq not in known:
+        first = journal.next_seq
+        while first > 0 and first - 1 not in known:
+            first -= 1
+        for seq in range(first, journal.next_seq):
             if (journal.epoch, seq) in self.flipped:
                 self.account.restart([])  # it was counted, and cannot be read any more
             elif seq in journal.rows:
                 row = journal.rows[seq]
-                fresh.append((seq, row.kind, row.record, row.digest))
-            seq -= 1
-        self.committed(journal.epoch, reversed(fresh))
+                self._take(journal.epoch, seq, row.kind, row.record, row.digest)
 
     def _take(self, epoch: bytes, seq: int, kind: int, record: bytes, digest: bytes) -> None:
         known = self.promised.setdefault(epoch, {})
