@@ -32,6 +32,7 @@ VERBS = {
     "tap": ("edge.app.cli_tap:tap", "listen to a bus; save a trace the emulator plays"),
     "meter": ("edge.app.cli_meter:meter", "set a meter's station, baud or ratio, with undo"),
     "demo": ("hil_tests.demo.cli:demo", "the main job on this machine, end to end"),
+    "soak": ("hil_tests.soak.cli:soak", "simulate gateways with every fault: --hours H"),
     "emulate": ("hil_tests.cli:emulate", "an RS-485 bus with emulated stations"),
     "bench": ("hil_tests.bench.cli:bench", "measure: bench NAME"),
 }
