@@ -84,25 +84,28 @@ def salvage(
         old_seq = record.seq
         carried += old_seq > acked
         if record.kind == Kind.TOMBSTONE:
-            first, last = record.body[:2]
-            gone += 0 if first is None else max(0, last - max(first, acked + 1) + 1)
+            gone += _gone_after(acked, *record.body[:2])
             record = record._replace(body=[None, None, *record.body[2:6], None, None])
         seq = head.next_seq
         _note_run(runs, record.seq, seq)
         data = encode_record(record._replace(seq=seq))
         fresh.insert([(seq, record.kind, data, head.extend(data))])
-        if earlier is not None and old_seq <= earlier.seq:
-            at = seq
+        at = seq if earlier is not None and old_seq <= earlier.seq else at
     if earlier is not None and not fresh.interval:
         fresh.interval = encode_record(earlier._replace(seq=at))
     if mark is not None and is_marked:
         newest = max(newest, mark.seq)
     lost = max(0, newest - acked - carried - gone)
-    fields: dict[str, object] = {"carried": carried, "epoch": old.epoch.hex(), "lost": lost}
-    fields["reason"] = reason
-    fields["runs"] = " ".join(f"{first}-{last}@{at}" for first, last, at in runs[:RUNS_MAX])
-    fresh.news.append(("journal.salvaged", fields))
+    fresh.news.append(("journal.salvaged", _told(old, reason, carried, lost, runs)))
     return fresh
+
+
+def _told(
+    old: Journal, reason: str, carried: int, lost: int, runs: list[list[int]]
+) -> dict[str, object]:
+    told = " ".join(f"{first}-{last}@{at}" for first, last, at in runs[:RUNS_MAX])
+    fields: dict[str, object] = {"carried": carried, "epoch": old.epoch.hex(), "lost": lost}
+    return {**fields, "reason": reason, "runs": told}
 
 
 def _note_run(runs: list[list[int]], old_seq: int, seq: int) -> None:
@@ -111,3 +114,8 @@ def _note_run(runs: list[list[int]], old_seq: int, seq: int) -> None:
         runs[-1][1] = old_seq
     else:
         runs.append([old_seq, old_seq, seq])
+
+
+def _gone_after(acked: int, first: int | None, last: int) -> int:
+    """How many records of a removed range were not acked."""
+    return 0 if first is None else max(0, last - max(first, acked + 1) + 1)
