@@ -162,7 +162,7 @@ def silent(world: World, rng: random.Random) -> None:
     """A meter says nothing, or always too late."""
     station = rng.choice(sorted(NAMES))
     how = rng.choice(("silent", "late"))
-    _trouble(world, station, span(rng, MINUTE_MS, 2 * DAY_MS), lambda: how)
+    _trouble(world, station, span(rng, MINUTE_MS, 8 * HOUR_MS), lambda: how)
 
 
 def noisy(world: World, rng: random.Random) -> None:
@@ -174,7 +174,7 @@ def noisy(world: World, rng: random.Random) -> None:
     def trouble() -> str | int | None:
         return rng.choice(kinds) if rng.random() < share else None
 
-    _trouble(world, station, span(rng, MINUTE_MS, DAY_MS), trouble)
+    _trouble(world, station, span(rng, MINUTE_MS, 8 * HOUR_MS), trouble)
 
 
 def _trouble(world: World, station: int, for_ms: int, asked: "object") -> None:

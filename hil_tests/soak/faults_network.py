@@ -19,7 +19,8 @@ _TIMES, _POLLS = 6, 8
 
 def outage(world: World, rng: random.Random) -> None:
     """The gateway has no network, seconds to days."""
-    world.broker.bar(GATEWAY, span(rng, 10_000, 3 * DAY_MS))
+    most_ms = 9 * DAY_MS if rng.random() < 0.05 else DAY_MS
+    world.broker.bar(GATEWAY, span(rng, 10_000, most_ms))
 
 
 def cuts(world: World, rng: random.Random) -> None:

@@ -35,7 +35,7 @@ from hil_tests.soak.site import (
 STEPS_MAX = 2_000
 
 #: What a seed chooses from.
-LINGERS_MS = (5_000, 60_000, 900_000, 900_000, 3_600_000)
+LINGERS_MS = (5_000, 900_000, 3_600_000, 3_600_000, 7_200_000)
 INTERVALS_MS = (900_000, 3_600_000)
 
 
