@@ -98,8 +98,9 @@ def test_a_reply_is_as_late_as_it_was(tmp_path: Path) -> None:
         seen_s = [timed(master, ASK, 9)[0] - reply_s for _ in range(6)]
     assert all(late_s >= 0.03 for late_s in seen_s[::2])
     assert all(late_s >= 0.2 for late_s in seen_s[1::2])
-    assert min(seen_s[::2]) < 0.035
-    assert min(seen_s[1::2]) < 0.205
+    # Above that is what a busy machine adds.
+    assert min(seen_s[::2]) < 0.06
+    assert min(seen_s[1::2]) < 0.23
 
 
 def test_a_replay_without_pacing_answers_at_once(tmp_path: Path) -> None:
