@@ -99,16 +99,15 @@ class SimStore(Store):
         """The error for a journal that cannot be believed at `seq`."""
         return StoreError("store.corrupt", file="sim", seq=seq)
 
-    def _freshen(self) -> bool:
-        """After a failed write, begin again from what the disk has; True when that was so."""
+    def _freshen(self) -> None:
+        """After a failed write, begin again from what the disk has."""
         if not self._is_stale:
-            return False
+            return
         expected = self.next_seq
         self._take_up()
         if self.next_seq < expected:
             raise self.damage(self.next_seq)
         self._is_stale = False
-        return True
 
     def _do(self, name: str, done: str, work: Callable[[], None]) -> None:
         """One transaction, with the two places where it can be struck."""
@@ -121,8 +120,8 @@ class SimStore(Store):
             raise
 
     def append(self, rows: Rows) -> None:
-        if self._freshen():
-            rows = self._not_yet_there(rows)
+        self._freshen()
+        rows = self._not_yet_there(rows)
         if rows:
             self._check(rows)
             self._do("append", "appended", lambda: self._insert(rows))
