@@ -1,6 +1,7 @@
 """Opening the cloud's SQLite file: made with its tables, brought up to date, or refused."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from edge.core.errors import StoreError
@@ -73,6 +74,7 @@ def _prepare(db: sqlite3.Connection) -> str:
         _create(db)
     elif _number(db, "PRAGMA application_id") == APPLICATION_ID:
         _migrate(db)
+        _renew_views(db)
     reason = _objection(db)
     db.execute("ROLLBACK" if reason else "COMMIT")
     if not reason:
@@ -97,22 +99,44 @@ def _migrate(db: sqlite3.Connection) -> None:
     """From version 1, within the transaction of the opening: all of it or nothing."""
     if _number(db, "PRAGMA user_version") != 1:
         return
-    views = db.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
-    for (view,) in views:
-        db.execute(f"DROP VIEW {view}")
-    for name in ("migrate.sql", "views.sql"):
-        _run_script(db, name)
+    _drop_views(db)
+    _run_script(db, "migrate.sql")
     names = list(enumerate(quality.NAMES))
     db.executemany("INSERT OR IGNORE INTO quality_names VALUES (?, ?)", names)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
+def are_views_current(db: sqlite3.Connection) -> bool:
+    """True when the file's views are those of this program."""
+    found = db.execute("SELECT sql FROM sqlite_master WHERE type = 'view'").fetchall()
+    # What stands before CREATE is a comment, which the file does not keep.
+    wanted = [text[text.index("CREATE VIEW") :].strip(";\n") for text in _statements("views.sql")]
+    return sorted(sql for (sql,) in found) == sorted(wanted)
+
+
+def _renew_views(db: sqlite3.Connection) -> None:
+    """Views hold nothing: those of another program are made anew."""
+    if _number(db, "PRAGMA user_version") == SCHEMA_VERSION and not are_views_current(db):
+        _drop_views(db)
+        _run_script(db, "views.sql")
+
+
+def _drop_views(db: sqlite3.Connection) -> None:
+    for (view,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
+        db.execute(f"DROP VIEW {view}")
+
+
 def _run_script(db: sqlite3.Connection, name: str) -> None:
     """The statements of a file beside this one, in the transaction that is open."""
+    for statement in _statements(name):
+        db.execute(statement)
+
+
+def _statements(name: str) -> Iterator[str]:
     statement = ""
     script = Path(__file__).with_name(name).read_text(encoding="utf-8")
     for line in script.splitlines(keepends=True):
         statement += line
         if sqlite3.complete_statement(statement):
-            db.execute(statement)
+            yield statement
             statement = ""

@@ -1,9 +1,11 @@
--- What people query: names, exact decimal text, UTC times. Made anew at each change of version.
+-- What people query: names, exact decimal text, UTC times. Readers outside the receiver know these
+-- views alone. A file whose views are not these gets them when a receiver opens it.
 
 CREATE VIEW v_gateways AS
 SELECT g.tenant, g.gateway, g.state, lower(hex(j.epoch)) AS epoch, j.head_seq,
        lower(hex(j.head_hash)) AS head_hash,
-       strftime('%Y-%m-%dT%H:%M:%SZ', j.last_seen_ms / 1000, 'unixepoch') AS last_seen
+       strftime('%Y-%m-%dT%H:%M:%SZ', j.last_seen_ms / 1000, 'unixepoch') AS last_seen,
+       j.last_seen_ms
 FROM journals j JOIN gateways g ON g.id = j.gateway;
 
 -- One line a reading. `value` is exact decimal text, `value_real` the nearest float to it.
@@ -53,7 +55,7 @@ SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, i.seq,
        CASE WHEN i.intensity_mg_per_kwh IS NOT NULL THEN printf('%s%d.%06d',
            CASE WHEN i.intensity_mg_per_kwh < 0 THEN '-' ELSE '' END,
            abs(i.intensity_mg_per_kwh / 1000000), abs(i.intensity_mg_per_kwh % 1000000)) END AS intensity_kg_per_kwh,
-       i.green_wh, i.storage_wh, i.start_ms, i.end_ms
+       i.green_wh, i.storage_wh, i.start_ms, i.end_ms, i.consumption_wh, i.electricity_mg
 FROM intervals i
 JOIN journals j ON j.id = i.journal
 JOIN gateways g ON g.id = j.gateway;
@@ -67,7 +69,7 @@ SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, i.seq,
            CASE WHEN t.emission_mg < 0 THEN '-' ELSE '' END,
            abs(t.emission_mg / 1000000), abs(t.emission_mg % 1000000)) END AS emission_kg,
        t.good, t.expected, s.factor, s.method, i.start_ms, i.end_ms, s.basis, s.place,
-       t.flags, t.substituted
+       t.flags, t.substituted, t.emission_mg, t.cumulative, t.rest, t.stream AS number
 FROM interval_streams t
 JOIN intervals i ON i.journal = t.journal AND i.seq = t.seq
 JOIN journals j ON j.id = t.journal
@@ -118,4 +120,82 @@ FROM (
 ) b
 JOIN intervals i ON i.journal = b.journal AND i.seq = b.seq
 JOIN journals j ON j.id = b.journal
+JOIN gateways g ON g.id = j.gateway;
+
+-- What a stream's number means in its journal; `details` as in the table, the digests hexadecimal.
+CREATE VIEW v_definitions AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, s.number, s.name AS stream, s.kind,
+       s.scope, s.unit, s.numerator, s.denominator, s.factor,
+       lower(hex(s.factor_digest)) AS factor_digest, s.method,
+       lower(hex(s.source_digest)) AS source_digest, s.basis, s.place, s.details
+FROM streams s
+JOIN journals j ON j.id = s.journal
+JOIN gateways g ON g.id = j.gateway;
+
+CREATE VIEW v_devices AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, d.number, d.name AS device, d.bus,
+       d.station, d.profile, lower(hex(d.profile_digest)) AS profile_digest, d.poll_ms
+FROM devices d
+JOIN journals j ON j.id = d.journal
+JOIN gateways g ON g.id = j.gateway;
+
+CREATE VIEW v_points AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, d.name AS device, p.name AS point,
+       p.unit, p.places, p.class
+FROM points p
+JOIN devices d ON d.journal = p.journal AND d.number = p.device
+JOIN journals j ON j.id = p.journal
+JOIN gateways g ON g.id = j.gateway;
+
+CREATE VIEW v_configs AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, c.seq, lower(hex(c.digest)) AS digest,
+       c.version
+FROM configs c
+JOIN journals j ON j.id = c.journal
+JOIN gateways g ON g.id = j.gateway;
+
+-- A stated fact: value x 10^-places in its unit.
+CREATE VIEW v_facts AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, f.seq, f.name, f.kind, f.value,
+       f.places, f.unit, f.period, f.vintage, f.source
+FROM facts f
+JOIN journals j ON j.id = f.journal
+JOIN gateways g ON g.id = j.gateway;
+
+-- Records that have not arrived, between others that have.
+CREATE VIEW v_gaps AS
+SELECT tenant, gateway, epoch, first_missing, last_missing
+FROM (
+    SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch,
+           coalesce(lag(r.last) OVER (PARTITION BY r.journal ORDER BY r.first), -1) + 1
+               AS first_missing,
+           r.first - 1 AS last_missing
+    FROM ranges r
+    JOIN journals j ON j.id = r.journal
+    JOIN gateways g ON g.id = j.gateway
+) holes
+WHERE last_missing >= first_missing;
+
+CREATE VIEW v_events AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, e.seq, e.code, e.fields, x.wall_ms
+FROM events e
+JOIN records x ON x.journal = e.journal AND x.seq = e.seq
+JOIN journals j ON j.id = e.journal
+JOIN gateways g ON g.id = j.gateway;
+
+-- What a person should look at and what was refused, of gateways that are known.
+CREATE VIEW v_alarms AS
+SELECT g.tenant, g.gateway, a.what, a.code, a.fields, a.first_ms, a.last_ms, a.count
+FROM (
+    SELECT owner, 'alarm' AS what, code, fields, first_ms, last_ms, count FROM alarms
+    UNION ALL
+    SELECT owner, 'refusal' AS what, code, fields, first_ms, last_ms, count FROM quarantine
+) a
+JOIN gateways g ON g.tenant || '/' || g.gateway = a.owner;
+
+-- Every record as it came. `body` is what the chain hashes.
+CREATE VIEW v_records AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, r.seq, r.kind, r.wall_ms, r.hash, r.body
+FROM records r
+JOIN journals j ON j.id = r.journal
 JOIN gateways g ON g.id = j.gateway;

@@ -145,3 +145,17 @@ def test_a_migration_that_fails_leaves_version_1(tmp_path: Path):
         columns = [row[1] for row in db.execute("PRAGMA table_info(streams)")]
         assert "basis" not in columns
         assert db.execute("SELECT count(*) FROM v_readings").fetchone()[0] > 50
+
+
+def test_views_of_another_program_are_made_anew_when_a_receiver_opens_the_file(tmp_path: Path):
+    world = World(tmp_path / "cloud.db")
+    wanted = shape(world.store)
+    world.store.close()
+    with closing(sqlite3.connect(tmp_path / "cloud.db")) as db:
+        db.execute("DROP VIEW v_gaps")
+        db.execute("DROP VIEW v_streams")
+        db.execute("CREATE VIEW v_streams AS SELECT 1 AS old")
+        db.execute("CREATE VIEW v_other AS SELECT 1 AS old")
+    store = SqliteStore(tmp_path / "cloud.db")
+    assert shape(store) == wanted
+    store.close()
