@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
+from cloud_sync.broker import Broker, parse_broker
 from cloud_sync.keys import read_keys, read_secret
-from cloud_sync.mqtt import Broker, Service, parse_broker
+from cloud_sync.mqtt import Service
 from cloud_sync.receiver import Receiver
 from cloud_sync.report import Report
 from cloud_sync.rows import as_json

@@ -6,19 +6,18 @@ Delivery does not rest on that: a gateway sends until it is acknowledged.
 """
 
 import queue
-import ssl
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from itertools import cycle
+from typing import Any, NamedTuple, Protocol
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from cloud_sync.broker import Broker, server_name, trust
 from cloud_sync.receiver import Receiver
-from edge.core.errors import ConfigError, StoreError, SyncError, TallyError, UsageError
+from edge.core.errors import StoreError, SyncError, TallyError
 from edge.core.sync import topics
 
 #: Messages that wait for the worker, 64 KiB each at most; Mosquitto sends 20 ahead by default.
@@ -34,59 +33,30 @@ KEEPALIVE_S = 30
 GOODBYE_S = 1.5
 
 Notice = Callable[[str, dict[str, object]], None]
+Deliver = Callable[[str, bytes, Callable[[], None]], None]
+Tell = Callable[[SyncError | None], None]
 
 
-class Broker(NamedTuple):
-    """Where to connect and as whom. ca: authorities to trust (PEM), None for the system's."""
+class Source(Protocol):
+    """Where messages come from when it is not a subscription, as `jetstream.Partitions`."""
 
-    host: str
-    port: int
-    tls: bool
-    client_id: str
-    ca: Path | None = None
-    user: str | None = None
-    password: str | None = None
+    def start(self) -> None: ...
 
-    @property
-    def server(self) -> str:
-        return f"{self.host}:{self.port}"
+    def stop(self) -> None: ...
 
 
-def parse_broker(text: str) -> tuple[str, int, bool]:
-    """(host, port, tls) of mqtt://host[:1883] or mqtts://host[:8883].
+class Message(NamedTuple):
+    """What came; `done` is called once it is committed."""
 
-    Raises UsageError "usage.value".
-    """
-    url = urlsplit(text)
-    try:
-        host, port = url.hostname, url.port
-    except ValueError:
-        host, port = None, None
-    rest = url.path.strip("/") or url.query or url.fragment or "@" in url.netloc
-    if url.scheme not in ("mqtt", "mqtts") or not host or rest:
-        # A URL may carry a password: it is not repeated.
-        found = "not such a URL" if "@" in text else repr(text)
-        expected = "mqtt://host[:port] or mqtts://host[:port]"
-        raise UsageError("usage.value", option="--broker", found=found, expected=expected)
-    tls = url.scheme == "mqtts"
-    return host, port or (8883 if tls else 1883), tls
+    topic: str
+    payload: bytes
+    done: Callable[[], None]
 
 
-def _trust(ca: Path | None) -> ssl.SSLContext:
-    """Chain, dates and host name are verified, always."""
-    try:
-        context = ssl.create_default_context(cafile=str(ca) if ca else None)
-    except OSError as error:
-        raise ConfigError("config.file", file=str(ca), reason=error.strerror or str(error))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+class _News(NamedTuple):
+    """How the broker or the stream is: an error, or None when it serves."""
 
-
-class _Item(NamedTuple):
-    """For the worker: a message, or without one how the connection is, None for subscribed."""
-
-    message: paho.MQTTMessage | None
-    session: int
+    part: str
     error: SyncError | None
 
 
@@ -99,11 +69,21 @@ class Service:
     dropped: messages that found the queue full; their gateways send them again.
     """
 
-    def __init__(self, broker: Broker, notice: Notice) -> None:
-        """Raises ConfigError or StoreError of what it is given, nothing of the network."""
+    def __init__(
+        self,
+        broker: Broker,
+        notice: Notice,
+        open_source: Callable[[Deliver, Tell], Source] | None = None,
+    ) -> None:
+        """open_source: takes (deliver, tell); with it the broker takes acknowledgements only.
+
+        Raises ConfigError or StoreError of what it is given, nothing of the network.
+        """
         self._broker = broker
+        self._servers = cycle(broker.servers)
         self._notice = notice
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Message | _News | None] = queue.SimpleQueue()
+        self._source = open_source(self._deliver, self._tell_source) if open_source else None
         self._is_over = threading.Event()
         self._session = 0
         self._failing: dict[str, tuple[str, str]] = {}
@@ -129,7 +109,7 @@ class Service:
         if broker.user is not None:
             client.username_pw_set(broker.user, broker.password)
         if broker.tls:
-            client.tls_set_context(_trust(broker.ca))
+            client.tls_set_context(trust(broker.ca))
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -141,8 +121,14 @@ class Service:
         """Begin to connect and to work; returns at once."""
         self._receiver = receiver
         self._worker.start()
-        self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE_S)
+        self._aim()
         self._client.loop_start()
+        if self._source:
+            self._source.start()
+
+    def _aim(self) -> None:
+        """Have the next attempt to connect go to the next server."""
+        self._client.connect_async(*next(self._servers), KEEPALIVE_S)
 
     @property
     def has_ended(self) -> bool:
@@ -153,6 +139,8 @@ class Service:
         """Finish the batch at hand, say goodbye to the broker; returns within 5 s."""
         self._is_over.set()
         self._queue.put(None)
+        if self._source:
+            self._source.stop()
         if self._worker.ident is not None:
             self._worker.join(2 * GOODBYE_S)
         self._client.disconnect()
@@ -168,54 +156,82 @@ class Service:
     ) -> None:
         self._session += 1
         if code.is_failure:
-            self._enqueue(SyncError("sync.refused", server=self._broker.server, reason=str(code)))
-            return
-        subscriptions = [topics.topic("+", "+", leaf) for leaf in (topics.BATCH, topics.STATE)]
-        client.subscribe([(subscription, 1) for subscription in subscriptions])
+            self._enqueue(SyncError("sync.refused", server=self._server, reason=str(code)))
+        elif self._source:
+            self._enqueue(None)
+        else:
+            leaves = (topics.BATCH, topics.STATE)
+            client.subscribe([(topics.topic("+", "+", leaf), 1) for leaf in leaves])
+
+    @property
+    def _server(self) -> str:
+        return server_name(self._broker.servers)
 
     def _on_subscribe(
         self, _client: Any, _data: Any, _mid: int, codes: list[Any], _properties: Any
     ) -> None:
         refused = [code for code in codes if code.is_failure]
         if refused:
-            error = SyncError("sync.subscribe", server=self._broker.server, reason=refused[0])
-            self._enqueue(error)
+            self._enqueue(SyncError("sync.subscribe", server=self._server, reason=refused[0]))
         else:
             self._enqueue(None)
 
     def _on_connect_fail(self, _client: Any, _data: Any) -> None:
         # paho calls this while it handles the exception, and passes nothing on.
         reason = str(sys.exc_info()[1] or "no connection")
-        self._enqueue(SyncError("sync.offline", server=self._broker.server, reason=reason))
+        self._enqueue(SyncError("sync.offline", server=self._server, reason=reason))
+        self._aim()
 
     def _on_disconnect(
         self, _client: Any, _data: Any, _flags: Any, code: Any, _properties: Any
     ) -> None:
-        if not self._is_over.is_set() and self._is_granted:
+        if self._is_over.is_set():
+            return
+        if self._is_granted:
             reason = f"connection lost: {code}"
-            self._enqueue(SyncError("sync.offline", server=self._broker.server, reason=reason))
+            self._enqueue(SyncError("sync.offline", server=self._server, reason=reason))
+        self._aim()
 
     def _enqueue(self, error: SyncError | None) -> None:
         self._is_granted = error is None
-        self._queue.put(_Item(None, self._session, error))
+        self._queue.put(_News("broker", error))
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        if self._queue.qsize() < QUEUE_MAX:
-            self._queue.put(_Item(message, self._session, None))
+        if self._queue.qsize() >= QUEUE_MAX:
+            # Unacknowledged, it would block the broker's window until the next connection.
+            self.dropped += 1
+            client.ack(message.mid, message.qos)
             return
-        # Unacknowledged, it would block the broker's window until the next connection.
-        self.dropped += 1
-        client.ack(message.mid, message.qos)
+        session = self._session
+
+        def done() -> None:
+            # The numbers of an older connection mean other messages by now.
+            if session == self._session:
+                client.ack(message.mid, message.qos)
+
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = "not UTF-8"
+        self._deliver(topic, bytes(message.payload), done)
+
+    # A source's thread, or paho's.
+
+    def _deliver(self, topic: str, payload: bytes, done: Callable[[], None]) -> None:
+        self._queue.put(Message(topic, payload, done))
+
+    def _tell_source(self, error: SyncError | None) -> None:
+        self._queue.put(_News("stream", error))
 
     # The worker's thread.
 
     def _work(self) -> None:
         try:
             while (item := self._queue.get()) is not None and not self._is_over.is_set():
-                if item.message is None:
-                    self._tell("broker", item.error)
-                elif self._store(item.message) and item.session == self._session:
-                    self._client.ack(item.message.mid, item.message.qos)
+                if isinstance(item, _News):
+                    self._tell(item.part, item.error)
+                elif self._store(item):
+                    item.done()
         except BaseException as error:
             self.failure = error
 
@@ -228,9 +244,9 @@ class Service:
         if error:
             self._notice("failing", {"error": error})
         elif part == "broker":
-            self._notice("ready", {"broker": self._broker.server})
+            self._notice("ready", {"broker": self._server})
 
-    def _store(self, message: paho.MQTTMessage) -> bool:
+    def _store(self, message: Message) -> bool:
         """Store one message and acknowledge it to its gateway; False when stopped before."""
         pause_s = iter(STORE_RETRY_S)
         while True:
@@ -244,12 +260,8 @@ class Service:
             self._tell("store", None)
             return True
 
-    def _take(self, message: paho.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = "not UTF-8"
-        payload = bytes(message.payload)
+    def _take(self, message: Message) -> None:
+        topic, payload, _ = message
         parts = topics.parse_topic(topic)
         if parts is not None and parts[2] == topics.STATE:
             self._receiver.receive_state(topic, payload)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cloud_sync.broker import Broker as Place
 from cloud_sync.keys import Keys
 from cloud_sync.mqtt import QUEUE_MAX, Service
-from cloud_sync.mqtt import Broker as Place
 from cloud_sync.receiver import Receiver
 from cloud_sync.store.sqlite import SqliteStore
 from cloud_sync.verify import verify_store
@@ -174,7 +174,7 @@ def test_stopping_needs_no_broker(tmp_path: Path):
 
 
 def make_service(port: int, path: Path, notice) -> tuple[Service, SqliteStore, Receiver]:
-    service = Service(Place(HOST, port, False, "in this process"), notice)
+    service = Service(Place(((HOST, port),), False, "in this process"), notice)
     store = SqliteStore(path)
     keys = Keys({(TENANT, GATEWAY): KEY})
     return service, store, Receiver(store, keys, lambda: NOW_MS, notice)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cloud_sync.broker import Broker, parse_broker, parse_stream
 from cloud_sync.cli import store_path
 from cloud_sync.keys import read_keys
-from cloud_sync.mqtt import Broker, Service, parse_broker
+from cloud_sync.mqtt import Service
 from edge.core.errors import ConfigError, UsageError
 from edge.core.errors.table import describe
 
@@ -86,10 +87,11 @@ def test_a_key_file_that_is_not_there(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "parsed"),
     [
-        ("mqtt://broker", ("broker", 1883, False)),
-        ("mqtts://broker", ("broker", 8883, True)),
-        ("mqtt://10.0.0.1:1999/", ("10.0.0.1", 1999, False)),
-        ("mqtts://[::1]:8884", ("::1", 8884, True)),
+        ("mqtt://broker", ((("broker", 1883),), False)),
+        ("mqtts://broker", ((("broker", 8883),), True)),
+        ("mqtt://10.0.0.1:1999/", ((("10.0.0.1", 1999),), False)),
+        ("mqtt://a,b:99", ((("a", 1883), ("b", 99)), False)),
+        ("mqtts://[::1]:8884", ((("::1", 8884),), True)),
     ],
 )
 def test_broker_addresses(text: str, parsed: tuple):
@@ -97,13 +99,32 @@ def test_broker_addresses(text: str, parsed: tuple):
 
 
 @pytest.mark.parametrize(
-    "text", ["broker", "tcp://b", "mqtt://", "mqtt://b:x", "mqtt://b/path", "mqtt://u:hush@b"]
+    "text",
+    [
+        "broker",
+        "tcp://b",
+        "mqtt://",
+        "mqtt://b:x",
+        "mqtt://b/path",
+        "mqtt://u:hush@b",
+        "mqtt://b,",
+    ],
 )
 def test_wrong_broker_addresses(text: str):
     with pytest.raises(UsageError) as caught:
         parse_broker(text)
     assert caught.value.code == "usage.value"
     assert "--broker" in describe(caught.value)[0] and "hush" not in describe(caught.value)[0]
+
+
+def test_stream_addresses():
+    assert parse_stream("nats://a,b:99") == ((("a", 4222), ("b", 99)), False)
+    assert parse_stream("tls://a") == ((("a", 4222),), True)
+    for text in ("mqtt://a", "nats://", "nats://u:hush@a", "nats://a,,b"):
+        with pytest.raises(UsageError) as caught:
+            parse_stream(text)
+        told = describe(caught.value)[0]
+        assert "--stream" in told and "hush" not in told
 
 
 def test_store_addresses():
@@ -119,7 +140,7 @@ def test_store_addresses():
 def test_authorities_that_cannot_be_read(tmp_path: Path):
     for ca in (tmp_path / "none.pem", write(tmp_path / "bad.pem", "no certificate")):
         with pytest.raises(ConfigError) as caught:
-            Service(Broker("localhost", 8883, True, "id", ca), lambda *_: None)
+            Service(Broker((("localhost", 8883),), True, "id", ca), lambda *_: None)
         assert caught.value.code == "config.file"
 
 

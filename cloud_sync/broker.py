@@ -1,0 +1,85 @@
+"""Where a broker is: its address as users write it, and whom to trust there."""
+
+import ssl
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from edge.core.errors import ConfigError, UsageError
+
+#: (host, port)
+Server = tuple[str, int]
+
+
+class Broker(NamedTuple):
+    """Where to connect and as whom.
+
+    servers: of one cluster, at least one; the next is tried when one fails. ca: authorities to
+    trust (PEM), None for the system's.
+    """
+
+    servers: tuple[Server, ...]
+    tls: bool
+    client_id: str
+    ca: Path | None = None
+    user: str | None = None
+    password: str | None = None
+
+
+def parse_broker(text: str) -> tuple[tuple[Server, ...], bool]:
+    """(servers, tls) of mqtt://host[:1883][,host...] or mqtts://host[:8883][,host...].
+
+    Raises UsageError "usage.value".
+    """
+    return _parse("--broker", text, {"mqtt": (1883, False), "mqtts": (8883, True)})
+
+
+def parse_stream(text: str) -> tuple[tuple[Server, ...], bool]:
+    """(servers, tls) of nats://host[:4222][,host...] or tls://host[:4222][,host...].
+
+    Raises UsageError "usage.value".
+    """
+    return _parse("--stream", text, {"nats": (4222, False), "tls": (4222, True)})
+
+
+def _parse(
+    option: str, text: str, schemes: dict[str, tuple[int, bool]]
+) -> tuple[tuple[Server, ...], bool]:
+    scheme, _, rest = text.partition("://")
+    servers = []
+    if scheme in schemes:
+        default, tls = schemes[scheme]
+        servers = [_parse_server(name, default) for name in rest.rstrip("/").split(",")]
+    found = [server for server in servers if server]
+    if not found or len(found) < len(servers):
+        # A URL may carry a password: it is not repeated.
+        told = "not such a URL" if "@" in text else repr(text)
+        expected = " or ".join(f"{name}://host[:port][,host[:port]...]" for name in schemes)
+        raise UsageError("usage.value", option=option, found=told, expected=expected)
+    return tuple(found), tls
+
+
+def _parse_server(name: str, default: int) -> Server | None:
+    url = urlsplit("//" + name)
+    try:
+        host, port = url.hostname, url.port
+    except ValueError:
+        return None
+    if not host or url.netloc != name or "@" in name:
+        return None
+    return host, port or default
+
+
+def trust(ca: Path | None) -> ssl.SSLContext:
+    """Chain, dates and host name are verified, always. Raises ConfigError "config.file"."""
+    try:
+        context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    except OSError as error:
+        raise ConfigError("config.file", file=str(ca), reason=error.strerror or str(error))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def server_name(servers: tuple[Server, ...]) -> str:
+    """host:port, several separated by commas."""
+    return ",".join(f"{host}:{port}" for host, port in servers)
