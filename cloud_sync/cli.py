@@ -1,19 +1,21 @@
 """Verbs of the cloud side: run the receiver, verify what it stored."""
 
+import os
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cloud_sync.broker import Broker, parse_broker
+from cloud_sync.broker import Broker, parse_broker, parse_stream, trust
 from cloud_sync.keys import read_keys, read_secret
-from cloud_sync.mqtt import Service
+from cloud_sync.mqtt import Deliver, Service, Source, Tell
 from cloud_sync.receiver import Receiver
 from cloud_sync.report import Report
 from cloud_sync.rows import as_json
@@ -21,12 +23,22 @@ from cloud_sync.store.sqlite import SqliteStore
 from cloud_sync.verify import verify_store
 from edge.core.errors import UsageError
 
+CLIENT_ID = "carbontally-receiver"
+
 _SQLITE = "sqlite:///"
 
 #: Seconds between two lines of counts, on a terminal and elsewhere.
 _TERMINAL_S = 1.0
 _LOG_S = 10.0
 _CHECK_S = 0.2
+
+_StreamOption = Annotated[
+    str | None,
+    typer.Option(help="share the batches of a JetStream stream: nats://host[:port][,host...]"),
+]
+_PartitionsOption = Annotated[
+    int, typer.Option(min=1, max=1024, help="of the stream, as the servers' mapping has it")
+]
 
 
 def receive(
@@ -41,16 +53,18 @@ def receive(
         Path | None, typer.Option(help="file with the password (mode 0600)")
     ] = None,
     client_id: Annotated[
-        str, typer.Option(help="MQTT client id: stable, and one for each receiver")
-    ] = "carbontally-receiver",
+        str | None, typer.Option(help="MQTT client id: stable, and one for each receiver")
+    ] = None,
+    stream: _StreamOption = None,
+    partitions: _PartitionsOption = 16,
     json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> int:
     """Receive batches from a broker, verify and store them, acknowledge what is committed."""
     password = read_secret(password_file).strip() if password_file else None
     known = read_keys(keys)
-    place = Broker(*parse_broker(broker), client_id, ca, user, password)
+    place = Broker(*parse_broker(broker), client_id or _client_id(stream), ca, user, password)
     report = Report(json)
-    service = Service(place, report.notice)
+    service = Service(place, report.notice, _stream(place, stream, partitions))
     database = SqliteStore(store_path(store))
     with _stop_signals() as is_over:
         service.start(Receiver(database, known, _wall_ms, report.notice))
@@ -90,6 +104,28 @@ def verify(
     if not summary.journals and not json:
         print("no journal in this store")
     return 0 if summary.ok else 65
+
+
+def _client_id(stream: str | None) -> str:
+    """Receivers of one stream have to differ, and have no session that would have to outlive them.
+
+    The only one of a broker has.
+    """
+    return CLIENT_ID if stream is None else f"{CLIENT_ID}-{socket.gethostname()}-{os.getpid()}"
+
+
+def _stream(
+    broker: Broker, stream: str | None, partitions: int
+) -> Callable[[Deliver, Tell], Source] | None:
+    """Opens the stream of --stream with the broker's authorities, user and password."""
+    if stream is None:
+        return None
+    from cloud_sync.jetstream import Partitions, Place  # slow to import, and rarely wanted
+
+    servers, tls = parse_stream(stream)
+    context = trust(broker.ca) if tls else None
+    place = Place(servers, partitions, context, broker.user, broker.password)
+    return lambda deliver, tell: Partitions(place, deliver, tell)
 
 
 def store_path(text: str) -> Path:

@@ -99,7 +99,7 @@ class Service:
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=broker.client_id,
-            clean_session=False,
+            clean_session=self._source is not None,
             protocol=paho.MQTTv311,
             manual_ack=True,
         )

@@ -13,16 +13,11 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.verify import verify_store
-from edge.app.definitions import Definitions
-from edge.app.recorder import Recorder
 from edge.app.service import read_settings
-from edge.app.uploader import Uploader
 from edge.core.errors import SyncError
-from edge.core.journal.record import Kind
-from edge.ports.linux.clock import LinuxClock
-from edge.ports.linux.sqlite_store import SqliteStore
 from edge.ports.linux.tcp import TcpStream
 from edge.ports.mqtt_uplink import MQTTUplink
+from hil_tests.hurried_gateway import HurriedGateway
 from hil_tests.processes import Command
 from hil_tests.proxy import Proxy
 from hil_tests.site import FACTORY, GATEWAY, KEY, TENANT, Site
@@ -37,9 +32,6 @@ BULK_CUTS = 460
 CHAIN_CUTS = 44
 CHAIN_SITES = 4
 
-#: Gateway seconds in one of ours, for the bulk.
-HURRY = 100
-
 #: More would spend the run on packing the same records again after each cut.
 DEPTH_MAX = 60
 
@@ -52,59 +44,6 @@ WEIGHTS = {"close": 40, "reset": 40, "silence": 1, "stall": 1, "slice": 3, "twic
 
 #: What an outage may be called; anything else would be a fault of ours.
 OUTAGES = {"sync.offline", "sync.timeout"}
-
-
-class HurriedGateway:
-    """The sending half of a gateway, in this process, with a journal of its own."""
-
-    def __init__(self, site: Site, port: int, chance: random.Random) -> None:
-        self.chance = chance
-        self.codes: set[str] = set()
-        clock = LinuxClock()
-        self.store = SqliteStore(site.journal, GATEWAY)
-        self.recorder = Recorder(self.store, clock, 0)
-        self.stream = TcpStream()
-        uplink = MQTTUplink(
-            f"carbontally-{TENANT}-{GATEWAY}",
-            HOST,
-            self.stream,
-            self.now_ms,
-            port,
-            keepalive=30,
-            timeout_ms=40_000,
-        )
-        uplink.set_last_will(f"carbontally/v1/{TENANT}/{GATEWAY}/state", b"offline", True, 1)
-        self.uploader = Uploader(uplink, self.store, GATEWAY, TENANT, KEY, 0)
-        settings, _ = read_settings(site.config)
-        definitions = Definitions([])
-        self.devices = [(definitions.device(d), len(d.points)) for d in settings.devices]
-        self.recorder.keep_time(0)
-        for part in definitions.fresh:
-            self.recorder.add(Kind.TABLE, [part], 0)
-
-    def now_ms(self) -> int:
-        """Time as this gateway takes it."""
-        return time.monotonic_ns() * HURRY // 1_000_000
-
-    def measure(self) -> None:
-        """A few polls become durable, as after a turn of a bus."""
-        now_ms = self.now_ms()
-        for device, points in self.chance.choices(self.devices, k=self.chance.randint(1, 4)):
-            values = [self.chance.randrange(1 << 31) for _ in range(points)]
-            self.recorder.add(Kind.POLL, [device, values, [], []], now_ms)
-        assert self.recorder.commit(now_ms, True), self.recorder.failure
-
-    def upload(self) -> None:
-        """One step of the uploader; an outage becomes an event."""
-        now_ms = self.now_ms()
-        for error in self.uploader.step(now_ms):
-            self.codes.add(error.code)
-            self.recorder.event(error.code, error.fields, now_ms)
-        self.stream.wait(2)
-
-    @property
-    def depth(self) -> int:
-        return self.store.next_seq - 1 - self.store.acked_seq
 
 
 def check_delivery(site: Site) -> int:
@@ -133,7 +72,10 @@ def test_hundreds_of_cuts_lose_nothing(tmp_path: Path) -> None:
     with mosquitto(tmp_path) as broker, Proxy(broker.port, weather) as proxy:
         site = Site(tmp_path, broker.port, FACTORY[3:6])
         with site.run_receiver() as receiver:
-            gateway = HurriedGateway(site, proxy.port, chance)
+            devices = read_settings(site.config)[0].devices
+            gateway = HurriedGateway(
+                GATEWAY, TENANT, KEY, site.journal, devices, [proxy.port], chance
+            )
             while proxy.cuts < BULK_CUTS:
                 if gateway.depth < DEPTH_MAX and chance.random() < MEASURE_SHARE:
                     gateway.measure()

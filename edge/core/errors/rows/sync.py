@@ -22,6 +22,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "check the broker's access list for this user",
         "检查代理上该用户的访问控制列表",
     ),
+    "sync.partition": (
+        78,
+        "the stream has a partition {number}, and only {count} are read",
+        "数据流存在分区 {number}，但只读取 {count} 个分区",
+        "give --partitions the number that the servers' mapping makes",
+        "将 --partitions 设为服务器映射所产生的分区数",
+    ),
     "sync.topic": (
         65,
         "topic {topic} is not that of a gateway's {leaf}",
