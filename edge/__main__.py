@@ -25,6 +25,8 @@ VERBS = {
     "buffer": ("edge.app.cli_buffer:buffer", "the journal: stats verify export thin --dry-run"),
     "receive": ("cloud_sync.cli:receive", "run the receiver"),
     "verify": ("cloud_sync.cli:verify", "walk the hash chains of a receiver's store"),
+    "serve": ("cloud_sync.api.cli_serve:serve", "a receiver's store over HTTP"),
+    "tokens": ("cloud_sync.api.cli_tokens:tokens", "who may read over HTTP: add list revoke"),
     "explain": ("edge.app.cli_explain:explain", "one carbon figure, from registers to rounding"),
     "scan": ("edge.app.cli_scan:scan", "find and name the stations on a bus; reads only"),
     "read": ("edge.app.cli_read:read", "one station by profile, or raw registers on trial"),
@@ -36,6 +38,9 @@ VERBS = {
     "emulate": ("hil_tests.cli:emulate", "an RS-485 bus with emulated stations"),
     "bench": ("hil_tests.bench.cli:bench", "measure: bench NAME"),
 }
+
+#: Package -> the extra that brings it, where it is not `demo`.
+EXTRAS = {"fastapi": "api", "uvicorn": "api"}
 
 #: Verbs that take their arguments as they are and need none of the extras.
 LEAN = ("run",)
@@ -89,7 +94,8 @@ def dispatch(verb: str, argv: list[str]) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("edge", "cloud_sync", "hil_tests", "boards"):
             raise
-        raise UsageError("usage.missing_extra", package=error.name, extra="demo") from error
+        extra = EXTRAS.get(str(error.name), "demo")
+        raise UsageError("usage.missing_extra", package=error.name, extra=extra) from error
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(name=verb)(function)
     result = app(argv, prog_name=f"carbontally {verb}", standalone_mode=False)

@@ -107,6 +107,7 @@ _AREAS = {
     "store": "The gateway's journal",
     "cloud": "The receiver's database",
     "sync": "Between gateway and cloud",
+    "api": "From the HTTP API",
     "demo": "Demonstration",
 }
 

@@ -38,9 +38,10 @@ from .source_tree import ROOT
 
 CONTRACT = DOCS / "contract" / "batch.md"
 PATH = re.compile(r"`((?:edge|cloud_sync|boards|hil_tests|tests|docs)/[\w./-]+)`")
-README_LINES_MAX = 100
+#: Without the list of verbs, which is as long as it is.
+README_LINES_MAX = 80
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-CODE = re.compile(r"`((?:bus|cloud|device|config|usage|data|store|sync|demo)\.[a-z_]+)`")
+CODE = re.compile(r"`((?:api|bus|cloud|device|config|usage|data|store|sync|demo)\.[a-z_]+)`")
 #: Codes of events that are no errors, and what only looks like a code.
 EVENTS = ("device.recovered", "store.recovered", "device.point", "demo.md")
 
@@ -65,7 +66,9 @@ def test_every_path_of_the_tree_that_is_named_exists():
 
 
 def test_readme_stays_short():
-    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= README_LINES_MAX
+    text = (ROOT / "README.md").read_text("utf-8")
+    lines = re.sub(r"<!-- generated.*?<!-- end -->", "", text, flags=re.S).splitlines()
+    assert len(lines) <= README_LINES_MAX
 
 
 def commands() -> list[tuple[str, list[str]]]:

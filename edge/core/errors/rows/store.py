@@ -58,6 +58,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "check path, permissions and version",
         "检查路径、权限和版本",
     ),
+    "cloud.read": (
+        74,
+        "database {file} cannot be read: {reason}",
+        "数据库 {file} 无法读取：{reason}",
+        "check that it is there and not damaged, then try again",
+        "确认数据库存在且未损坏，然后重试",
+    ),
     "cloud.write": (
         74,
         "database {file} cannot be written: {reason}",

@@ -1,0 +1,1 @@
+"""The HTTP API: a store's views for whoever has a token of their tenant."""

@@ -1,0 +1,117 @@
+"""A cloud store that is only read: plain SQL over the views, with named parameters.
+
+The same statements run on both databases. A parameter is `:name`; values come back as integers,
+text, bytes or None, exact decimals as text.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from cloud_sync.store.sqlite_file import are_views_current, open_database
+from edge.core.errors import StoreError, UsageError
+
+Row = tuple[Any, ...]
+
+_SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
+
+#: Rows that one fetch brings: what streaming keeps in memory.
+_CHUNK = 1_000
+
+#: A parameter, which no colon precedes.
+_NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+
+
+class Database:
+    """One connection. Not for two threads at once. Every method raises StoreError "cloud.read"."""
+
+    def stream(self, sql: str, **values: object) -> Iterator[Row]:
+        """Rows of a SELECT as they come, a bounded number of them in memory."""
+        raise NotImplementedError
+
+    def rows(self, sql: str, **values: object) -> list[Row]:
+        """All rows of a SELECT that are few."""
+        return list(self.stream(sql, **values))
+
+    def close(self) -> None:
+        """Let go of the connection; may be repeated."""
+        raise NotImplementedError
+
+
+def open_reading(url: str) -> Database:
+    """Open sqlite:///path or postgresql://... to read it.
+
+    Raises UsageError "usage.value" for another address, StoreError "cloud.open" when it cannot be
+    opened or its views are not those of this program.
+    """
+    if url.startswith(_SQLITE) and url != _SQLITE:
+        return SqliteReading(Path(url.removeprefix(_SQLITE)))
+    if url.startswith(_POSTGRES):
+        return PostgresReading(url)
+    # What stands behind the scheme may be a password.
+    found = url.partition(":")[0] + ":..."
+    expected = "sqlite:///path or postgresql://host/name"
+    raise UsageError("usage.value", option="--store", found=found, expected=expected)
+
+
+class SqliteReading(Database):
+    """A SQLite file, opened read-only while a receiver may write it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = str(path)
+        self._db = open_database(path, read_only=True)
+        if not are_views_current(self._db):
+            self._db.close()
+            reason = "its views are older than this program: let `carbontally receive` open it"
+            raise StoreError("cloud.open", file=self._file, reason=reason)
+
+    def stream(self, sql: str, **values: object) -> Iterator[Row]:
+        try:
+            with closing(self._db.execute(sql, values)) as cursor:
+                while rows := cursor.fetchmany(_CHUNK):
+                    yield from rows
+        except sqlite3.Error as error:
+            raise StoreError("cloud.read", file=self._file, reason=str(error))
+
+    def close(self) -> None:
+        self._db.close()
+
+
+class PostgresReading(Database):
+    """A PostgreSQL database, in transactions that may only read."""
+
+    def __init__(self, url: str) -> None:
+        import psycopg
+
+        self._psycopg = psycopg
+        self._name = re.sub(r"//[^@/]*@", "//", url)  # without user and password
+        try:
+            self._db = psycopg.connect(url, options="-c default_transaction_read_only=on")
+        except psycopg.Error as error:
+            reason = str(error).splitlines()[0] if str(error) else "no connection"
+            raise StoreError("cloud.open", file=self._name, reason=reason)
+
+    def stream(self, sql: str, **values: object) -> Iterator[Row]:
+        statement = _NAMED.sub(r"%(\1)s", sql.replace("%", "%%"))
+        try:
+            with self._db.transaction(), self._db.cursor(name="reading") as cursor:
+                cursor.itersize = _CHUNK
+                for row in cursor.execute(statement.encode(), values):
+                    yield tuple(_plain(value) for value in row)
+        except self._psycopg.Error as error:
+            reason = str(error).splitlines()[0] if str(error) else "the connection is gone"
+            raise StoreError("cloud.read", file=self._name, reason=reason)
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return bytes(value) if isinstance(value, memoryview) else value
