@@ -1,4 +1,4 @@
-"""Verbs of the cloud side: run the receiver, verify what it stored."""
+"""Verbs of the cloud side: run the receiver. Those for auditors are in `cli_audit`."""
 
 import os
 import signal
@@ -18,9 +18,7 @@ from cloud_sync.keys import read_keys, read_secret
 from cloud_sync.mqtt import Deliver, Service, Source, Tell
 from cloud_sync.receiver import Receiver
 from cloud_sync.report import Report
-from cloud_sync.rows import as_json
 from cloud_sync.store.sqlite import SqliteStore
-from cloud_sync.verify import verify_store
 from edge.core.errors import UsageError
 
 CLIENT_ID = "carbontally-receiver"
@@ -79,31 +77,6 @@ def receive(
     if service.failure is not None:
         raise service.failure
     return 0
-
-
-def verify(
-    store: Annotated[str, typer.Option(help="sqlite:///path")],
-    gateway: Annotated[
-        str | None, typer.Option(help="only this gateway: its id, or tenant/id")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
-) -> int:
-    """Walk every hash chain of a store from its raw records; exit status 65 if one breaks."""
-    summary = verify_store(store_path(store), gateway)
-    if gateway is not None and not summary.journals:
-        raise UsageError(
-            "usage.value", option="--gateway", found=gateway, expected="a gateway of this store"
-        )
-    for journal in summary.journals:
-        if json:
-            print(as_json(journal._asdict()))
-            continue
-        head = f"head {journal.head}, {journal.records} records, {journal.readings} readings"
-        verdict = "ok" if journal.ok else f"BROKEN at record {journal.broken}: {journal.reason}"
-        print(f"{journal.owner} {journal.epoch}: {head}, {journal.missing} missing: {verdict}")
-    if not summary.journals and not json:
-        print("no journal in this store")
-    return 0 if summary.ok else 65
 
 
 def _client_id(stream: str | None) -> str:

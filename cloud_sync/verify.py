@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cloud_sync.ranges import Segment, gaps_of, head_of
+from cloud_sync.raw import ALWAYS, Period, clip, span_of
 from cloud_sync.rows import Rows, rates_of
 from cloud_sync.store.contract import Store
 from cloud_sync.store.sqlite import SqliteStore
@@ -19,6 +20,7 @@ from edge.core.journal import chain
 from edge.core.journal.record import Kind, decode_record
 from edge.core.journal.retain import Tombstone, decode_tombstone
 from edge.core.numbers import pack
+from edge.core.numbers.fixed import INT64_MAX
 
 #: Records compared at a time.
 _STEP = 1_000
@@ -74,10 +76,11 @@ class _BrokenError(Exception):
         self.reason = reason
 
 
-def verify_store(path: Path, gateway: str | None = None) -> Summary:
+def verify_store(path: Path, gateway: str | None = None, period: Period = ALWAYS) -> Summary:
     """Walk the chains of a store file, read only; it may be in use meanwhile.
 
-    gateway: only this one, as its id or "tenant/id". Raises StoreError.
+    gateway: only this one, as its id or "tenant/id". period: only what it saw, the chain and the
+    rows of its records. Raises StoreError.
     """
     store = SqliteStore(path, read_only=True)
     try:
@@ -87,7 +90,7 @@ def verify_store(path: Path, gateway: str | None = None) -> Summary:
         )
         return Summary(
             tuple(
-                _verify_journal(store, journal, tenant, name, epoch)
+                _verify_journal(store, journal, f"{tenant}/{name}", epoch, period)
                 for journal, tenant, name, epoch in found
                 if gateway in (None, name, f"{tenant}/{name}")
             )
@@ -97,33 +100,36 @@ def verify_store(path: Path, gateway: str | None = None) -> Summary:
 
 
 def _verify_journal(
-    store: Store, journal: int, tenant: str, gateway: str, epoch: bytes
+    store: Store, journal: int, owner: str, epoch: bytes, period: Period
 ) -> JournalSummary:
-    genesis = chain.genesis(gateway, epoch)
+    genesis = chain.genesis(owner.partition("/")[2], epoch)
+    is_whole = period == ALWAYS
     broken, reason = None, ""
     # One transaction for one journal: what a receiver commits meanwhile is not half seen.
     store.query("BEGIN")
     try:
         segments, head = _read_ranges(store, journal)
+        span = (0, INT64_MAX) if is_whole else span_of(store, journal, period) or (0, -1)
         try:
             _check_ranges(segments, genesis)
             defined = Rows()
             losses = _read_losses(store, journal)
-            for segment in segments:
+            for segment in segments if is_whole else clip(store, journal, segments, span):
                 _walk(store, journal, segment, defined, losses)
-            _check_strays(store, journal, segments)
-            _check_definitions(store, journal, defined)
-            if head != head_of(genesis, segments):
-                raise _BrokenError(max(head[0], 0), "the head is not that of the ranges")
+            if is_whole:
+                _check_strays(store, journal, segments)
+                _check_definitions(store, journal, defined)
+                if head != head_of(genesis, segments):
+                    raise _BrokenError(max(head[0], 0), "the head is not that of the ranges")
         except _BrokenError as error:
             broken, reason = error.seq, error.reason
-        records = store.query("SELECT count(*) FROM records WHERE journal = ?", journal)[0][0]
-        readings = store.query("SELECT count(*) FROM readings WHERE journal = ?", journal)[0][0]
+        within = " WHERE journal = ? AND seq BETWEEN ? AND ?"
+        records = store.query("SELECT count(*) FROM records" + within, journal, *span)[0][0]
+        readings = store.query("SELECT count(*) FROM readings" + within, journal, *span)[0][0]
     finally:
         store.query("ROLLBACK")
     gaps = gaps_of(segments, len(segments) + 1)
     missing = sum(gaps[at + 1] - gaps[at] + 1 for at in range(0, len(gaps), 2))
-    owner = f"{tenant}/{gateway}"
     return JournalSummary(owner, epoch.hex(), head[0], records, readings, missing, broken, reason)
 
 
@@ -187,7 +193,7 @@ def _walk(
 
     defined: takes the definitions it finds. losses: see `_read_losses`.
     """
-    before: bytes | None = segment.hash_before
+    before: bytes | None = segment.hash_before or None
     for first in range(segment.first, segment.last + 1, _STEP):
         last = min(first + _STEP - 1, segment.last)
         rows = Rows()
@@ -205,7 +211,7 @@ def _walk(
         _compare(store, journal, first, last, rows)
         defined.devices += rows.devices
         defined.streams += rows.streams
-    if before not in (None, segment.hash_last):
+    if before not in (None, segment.hash_last or before):
         raise _BrokenError(segment.last, "the range ends in another hash than its records")
 
 

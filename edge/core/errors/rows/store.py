@@ -72,6 +72,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "nothing was acknowledged; gateways keep their records and send them again",
         "未确认任何数据；网关会保留记录并重发",
     ),
+    "cloud.file": (
+        74,
+        "file {file} cannot be used: {reason}",
+        "文件 {file} 无法使用：{reason}",
+        "check path, permissions and room on the disk",
+        "检查路径、权限和磁盘空间",
+    ),
     "cloud.full": (
         74,
         "no space left for the database {file}",

@@ -1,0 +1,146 @@
+"""Raw records out of a store: which journals there are, and their canonical bytes in order.
+
+All that proof, recomputation and export ask of a database; the SQL is that of every product.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from cloud_sync.ranges import Segment
+from cloud_sync.store.contract import Store
+from edge.core.errors import UsageError
+from edge.core.journal import chain
+
+#: Records read at a time.
+STEP = 1_000
+
+
+class Journal(NamedTuple):
+    """One epoch of one gateway; number: the one that the store gave it."""
+
+    number: int
+    tenant: str
+    gateway: str
+    epoch: bytes
+
+    @property
+    def owner(self) -> str:
+        return f"{self.tenant}/{self.gateway}"
+
+    @property
+    def genesis(self) -> bytes:
+        return chain.genesis(self.gateway, self.epoch)
+
+
+class Raw(NamedTuple):
+    """A record as it is stored. hash: the chain hash at it; body: canonical bytes."""
+
+    seq: int
+    hash: bytes
+    body: bytes
+
+
+class Period(NamedTuple):
+    """Unix milliseconds, the end not included; None where it is open."""
+
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+
+#: All of a journal.
+ALWAYS = Period()
+
+
+def find_journals(store: Store, gateway: str | None = None) -> list[Journal]:
+    """The journals of all gateways, or of one by its id or "tenant/id", the oldest first.
+
+    Raises UsageError "usage.value" for a gateway that the store does not have.
+    """
+    rows = store.query(
+        "SELECT j.id, g.tenant, g.gateway, j.epoch FROM journals j"
+        " JOIN gateways g ON g.id = j.gateway ORDER BY g.tenant, g.gateway, j.id"
+    )
+    found = [Journal(number, tenant, name, bytes(epoch)) for number, tenant, name, epoch in rows]
+    found = [one for one in found if gateway in (None, one.gateway, one.owner)]
+    if gateway is not None and not found:
+        raise UsageError(
+            "usage.value", option="--gateway", found=gateway, expected="a gateway of this store"
+        )
+    return found
+
+
+def read_segments(store: Store, journal: int) -> list[Segment]:
+    """The runs of records of a journal, ascending."""
+    rows = store.query(
+        "SELECT first, last, hash_before, hash_last FROM ranges WHERE journal = ? ORDER BY first",
+        journal,
+    )
+    return [Segment(row[0], row[1], bytes(row[2]), bytes(row[3])) for row in rows]
+
+
+def read_raw(store: Store, journal: int, first: int, last: int) -> Iterator[Raw]:
+    """The records first..last that are there, ascending."""
+    at = first
+    while at <= last:
+        rows = store.query(
+            "SELECT seq, hash, body FROM records"
+            " WHERE journal = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?",
+            *(journal, at, last, STEP),
+        )
+        for seq, digest, body in rows:
+            yield Raw(seq, _blob(digest), _blob(body))
+        if len(rows) < STEP:
+            return
+        at = rows[-1][0] + 1
+
+
+def read_kind(store: Store, journal: int, kind: int) -> Iterator[Raw]:
+    """The records of one kind, ascending."""
+    for seq, digest, body in store.query(
+        "SELECT seq, hash, body FROM records WHERE journal = ? AND kind = ? ORDER BY seq",
+        *(journal, kind),
+    ):
+        yield Raw(seq, _blob(digest), _blob(body))
+
+
+def _blob(value: object) -> bytes:
+    """A column that a damaged file may hold anything in."""
+    return bytes(value) if isinstance(value, (bytes, memoryview)) else str(value).encode()
+
+
+def span_of(store: Store, journal: int, period: Period) -> tuple[int, int] | None:
+    """(first, last) seq of what a period saw, None for nothing.
+
+    A record without a time of its own (before any clock was set) belongs where its neighbours do.
+    """
+    where, values = "journal = ?", [journal]
+    if period.start_ms is not None:
+        where, values = where + " AND wall_ms >= ?", [*values, period.start_ms]
+    if period.end_ms is not None:
+        where, values = where + " AND wall_ms < ?", [*values, period.end_ms]
+    (found,) = store.query(f"SELECT min(seq), max(seq) FROM records WHERE {where}", *values)
+    return None if found[0] is None else (found[0], found[1])
+
+
+def clip(
+    store: Store, journal: int, segments: list[Segment], span: tuple[int, int]
+) -> list[Segment]:
+    """The parts of segments within a span; a hash that a removed record took with it is empty."""
+    found = []
+    for one in segments:
+        first, last = max(one.first, span[0]), min(one.last, span[1])
+        if first > last:
+            continue
+        before, end = one.hash_before, one.hash_last
+        if first > one.first:
+            before = _hash_at(store, journal, first - 1)
+        if last < one.last:
+            end = _hash_at(store, journal, last)
+        found.append(Segment(first, last, before, end))
+    return found
+
+
+def _hash_at(store: Store, journal: int, seq: int) -> bytes:
+    for raw in read_raw(store, journal, seq, seq):
+        return raw.hash
+    return b""
