@@ -12,6 +12,7 @@ from edge.core.errors.table import TABLE
 from edge.ports.linux.files import PROFILES
 from hil_tests.emulator.scenario import SCENARIO_DIR
 
+from .contract_golden import write_golden
 from .source_tree import ROOT
 from .test_docs_golden import GOLDEN, golden_text, write_elements
 
@@ -223,6 +224,7 @@ def generated_parts() -> list[tuple[Path, str, str]]:
 def regenerate() -> None:
     """Write every part that is made from code, the golden example first."""
     GOLDEN.write_text(golden_text(), "utf-8")
+    write_golden()
     for page in {page for page, _, _ in generated_parts()}:
         text = _GENERATED.sub(
             lambda found: found[1] + WRITERS[found[2]]() + found[4], page.read_text("utf-8")

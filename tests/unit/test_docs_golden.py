@@ -167,7 +167,8 @@ def undo_block(device: int, points: int, deltas: list, marks: list, raws: list) 
         if at % points == 0:
             polls.append([device, [], [], []])
         if delta is not None:
-            last[at % points] += delta
+            # Modulo 2^64: both ends of the range lie further apart than a delta can say.
+            last[at % points] = (last[at % points] + delta + (1 << 63)) % (1 << 64) - (1 << 63)
         polls[-1][1].append(None if delta is None else last[at % points])
     for field, triples in ((2, marks), (3, raws)):
         for at in range(0, len(triples), 3):
