@@ -123,20 +123,14 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "file", "change"),
-    [
-        (name, file, change)
-        for name, file in (("batch", "batch-kinds"), ("ack", "ack-gaps"))
-        for change in WRONG[name]
-    ],
-)
-def test_the_schemas_refuse_what_is_wrong(name: str, file: str, change):
-    fields = msgpack.unpackb(read_golden(FOLDER / f"{file}.json")["payload"])
-    schema_of(name).validate(plain(fields))
-    change(fields)
-    with pytest.raises(jsonschema.ValidationError):
+@pytest.mark.parametrize(("name", "file"), [("batch", "batch-kinds"), ("ack", "ack-gaps")])
+def test_the_schemas_refuse_what_is_wrong(name: str, file: str):
+    for change in WRONG[name]:
+        fields = msgpack.unpackb(read_golden(FOLDER / f"{file}.json")["payload"])
         schema_of(name).validate(plain(fields))
+        change(fields)
+        with pytest.raises(jsonschema.ValidationError):
+            schema_of(name).validate(plain(fields))
 
 
 def test_every_change_of_type_in_a_record_is_refused():
