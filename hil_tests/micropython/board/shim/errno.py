@@ -1,0 +1,29 @@
+# mypy: ignore-errors
+# ruff: noqa: F403, I001, N801, PTH123, RET503, UP
+"""The ESP32's error numbers: newlib's, where they are not those of this build."""
+
+ENOENT = 2
+EIO = 5
+EBADF = 9
+EAGAIN = 11
+ENOMEM = 12
+EACCES = 13
+EEXIST = 17
+ENODEV = 19
+EISDIR = 21
+EINVAL = 22
+ENOSPC = 28
+EOPNOTSUPP = 95
+ECONNRESET = 104
+ENOBUFS = 105
+ECONNREFUSED = 111
+EADDRINUSE = 112
+ECONNABORTED = 113
+ETIMEDOUT = 116
+EHOSTUNREACH = 118
+EINPROGRESS = 119
+EALREADY = 120
+ENOTCONN = 128
+EPERM = 1
+
+errorcode = {}
