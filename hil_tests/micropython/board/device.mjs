@@ -167,7 +167,8 @@ Object.assign(host, {
 
 copyIn(mp.FS, plan.shim, "/shim");
 copyIn(mp.FS, plan.root, "/");
-mirror = new Mirror(mp.FS, plan.root, ["/shim", "/dev", "/proc", "/home", "/tmp"]);
+const ofTheBuild = ["shim", "dev", "proc", "home", "tmp"].map((name) => `/${name}`);
+mirror = new Mirror(mp.FS, plan.root, ofTheBuild);
 
 const RUN = `
 import sys
