@@ -103,6 +103,17 @@ def read_kind(store: Store, journal: int, kind: int) -> Iterator[Raw]:
         yield Raw(seq, _blob(digest), _blob(body))
 
 
+def read_late(store: Store, journal: int, kind: int, seq: int, period: Period) -> Iterator[Raw]:
+    """Records of a kind above `seq` whose own time lies in a period: recorded anew, later."""
+    rows = store.query(
+        "SELECT seq, hash, body FROM records WHERE journal = ? AND kind = ? AND seq > ?"
+        " AND wall_ms >= ? AND wall_ms < ? ORDER BY seq",
+        *(journal, kind, seq, period.start_ms, period.end_ms),
+    )
+    for later, digest, body in rows:
+        yield Raw(later, _blob(digest), _blob(body))
+
+
 def _blob(value: object) -> bytes:
     """A column that a damaged file may hold anything in."""
     return bytes(value) if isinstance(value, (bytes, memoryview)) else str(value).encode()

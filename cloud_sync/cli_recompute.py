@@ -1,0 +1,245 @@
+"""Verbs over raw records: compute intervals again, and say how complete the cloud is."""
+
+import json as json_module
+from collections import Counter
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from cloud_sync.cli_audit import (
+    FromOption,
+    GatewayOption,
+    StoreOption,
+    ToOption,
+    period_of,
+    progress,
+    reading,
+)
+from cloud_sync.gaps import Counts, Day, find_missing, find_removed
+from cloud_sync.raw import Journal, find_journals, read_segments
+from cloud_sync.recompute import DIFFERS, UNPROVEN, Outcome, Recomputer
+from cloud_sync.revise import Revision, read_set
+from edge.core.errors import StoreError, UsageError
+from edge.core.journal.record import Kind
+from edge.core.numbers.quality import NAMES
+
+_COUNT = "SELECT count(*) FROM records WHERE journal = ? AND kind = ?"
+
+
+def recompute(
+    store: StoreOption,
+    gateway: GatewayOption = None,
+    since: FromOption = "",
+    until: ToOption = "",
+    factors: Annotated[
+        str, typer.Option(help="another factor set, its .toml file or id, for a second result")
+    ] = "",
+    out: Annotated[Path | None, typer.Option(help="new NDJSON file for the second result")] = None,
+    json: Annotated[bool, typer.Option("--json", help="one JSON object an interval")] = False,
+) -> int:
+    """Compute intervals again from raw polls; exit status 65 if a figure does not come out."""
+    if (factors == "") != (out is None):
+        expected = "--factors and --out, both or none: a second result goes to a file of its own"
+        raise UsageError("usage.value", option="--out", found=str(out), expected=expected)
+    period = period_of(since, until)
+    revision = Revision(read_set(factors)) if factors else None
+    counts: Counter[str] = Counter()
+    with ExitStack() as stack:
+        database = stack.enter_context(reading(store))
+        journals = find_journals(database, gateway)
+        totals = [database.query(_COUNT, one.number, Kind.INTERVAL)[0][0] for one in journals]
+        results = stack.enter_context(_new_file(out)) if out is not None else None
+        advance = stack.enter_context(progress("intervals", sum(totals), json))
+        for journal in journals:
+            engine = Recomputer(database, journal, revision.stream if revision else None)
+            for outcome in engine.run(period, advance):
+                counts[outcome.status] += 1
+                _tell(journal, outcome, json)
+                if results is not None and revision is not None:
+                    counts["revised"] += outcome.revised is not None
+                    _write_revised(results, journal, outcome, revision)
+    if not json:
+        print(_summary(counts, revision, out))
+    return 65 if counts[DIFFERS] else 0
+
+
+def _summary(counts: Counter[str], revision: Revision | None, out: Path | None) -> str:
+    text = f"{counts['equal']} intervals equal, {counts[DIFFERS]} differ"
+    text += f", {counts[UNPROVEN]} unproven"
+    if revision is not None:
+        digest = revision.factors.digest.hex()[:12]
+        text += f"\n{counts['revised']} with {revision.factors.id} ({digest}): {out}"
+        for stream, factor in sorted(revision.kept):
+            text += f"\nkept: {stream} has {factor}, which {revision.factors.id} does not have"
+    return text
+
+
+def _new_file(path: Path) -> TextIO:
+    """A result is never written over."""
+    try:
+        return path.open("x", encoding="utf-8")
+    except OSError as error:
+        raise StoreError("cloud.file", file=str(path), reason=error.strerror or str(error))
+
+
+def _tell(journal: Journal, outcome: Outcome, json: bool) -> None:
+    record = outcome.record
+    if json:
+        print(_json(_object(journal, outcome)))
+    elif outcome.status != "equal":
+        start = _time(record.body[0])
+        print(
+            f"{journal.owner} record {record.seq} from {start}: {outcome.status.upper()}", end=""
+        )
+        print(f": {outcome.reason}" if outcome.reason else "")
+        for item in outcome.differences:
+            name = item.stream or "total"
+            print(f"  {name} {item.field}: recorded {item.recorded}, computed {item.computed}")
+
+
+def _head(journal: Journal, outcome: Outcome) -> dict[str, Any]:
+    body = outcome.record.body
+    head = {"gateway": journal.owner, "epoch": journal.epoch.hex(), "seq": outcome.record.seq}
+    return {**head, "start_ms": body[0], "end_ms": body[1]}
+
+
+def _object(journal: Journal, outcome: Outcome) -> dict[str, Any]:
+    figures = []
+    for stream, entry in zip(outcome.streams, outcome.record.body[2], strict=False):
+        digests = [stream.factor_digest, *(rate.factor_digest for rate in stream.rates)]
+        figures.append({"stream": stream.name, "emission_mg": entry[4], "digests": digests})
+    return {
+        **_head(journal, outcome),
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "lost": outcome.lost,
+        "given": outcome.given,
+        "differences": [item._asdict() for item in outcome.differences],
+        "figures": figures,
+    }
+
+
+def _write_revised(
+    results: TextIO, journal: Journal, outcome: Outcome, revision: Revision
+) -> None:
+    """The second result of an interval, and the recorded figures that it stands beside."""
+    if outcome.revised is None:
+        return
+    streams, entries, totals = outcome.revised
+    figures = []
+    recorded = outcome.record.body[2]
+    for stream, old, entry, before in zip(
+        streams, outcome.streams, entries, recorded, strict=True
+    ):
+        bases = [(stream.basis, stream.factor, stream.factor_digest, entry[4])]
+        bases += [
+            (rate.basis, rate.factor, rate.factor_digest, value)
+            for rate, value in zip(stream.rates, entry[9], strict=True)
+        ]
+        olds = [(old.factor_digest, before[4])]
+        olds += [(r.factor_digest, v) for r, v in zip(old.rates, before[9], strict=True)]
+        for (basis, factor, digest, value), (old_digest, old_value) in zip(
+            bases, olds, strict=True
+        ):
+            figure = {"stream": stream.name, "basis": basis, "factor": factor}
+            figure |= {"factor_digest": digest, "emission_mg": value}
+            figures.append(figure | {"recorded_digest": old_digest, "recorded_mg": old_value})
+    result = {**_head(journal, outcome), "set": revision.factors.id}
+    result |= {"set_digest": revision.factors.digest, "figures": figures, "totals": totals}
+    results.write(_json(result) + "\n")
+
+
+def _json(value: object) -> str:
+    return json_module.dumps(value, ensure_ascii=False, default=lambda item: item.hex())
+
+
+def _time(wall_ms: int | None) -> str:
+    if wall_ms is None:
+        return "?"
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+def gaps(
+    store: StoreOption,
+    gateway: GatewayOption = None,
+    since: FromOption = "",
+    until: ToOption = "",
+    offset: Annotated[str, typer.Option(help="of the days from UTC, like +08:00")] = "+00:00",
+    json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> int:
+    """Expected, received, substituted and lost by device and day; what has not arrived; 0."""
+    offset_ms = _offset_ms(offset)
+    period = period_of(since, until)
+    with reading(store) as database:
+        for journal in find_journals(database, gateway):
+            owner = {"gateway": journal.owner, "epoch": journal.epoch.hex()}
+            total = sum(
+                one.last - one.first + 1 for one in read_segments(database, journal.number)
+            )
+            for missing in find_missing(database, journal):
+                _say(json, {"kind": "missing", **owner, **missing._asdict()}, _missing_line)
+            for removed in find_removed(database, journal, period):
+                _say(json, {"kind": "removed", **owner, **removed._asdict()}, _removed_line)
+            with progress("records", total, json) as advance:
+                days = Counts(database, journal, offset_ms).run(period, advance)
+            for day in days:
+                fields = _day_object(day, offset_ms)
+                _say(json, {"kind": "day", **owner, **fields}, _day_line)
+    return 0
+
+
+def _offset_ms(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(f"2026-01-01T00:00:00{text}")
+    except ValueError:
+        moment = datetime.min
+    found = moment.utcoffset()
+    if found is None:
+        raise UsageError("usage.value", option="--offset", found=text, expected="like +08:00")
+    return found // timedelta(milliseconds=1)
+
+
+def _say(json: bool, fields: dict[str, Any], line_of: Any) -> None:
+    print(_json(fields) if json else line_of(fields))
+
+
+def _missing_line(item: dict[str, Any]) -> str:
+    span = f"records {item['first']} to {item['last']}"
+    when = f"between {_time(item['since_ms'])} and {_time(item['until_ms'])}"
+    return f"{item['gateway']} {item['epoch']}: {span} have not arrived, {when}; asked for again"
+
+
+def _removed_line(item: dict[str, Any]) -> str:
+    span = "without a number" if item["first"] is None else f"{item['first']} to {item['last']}"
+    when = f"{_time(item['start_ms'])} to {_time(item['end_ms'])}"
+    what = f"{item['records']} records {span} {item['reason']}"
+    return f"{item['gateway']} {item['epoch']}: {what}, {when}"
+
+
+def _day_object(day: Day, offset_ms: int) -> dict[str, Any]:
+    local = datetime.fromtimestamp((day.start_ms + offset_ms) / 1000, UTC)
+    qualities = {NAMES[code]: count for code, count in sorted(day.qualities.items())}
+    return {
+        "device": day.device,
+        "day": local.date().isoformat(),
+        "expected": day.expected,
+        "received": day.received,
+        "good": day.good,
+        "qualities": qualities,
+        "substituted": day.substituted,
+        "lost": day.absent,
+        "reasons": day.reasons,
+    }
+
+
+def _day_line(item: dict[str, Any]) -> str:
+    text = f"{item['gateway']} {item['device']} {item['day']}: {item['received']} of"
+    text += f" {item['expected']} polls, {item['good']} good"
+    if item["substituted"]:
+        text += f", {item['substituted']} intervals substituted"
+    if item["lost"]:
+        text += f", {item['lost']} lost ({', '.join(item['reasons'])})"
+    return text

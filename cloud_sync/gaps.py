@@ -1,0 +1,245 @@
+"""How complete the cloud is: what was expected, received, substituted and lost, by device and day.
+
+Expected is what the device's poll period makes of the time that its gateway covers; lost and
+substituted are named by the gateway itself, in tombstones and intervals.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from cloud_sync.raw import (
+    ALWAYS,
+    Journal,
+    Period,
+    read_kind,
+    read_late,
+    read_raw,
+    read_segments,
+    span_of,
+)
+from cloud_sync.restream import Definitions
+from cloud_sync.store.contract import Store
+from edge.core.carbon.counter import Flag
+from edge.core.carbon.interval import FLAGS, OLD_ENTRY_FIELDS, SUBSTITUTED
+from edge.core.errors import DataError
+from edge.core.journal.clock import ClockQuality
+from edge.core.journal.record import Kind, Part, Record, decode_record
+from edge.core.journal.retain import decode_tombstone
+
+DAY_MS = 86_400_000
+
+
+class Missing(NamedTuple):
+    """Records that have not arrived and that the next ack asks for.
+
+    since_ms, until_ms: wall time of the records before and behind them, None where there is none.
+    """
+
+    first: int
+    last: int
+    since_ms: int | None
+    until_ms: int | None
+
+
+class Removed(NamedTuple):
+    """Records that a gateway gave up, as its tombstone says. first, last: None without a seq."""
+
+    first: int | None
+    last: int | None
+    reason: str
+    start_ms: int
+    end_ms: int
+    records: int
+
+
+@dataclass
+class Day:
+    """One device on one day. start_ms: of the day; expected: polls; good: all their values good.
+
+    bad: polls that arrived with a value that is not; qualities: how many of those by quality code;
+    substituted: intervals of its streams of which a part is not measured; reasons: why polls are
+    absent: those of tombstones of that day, "missing" for records that have not arrived.
+    """
+
+    device: str
+    start_ms: int
+    expected: int = 0
+    good: int = 0
+    bad: int = 0
+    substituted: int = 0
+    qualities: dict[int, int] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def received(self) -> int:
+        return self.good + self.bad
+
+    @property
+    def absent(self) -> int:
+        """Polls that are not here."""
+        return max(0, self.expected - self.received)
+
+
+def find_missing(store: Store, journal: Journal) -> list[Missing]:
+    """The gaps between what has arrived, those before the first record included."""
+    found, at = [], 0
+    for segment in read_segments(store, journal.number):
+        if segment.first > at:
+            since, until = (_time_of(store, journal, seq) for seq in (at - 1, segment.first))
+            found.append(Missing(at, segment.first - 1, since, until))
+        at = segment.last + 1
+    return found
+
+
+def _time_of(store: Store, journal: Journal, seq: int) -> int | None:
+    for raw in read_raw(store, journal.number, seq, seq):
+        return int(decode_record(raw.body).wall_ms)
+    return None
+
+
+def find_removed(store: Store, journal: Journal, period: Period = ALWAYS) -> list[Removed]:
+    """What tombstones say is gone from a period, in the order of the tombstones."""
+    found = []
+    for raw in read_kind(store, journal.number, Kind.TOMBSTONE):
+        try:
+            tomb = decode_tombstone(decode_record(raw.body).body)
+        except DataError:
+            continue
+        if period.start_ms is not None and tomb.end_ms < period.start_ms:
+            continue
+        if period.end_ms is not None and tomb.start_ms >= period.end_ms:
+            continue
+        found.append(Removed(*tomb[:6]))
+    return found
+
+
+class Counts:
+    """Counts polls by device and day of one journal; offset_ms: of the days' time from UTC."""
+
+    def __init__(self, store: Store, journal: Journal, offset_ms: int = 0) -> None:
+        self._store, self._journal, self._offset_ms = store, journal, offset_ms
+        self._definitions = Definitions()
+        self._days: dict[tuple[str, int], Day] = {}
+        #: device number -> wall time of its first and its last poll
+        self._spans: dict[int, list[int]] = {}
+        self._counted: dict[int, tuple[int, int]] = {}
+        self._last_ms = self._config_ms = 0
+
+    def run(
+        self, period: Period = ALWAYS, advance: Callable[[int], None] = lambda count: None
+    ) -> list[Day]:
+        """Every day of every device in a period, by device and day."""
+        number = self._journal.number
+        for raw in read_kind(self._store, number, Kind.TABLE):
+            self._definitions.take(decode_record(raw.body).body)
+        span = span_of(self._store, number, period)
+        if span is None:
+            return []
+        for raw in read_raw(self._store, number, *span):
+            self._take(decode_record(raw.body))
+            advance(1)
+        self._expect()
+        self._explain(period)
+        return sorted(self._days.values(), key=lambda day: (day.device, day.start_ms))
+
+    def _take(self, record: Record) -> None:
+        if record.clock != ClockQuality.UNSET:
+            self._last_ms = max(self._last_ms, record.wall_ms)
+        if record.kind == Kind.POLL and record.body[0] in self._definitions.devices:
+            if self._is_new(record):
+                self._poll(record)
+        elif record.kind == Kind.INTERVAL:
+            self._interval(record.body)
+        elif record.kind == Kind.TABLE and record.body[0][0] == Part.CONFIG:
+            self._config_ms = record.wall_ms
+
+    def _is_new(self, record: Record) -> bool:
+        """False for a poll that retention recorded anew although the first record is here."""
+        device, time = record.body[0], (record.boot, record.mono_ms)
+        if time > self._counted.get(device, (0, -1)):
+            self._counted[device] = time
+            return True
+        at = Period(record.wall_ms, record.wall_ms + 1)
+        return not any(
+            raw.seq < record.seq and decode_record(raw.body).body[0] == device
+            for raw in read_late(self._store, self._journal.number, Kind.POLL, -1, at)
+        )
+
+    def _start_of(self, wall_ms: int) -> int:
+        return (wall_ms + self._offset_ms) // DAY_MS * DAY_MS - self._offset_ms
+
+    def _day(self, name: str, start_ms: int) -> Day:
+        return self._days.setdefault((name, start_ms), Day(name, start_ms))
+
+    def _poll(self, record: Record) -> None:
+        number, values, flat, _ = record.body
+        name = self._definitions.devices[number][2]
+        day = self._day(name, self._start_of(record.wall_ms))
+        span = self._spans.setdefault(number, [record.wall_ms, record.wall_ms])
+        span[:] = min(span[0], record.wall_ms), max(span[1], record.wall_ms)
+        if flat or None in values:
+            day.bad += 1
+        else:
+            day.good += 1
+        for code in set(flat[1::2]):
+            day.qualities[code] = day.qualities.get(code, 0) + 1
+
+    def _interval(self, body: list[Any]) -> None:
+        for entry in body[2]:
+            part = self._definitions.streams.get(entry[0], [])
+            if len(entry) == OLD_ENTRY_FIELDS or len(part) < 17:
+                continue
+            if not (entry[FLAGS] & Flag.SUBSTITUTED or entry[SUBSTITUTED]):
+                continue
+            for owner, point in part[16]:
+                for number, _ in self._definitions.devices_of(owner, point):
+                    if number in self._spans:
+                        name = self._definitions.devices[number][2]
+                        self._day(name, self._start_of(body[0])).substituted += 1
+
+    def _expect(self) -> None:
+        """Polls that a device owed: from its first one until another definition took its place.
+
+        One that falls silent owes polls until the configuration changes, or the records end.
+        """
+        begins: dict[str, list[int]] = {}
+        for number, (first_ms, _) in self._spans.items():
+            begins.setdefault(self._definitions.devices[number][2], []).append(first_ms)
+        for number, (first_ms, last_ms) in self._spans.items():
+            device = self._definitions.devices[number]
+            later = [begin for begin in begins[device[2]] if begin > first_ms]
+            end_ms = self._last_ms if last_ms >= self._config_ms else last_ms
+            self._owe(device[2], device[7], first_ms, min([end_ms, *later]))
+
+    def _owe(self, name: str, poll_ms: int, first_ms: int, end_ms: int) -> None:
+        at = self._start_of(first_ms)
+        while at <= end_ms:
+            start, end = max(at, first_ms), min(at + DAY_MS, end_ms + 1)
+            # Polls at first_ms, first_ms + poll_ms, ... that lie within start..end.
+            owed = (end - 1 - first_ms) // poll_ms - (start - 1 - first_ms) // poll_ms
+            self._day(name, at).expected += owed
+            at += DAY_MS
+
+    def _explain(self, period: Period) -> None:
+        removed = find_removed(self._store, self._journal, period)
+        missing = find_missing(self._store, self._journal)
+        for day in self._days.values():
+            if not day.absent:
+                continue
+            end_ms = day.start_ms + DAY_MS
+            reasons = {one.reason for one in removed if _meets(one, day.start_ms, end_ms)}
+            if any(_is_within(one, day.start_ms, end_ms) for one in missing):
+                reasons.add("missing")
+            day.reasons = sorted(reasons) or ["not read"]
+
+
+def _meets(one: Removed, start_ms: int, end_ms: int) -> bool:
+    return one.start_ms < end_ms and one.end_ms >= start_ms
+
+
+def _is_within(one: Missing, start_ms: int, end_ms: int) -> bool:
+    """True when the missing records may be of that time."""
+    return (one.since_ms is None or one.since_ms < end_ms) and (
+        one.until_ms is None or one.until_ms >= start_ms
+    )

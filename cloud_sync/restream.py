@@ -1,0 +1,123 @@
+"""Streams out of a journal's own definitions, so that its records can be accounted again.
+
+Which device a register belongs to is found by the digest that the stream has of its source: other
+wiring is another source.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from edge.core.carbon.counter import Limits
+from edge.core.carbon.streams import Rate, Source, Stream, Summand, source_digest
+from edge.core.journal.record import Part
+from edge.core.numbers.fixed import power_of_ten
+from edge.core.numbers.units import CANONICAL, ratio_to, reduce_ratio
+
+#: Fields of a stream's part in the first form, and of one that says its inputs.
+_FIRST_FORM = 12
+_FULL_FORM = 18
+
+_DIMENSIONS = {unit: dimension for dimension, unit in CANONICAL.items()}
+
+
+class Definitions:
+    """What the numbers of a journal mean, as far as it has been read."""
+
+    def __init__(self) -> None:
+        self.streams: dict[int, list[Any]] = {}
+        self.devices: dict[int, list[Any]] = {}
+
+    def take(self, parts: Iterable[Any]) -> None:
+        """Take the parts of a TABLE in; the meaning that came first stays."""
+        for part in parts:
+            if part[0] == Part.STREAM:
+                self.streams.setdefault(part[1], part)
+            elif part[0] == Part.DEVICE:
+                self.devices.setdefault(part[1], part)
+
+    def ancestors(self, number: int) -> list[int]:
+        """Numbers that counted the same source under the same name, the newest first."""
+        name, digest = self.streams[number][2], self.streams[number][11]
+        same = [n for n, part in self.streams.items() if (part[2], part[11]) == (name, digest)]
+        return sorted(same, reverse=True)
+
+    def devices_of(self, owner: str, point: str) -> list[tuple[int, int]]:
+        """(device number, point index) of every device that reads an owner's point."""
+        found = []
+        for number, part in self.devices.items():
+            names = [item[0] for item in part[8]]
+            if point in names and (part[2] == owner or part[2].startswith(owner + "-")):
+                found.append((number, names.index(point)))
+        return found
+
+    def build(self, number: int, polled: dict[int, int]) -> Stream:
+        """The stream of a number; its source is None when the records do not say enough.
+
+        polled: device number -> when it was polled last, to tell apart devices that read the same.
+        Raises KeyError for a number that nothing defines.
+        """
+        part = self.streams[number]
+        basis, where = "", ""
+        rates: tuple[Rate, ...] = ()
+        if len(part) > _FIRST_FORM:
+            basis, where = part[12], part[14]
+            rates = tuple(Rate(*rate) for rate in part[13])
+        fields: list[Any] = [number, part[2], part[3], part[5], (1, 1), *part[6:11], 1, None]
+        fields += [part[11], basis, rates, where, None, (), ()]
+        blank = Stream(*fields)
+        if len(part) < _FULL_FORM or part[5] not in _DIMENSIONS:
+            return blank
+        if part[17]:
+            return self._virtual(blank, part, polled)
+        return self._counter(blank, part, polled) if part[15] is not None else blank
+
+    def _counter(self, blank: Stream, part: list[Any], polled: dict[int, int]) -> Stream:
+        owner, point = part[16][0]
+        fitting = []
+        for number, at in self.devices_of(owner, point):
+            device = self.devices[number]
+            if source_digest([[device[2], device[6], point]], [], None) == part[11]:
+                fitting.append((polled.get(number, -1), number, at))
+        if not fitting:
+            return blank
+        _, number, at = max(fitting)
+        device = self.devices[number]
+        _, unit, places, _ = device[8][at]
+        up, down = ratio_to(unit, _DIMENSIONS[part[5]])
+        modulus, most_per_h, is_rated, step = part[15]
+        return blank._replace(
+            activity=(up, down * power_of_ten(places)),
+            poll_ms=device[7],
+            source=Source(((number, at, places),), None, None),
+            limits=Limits(modulus, most_per_h, is_rated == 1, step),
+        )
+
+    def _virtual(self, blank: Stream, part: list[Any], polled: dict[int, int]) -> Stream:
+        summands = tuple(Summand(*item) for item in part[17])
+        parts = [self.build(item.stream, polled) for item in summands]
+        if any(item.source is None for item in parts):
+            return blank
+        return blank._replace(
+            activity=(1, _denominator(part, summands, parts)),
+            poll_ms=parts[0].poll_ms,
+            source=Source((), None, None),
+            summands=summands,
+        )
+
+
+def _denominator(part: list[Any], summands: tuple[Summand, ...], parts: list[Stream]) -> int:
+    """What a weighted sum of counts is divided by to be an activity.
+
+    Without a factor, or with one of whole micrograms, the definition says it; else the summands
+    are taken whole.
+    """
+    said = part[7] // 1000
+    whole = 1
+    for item in parts:
+        down = reduce_ratio(*item.activity)[1]
+        whole *= reduce_ratio(down, whole)[0]
+    for summand, item in zip(summands, parts, strict=True):
+        up, down = item.activity
+        if abs(summand.weight) * down > said * up:  # a share above the whole
+            return whole
+    return int(said)
