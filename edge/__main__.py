@@ -28,6 +28,7 @@ VERBS = {
     "evidence": ("cloud_sync.cli_audit:evidence", "write an evidence file for an auditor"),
     "recompute": ("cloud_sync.cli_recompute:recompute", "compute intervals again from raw polls"),
     "gaps": ("cloud_sync.cli_recompute:gaps", "how complete the cloud is, by device and day"),
+    "conformance": ("cloud_sync.conformance.cli:conformance", "play the contract at a receiver"),
     "serve": ("cloud_sync.api.cli_serve:serve", "a receiver's store over HTTP"),
     "tokens": ("cloud_sync.api.cli_tokens:tokens", "who may read over HTTP: add list revoke"),
     "explain": ("edge.app.cli_explain:explain", "one carbon figure, from registers to rounding"),
