@@ -72,14 +72,9 @@ def conformance(
     key = parse_key(read_secret(key_file), str(key_file))
     password = read_secret(password_file).strip() if password_file else None
     place = Broker(*parse_broker(broker), "kit", ca, user, password)
-    rules = [*RULES, *([restart_rule(_restarter(restart))] if restart else [])]
-    for name in rule or ():
-        if name not in {one.name for one in rules}:
-            known = ", ".join(one.name for one in rules)
-            raise UsageError("usage.value", option="--rule", found=name, expected=known)
-    chosen = [one for one in rules if not rule or one.name in rule]
     results = []
-    for result in play(Player(place, tenant, gateway, key, wait_s), chosen):
+    player = Player(place, tenant, gateway, key, wait_s)
+    for result in play(player, _choose(rule or [], restart)):
         results.append(result)
         if json:
             print(json_module.dumps(result._asdict()), flush=True)
@@ -92,6 +87,16 @@ def conformance(
         if not restart:
             print("not played: committed, which needs --restart")
     return 65 if failed else 0
+
+
+def _choose(names: list[str], restart: str) -> list[Rule]:
+    rules = [*RULES, *([restart_rule(_restarter(restart))] if restart else [])]
+    known = [one.name for one in rules]
+    for name in names:
+        if name not in known:
+            expected = "one of " + ", ".join(known)
+            raise UsageError("usage.value", option="--rule", found=name, expected=expected)
+    return [one for one in rules if not names or one.name in names]
 
 
 def _restarter(command: str) -> Callable[[], None]:
