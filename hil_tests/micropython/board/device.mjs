@@ -5,7 +5,7 @@ import fs from "node:fs";
 import os from "node:os";
 import { Flash } from "./flash.mjs";
 import { copyIn, Mirror } from "./files.mjs";
-import { Collector, start } from "./interpreter.mjs";
+import { start } from "./interpreter.mjs";
 import { Serial } from "./serial.mjs";
 import { Sockets } from "./socket.mjs";
 import { Clock, World } from "./world.mjs";
@@ -36,7 +36,8 @@ const sockets = new Sockets(plan.network ?? {}, world);
 let mirror = null;
 let printed = []; // what mem_info prints is for us
 let capturing = false;
-const { mp, view, words } = await start({
+const { mp, view } = await start({
+  build: plan.build,
   heapBytes: plan.heap_bytes,
   pystackWords: plan.pystack_words ?? 2048,
   clock,
@@ -46,28 +47,22 @@ const { mp, view, words } = await start({
 
 const host = {};
 mp.registerJsModule("_host", host);
-const collector = new Collector(mp, words);
-collector.calibrate(host);
 
-const heap = { collections: 0, most_bytes: 0, live_bytes: 0, most_live_bytes: 0 };
-mp.runPython("import micropython as _mi\n_mem_info = _mi.mem_info\n");
-const memoryInfo = mp.globals.get("_mem_info");
-mp.runPython("_gc_alloc = _gc.mem_alloc\n");
-const allocated = mp.globals.get("_gc_alloc");
+mp.runPython("import gc as _gc\nimport micropython as _mi\n");
+mp.runPython("_names = (_gc.collect, _gc.mem_alloc, _mi.mem_info)\n");
+const [collectGarbage, allocated, memoryInfo] = [0, 1, 2].map((at) => {
+  mp.runPython(`_name = _names[${at}]`);
+  return mp.globals.get("_name");
+});
+mp.runPython("del _gc, _mi, _names, _name\n");
 
-function collect() {
-  const before = allocated();
-  collector.collect();
-  heap.collections += 1;
-  heap.most_bytes = Math.max(heap.most_bytes, before);
-  heap.live_bytes = allocated();
-  heap.most_live_bytes = Math.max(heap.most_live_bytes, heap.live_bytes);
-  return 0;
-}
+const heap = { live_bytes: 0, most_live_bytes: 0 };
 
 /** Live bytes, and the largest free block in bytes, after a collection. */
 function heapNow() {
-  collect();
+  collectGarbage();
+  heap.live_bytes = allocated();
+  heap.most_live_bytes = Math.max(heap.most_live_bytes, heap.live_bytes);
   capturing = true;
   memoryInfo();
   capturing = false;
@@ -78,22 +73,13 @@ function heapNow() {
 world.atEnd.push(heapNow, () => serial.summary(), () => sockets.summary());
 if (flash) world.atEnd.push(() => flash.summary());
 world.commands.heap = () => world.say({ event: "heap", up_ms: clock.ms(), ...heapNow().heap });
-
-// A program asleep is collected: always before a long sleep, else every so many short ones.
-const LONG_SLEEP_US = 5_000;
-const SHORT_SLEEPS = 16;
-let shortSleeps = 0;
-const sample = { everyMs: plan.heap_sample_ms ?? Infinity, dueMs: plan.heap_sample_ms ?? Infinity };
-function asleep(us) {
-  shortSleeps += 1;
-  if (us >= LONG_SLEEP_US || shortSleeps >= SHORT_SLEEPS) {
-    shortSleeps = 0;
-    collect();
-  }
-  if (clock.ms() >= sample.dueMs) {
-    sample.dueMs += sample.everyMs;
+if (plan.heap_sample_ms) {
+  let dueMs = plan.heap_sample_ms;
+  world.checks.push(() => {
+    if (clock.ms() < dueMs) return;
+    dueMs += plan.heap_sample_ms;
     world.commands.heap();
-  }
+  });
 }
 
 const watchdog = { limitUs: Infinity, periodUs: 0 };
@@ -115,23 +101,19 @@ Object.assign(host, {
     return 0;
   },
   sleep_us: guarded((us) => {
-    asleep(us);
     world.rest(us);
     return 0;
   }),
   sleep_ms: guarded((ms) => {
-    asleep(ms * 1000);
     world.rest(ms * 1000);
     return 0;
   }),
   // select.poll: wait for any event of a socket or a tty, at most `ms`.
   rest_ms: guarded((ms, seen) => {
-    asleep(ms * 1000);
     world.rest(ms * 1000, () => Atomics.load(world.events, 0) !== seen || serial.hasInput());
     return 0;
   }),
   events: () => Atomics.load(world.events, 0),
-  collect: guarded(collect),
   watchdog: (ms) => {
     watchdog.periodUs = ms * 1000;
     watchdog.limitUs = clock.us() + watchdog.periodUs;
@@ -174,7 +156,6 @@ const RUN = `
 import sys
 sys.path[:] = ["/shim", "", "/lib"]
 import _device
-_device.prepare()
 `;
 mp.runPython(RUN);
 world.say({ event: "ready", ...heapNow() });
