@@ -1,0 +1,231 @@
+"""The gateway's MQTT client on real MicroPython: Mosquitto, and a broker that fails."""
+
+import socket
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hil_tests.micropython.device import Device, Event, compile_tree
+from tests.contract.brokers import Peer, mosquitto, scripted
+from tests.contract.test_tls_stream import make_certificates
+from tests.contract.test_uplink import watching
+
+pytestmark = pytest.mark.system
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(__file__).with_name("programs")
+MQTT = ("mqtt", "mqtt_packets")
+TIMEOUT_MS = 1500
+#: Packet ids end at 65,535; a client that counts on sends id 0 and loses its session.
+PUBLISHES = 70_000
+
+CLIENT = """
+import time
+from edge.core.errors import SyncError
+from edge.ports.umqtt import MQTTClient
+from socket_stream import SocketStream
+def attempt(call):
+    try:
+        return call()
+    except SyncError as error:
+        return error.code
+def client(port, ca="", **options):
+    return MQTTClient("gw-1", "127.0.0.1", SocketStream(ca), time.ticks_ms, port=port, **options)
+"""
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Device:
+    tree = tmp_path / "tree"
+    edge = ROOT / "edge"
+    core = [edge / "core" / "sync" / f"{name}.py" for name in MQTT]
+    ports = [edge / "ports" / f"{name}.py" for name in ("contracts", "mqtt_uplink", "umqtt")]
+    packages = [
+        edge,
+        edge / "core",
+        edge / "core" / "sync",
+        edge / "core" / "errors",
+        edge / "ports",
+    ]
+    files = [*core, *ports, *(package / "__init__.py" for package in packages)]
+    compile_tree(ROOT, tree, files)
+    compile_tree(PROGRAMS, tree, [PROGRAMS / "socket_stream.py"])
+    return Device(tmp_path / "device", tree, heap_bytes=64 * 1024)
+
+
+def run(device: Device, port: int, program: str, **plan: object) -> Event:
+    device.write("main.py", f"{CLIENT}PORT = {port}\n{program}")
+    return device.run(**plan)
+
+
+@pytest.mark.parametrize("nagle", [False, True], ids=["no_delay", "nagle"])
+def test_messages_go_both_ways(device: Device, tmp_path: Path, nagle: bool) -> None:
+    program = (
+        "one = client(PORT)\n"
+        "print(one.connect())\n"
+        "got = []\n"
+        "one.set_callback(lambda topic, payload: got.append(int(payload[:-1000])))\n"
+        "one.subscribe('up/#', 1)\n"
+        "for at in range(200):\n"
+        "    one.publish('up/' + str(at % 3), str(at) + 'x' * 1000, qos=1)\n"
+        "while len(got) < 200: one.wait_msg()\n"
+        "print(got == list(range(200)))\n"
+        "one.ping()\n"
+        "one.disconnect()\n"
+    )
+    with mosquitto(tmp_path) as broker, watching(broker.port, "up/#") as watcher:
+        last = run(device, broker.port, program, network={"nagle": nagle})
+        assert last["lines"] == ["False", "True"], last
+        assert [int(payload[:-1000]) for _, payload, _, _ in watcher.arrived] == list(range(200))
+    assert last["network"]["writes"] < 450, "one write a packet"
+
+
+def test_seventy_thousand_publishes(device: Device, tmp_path: Path) -> None:
+    program = (
+        "one = client(PORT)\n"
+        "one.connect()\n"
+        "counts = [0, 0]\n"
+        "def published(number):\n"
+        "    counts[0] += 1\n"
+        "    if not 1 <= number <= 65535: counts[1] += 1\n"
+        "one.on_published = published\n"
+        "sent = 0\n"
+        f"while counts[0] < {PUBLISHES}:\n"
+        f"    while sent < {PUBLISHES} and one.send('up', 'x', qos=1) is not None: sent += 1\n"
+        "    one.stream.wait(50)\n"
+        "    one.check_msg()\n"
+        "print(sent, counts, one.state)\n"
+    )
+    with mosquitto(tmp_path) as broker:
+        last = run(device, broker.port, program, deadline_s=240)
+    assert last["lines"] == [f"{PUBLISHES} [{PUBLISHES}, 0] online"], last
+    assert last["network"]["connects"] == 1
+    assert last["heap"]["live_bytes"] < 64 * 1024
+
+
+def reset(peer: Peer) -> None:
+    peer.accept()
+    peer.read_packet()
+    linger = struct.pack("ii", 1, 0)
+    peer.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    peer.connection.close()
+
+
+def stall(peer: Peer) -> None:
+    peer.accept()
+    peer.fall_silent()
+
+
+def never_answer(peer: Peer) -> None:
+    peer.fall_silent()
+
+
+def close_at_once(peer: Peer) -> None:
+    peer.connection.close()
+
+
+def talk_nonsense(peer: Peer) -> None:
+    peer.accept()
+    peer.read_packet()
+    peer.send(b"\xf7\xff\xff\xff\xff\xff")
+    peer.fall_silent()
+
+
+@pytest.mark.parametrize(
+    ("script", "codes"),
+    [
+        (reset, ["sync.offline"]),
+        (stall, ["sync.timeout"]),
+        (never_answer, ["sync.timeout"]),
+        (close_at_once, ["sync.offline"]),
+        (talk_nonsense, ["sync.protocol"]),
+    ],
+)
+def test_a_broker_that_fails_is_coded_and_costs_a_deadline_at_most(
+    device: Device, script: Callable[[Peer], None], codes: list[str]
+) -> None:
+    program = (
+        f"one = client(PORT, timeout_ms={TIMEOUT_MS})\n"
+        "for turn in range(3):\n"
+        "    before = time.ticks_ms()\n"
+        "    code = attempt(lambda: one.connect() or one.publish('up', 'x', qos=1))\n"
+        "    print(code, time.ticks_diff(time.ticks_ms(), before))\n"
+        "    one.close()\n"
+    )
+    with scripted(script) as port:
+        last = run(device, port, program)
+    said = [line.split() for line in last["lines"]]
+    assert [code for code, _ in said] == codes * 3, last
+    assert max(int(ms) for _, ms in said) < 2 * TIMEOUT_MS + 500
+
+
+def test_a_broker_that_went_and_came_is_found_again(device: Device, tmp_path: Path) -> None:
+    program = (
+        "one = client(PORT)\n"
+        "one.connect()\n"
+        "one.publish('up', 'first', qos=1)\n"
+        "print('published')\n"
+        "while attempt(lambda: one.publish('up', 'lost', qos=1)) is None: time.sleep_ms(20)\n"
+        "print('lost', one.state)\n"
+        "while attempt(one.connect) not in (True, False): time.sleep_ms(50)\n"
+        "one.publish('up', 'again', qos=1)\n"
+        "print('again')\n"
+    )
+    with mosquitto(tmp_path) as broker:
+        device.write("main.py", f"{CLIENT}PORT = {broker.port}\n{program}")
+        with device.power_on() as running:
+            running.wait_line("published")
+            broker.stop()
+            assert running.wait_line("lost") == "lost offline"
+            broker.start()
+            running.wait_line("again")
+            assert running.wait_end()["reason"] == "finished"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("certificates")
+    make_certificates(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("certificate", "authority", "hour", "outcome"),
+    [
+        ("good", "ca", 0, "False"),
+        ("good", "other-ca", 0, "sync.offline"),
+        ("wrong-host", "ca", 0, "sync.offline"),
+        ("expired", "ca", 0, "sync.offline"),
+        ("good", "ca", 48, "sync.offline"),
+    ],
+)
+def test_tls_checks_chain_name_and_dates_by_the_clock_of_the_device(
+    device: Device,
+    tmp_path: Path,
+    certificates: Path,
+    certificate: str,
+    authority: str,
+    hour: int,
+    outcome: str,
+) -> None:
+    ca = (certificates / f"{authority}.pem").read_text()
+    device.write("ca.pem", ca)
+    program = (
+        "with open('ca.pem') as file: ca = file.read()\n"
+        "one = client(PORT, ca, tls=True)\n"
+        "print(attempt(one.connect))\n"
+        "if one.state == 'online': one.publish('up', 'x' * 3000, qos=1)\n"
+        "print(one.state)\n"
+    )
+    files = {
+        "certfile": certificates / f"{certificate}.pem",
+        "keyfile": certificates / f"{certificate}.key",
+    }
+    now_ms = int(time.time() * 1000) + hour * 3_600_000
+    with mosquitto(tmp_path, **files) as broker:
+        last = run(device, broker.port, program, clock={"rtc_unix_ms": now_ms})
+    state = "online" if outcome == "False" else "offline"
+    assert last["lines"] == [outcome, state], last
