@@ -22,6 +22,7 @@ from cloud_sync.gaps import Counts, Day, find_missing, find_removed
 from cloud_sync.raw import Journal, find_journals, read_segments
 from cloud_sync.recompute import DIFFERS, UNPROVEN, Outcome, Recomputer
 from cloud_sync.revise import Revision, read_set
+from cloud_sync.stacks import read_stacks
 from edge.core.errors import StoreError, UsageError
 from edge.core.journal.record import Kind
 from edge.core.numbers.quality import NAMES
@@ -38,6 +39,9 @@ def recompute(
         str, typer.Option(help="another factor set, its .toml file or id, for a second result")
     ] = "",
     out: Annotated[Path | None, typer.Option(help="new NDJSON file for the second result")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="gateway.toml: the stacks' geometry, proven by digest")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object an interval")] = False,
 ) -> int:
     """Compute intervals again from raw polls; exit status 65 if a figure does not come out."""
@@ -46,6 +50,7 @@ def recompute(
         raise UsageError("usage.value", option="--out", found=str(out), expected=expected)
     period = period_of(since, until)
     revision = Revision(read_set(factors)) if factors else None
+    stacks = read_stacks(config) if config is not None else []
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
         database = stack.enter_context(reading(store))
@@ -54,7 +59,7 @@ def recompute(
         results = stack.enter_context(_new_file(out)) if out is not None else None
         advance = stack.enter_context(progress("intervals", sum(totals), json))
         for journal in journals:
-            engine = Recomputer(database, journal, revision.stream if revision else None)
+            engine = Recomputer(database, journal, revision.stream if revision else None, stacks)
             for outcome in engine.run(period, advance):
                 counts[outcome.status] += 1
                 _tell(journal, outcome, json)

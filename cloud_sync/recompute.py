@@ -4,11 +4,12 @@ Each interval starts from the record of the one before, as a gateway does after 
 a figure that does not come out is named where it arises and not in all that follow.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from cloud_sync.raw import ALWAYS, Journal, Period, read_kind, read_late, read_raw
 from cloud_sync.restream import Definitions
+from cloud_sync.stacks import Geometry
 from cloud_sync.store.contract import Store
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.interval import OLD_ENTRY_FIELDS, bases_of, totals_of
@@ -80,11 +81,17 @@ class Recomputer:
     """Goes through one journal; intervals are computed in order."""
 
     def __init__(
-        self, store: Store, journal: Journal, revise: Callable[[Stream], Stream] | None = None
+        self,
+        store: Store,
+        journal: Journal,
+        revise: Callable[[Stream], Stream] | None = None,
+        stacks: Sequence[Geometry] = (),
     ) -> None:
-        """revise: the same stream with other factors."""
+        """revise: the same stream with other factors; stacks: see `stacks.read_stacks`."""
         self._store, self._number, self._revise = store, journal.number, revise
-        self._definitions = Definitions()
+        self._definitions = Definitions(stacks)
+        #: device number -> its last poll before the interval: stacks take in what is older
+        self._latest: dict[int, Record] = {}
         self._counted: dict[int, tuple[int, int]] = {}
         self._polled: dict[int, int] = {}
         self._dropped = _memory_losses(store, journal.number)
@@ -123,6 +130,7 @@ class Recomputer:
         for record in between:
             if record.kind == Kind.POLL and self._is_next(record):
                 self._polled[record.body[0]] = record.seq
+                self._latest[record.body[0]] = record
 
     def _is_next(self, record: Record) -> bool:
         """False for a poll that retention has recorded anew: it was counted in its time."""
@@ -135,7 +143,7 @@ class Recomputer:
     def _compare(self, before: Record | None, between: list[Record], record: Record) -> Outcome:
         first = 0 if before is None else before.seq + 1
         lost = record.seq - first - len(between) + self._lost_in_memory(record)
-        counted = dict(self._counted)
+        counted, latest = dict(self._counted), dict(self._latest)
         polls = between
         if lost:
             period = Period(record.body[0], record.body[1])
@@ -144,13 +152,14 @@ class Recomputer:
             polls.sort(key=lambda item: (item.boot, item.mono_ms, item.seq))
         self._pass(between)
         self._counted, after = counted, self._counted
+        self._latest, newest = latest, self._latest
         try:
             return self._judge(before, polls, record, lost)
         except (TallyError, KeyError, IndexError, TypeError, ValueError) as error:
             reason = f"its definitions or polls cannot be accounted: {error}"
             return Outcome(record, UNPROVEN, reason, lost, (), (), ())
         finally:
-            self._counted = after
+            self._counted, self._latest = after, newest
 
     def _lost_in_memory(self, record: Record) -> int:
         """Polls that never had a seq, of the time of an interval."""
@@ -203,14 +212,17 @@ class Recomputer:
         if before is not None:
             ancestors = {one.number: self._definitions.ancestors(one.number) for one in streams}
             accountant.restore(before.body, ancestors)
+        for device, record in self._latest.items():
+            values, qualities = record.body[1], _pairs(record.body[2])
+            accountant.remember(device, record.boot, record.mono_ms, values, qualities)
         for record in polls:
             if record.kind == Kind.TABLE:
                 self._swap(accountant, record)
             elif record.kind == Kind.POLL and self._is_next(record):
                 device, values, flat, _ = record.body
-                qualities = {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}
                 wall_ms = None if record.clock == ClockQuality.UNSET else record.wall_ms
-                accountant.observe(device, record.boot, record.mono_ms, wall_ms, values, qualities)
+                time = (record.boot, record.mono_ms, wall_ms)
+                accountant.observe(device, *time, values, _pairs(flat))
         body = accountant.close(end_ms)
         return None if body is None else _plain(body)
 
@@ -243,6 +255,10 @@ def _compared(
     for field, one, other in zip(names, recorded, computed, strict=False):
         if one != other and not (is_thinned and field not in _FIGURES):
             yield Difference(name, field, one, other)
+
+
+def _pairs(flat: list[Any]) -> dict[Any, Any]:
+    return {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}
 
 
 def _plain(value: Any) -> Any:

@@ -4,9 +4,10 @@ Which device a register belongs to is found by the digest that the stream has of
 wiring is another source.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cloud_sync.stacks import Geometry, find_source
 from edge.core.carbon.counter import Limits
 from edge.core.carbon.streams import Rate, Source, Stream, Summand, source_digest
 from edge.core.journal.record import Part
@@ -23,7 +24,9 @@ _DIMENSIONS = {unit: dimension for dimension, unit in CANONICAL.items()}
 class Definitions:
     """What the numbers of a journal mean, as far as it has been read."""
 
-    def __init__(self) -> None:
+    def __init__(self, stacks: Sequence[Geometry] = ()) -> None:
+        """stacks: geometries that the journal's stacks may have."""
+        self._stacks = list(stacks)
         self.streams: dict[int, list[Any]] = {}
         self.devices: dict[int, list[Any]] = {}
 
@@ -65,6 +68,8 @@ class Definitions:
         fields: list[Any] = [number, part[2], part[3], part[5], (1, 1), *part[6:11], 1, None]
         fields += [part[11], basis, rates, where, None, (), ()]
         blank = Stream(*fields)
+        if len(part) >= _FULL_FORM and part[3] == "stack_co2":
+            return self._stack(blank, part, polled)
         if len(part) < _FULL_FORM or part[5] not in _DIMENSIONS:
             return blank
         if part[17]:
@@ -91,6 +96,20 @@ class Definitions:
             source=Source(((number, at, places),), None, None),
             limits=Limits(modulus, most_per_h, is_rated == 1, step),
         )
+
+    def _stack(self, blank: Stream, part: list[Any], polled: dict[int, int]) -> Stream:
+        places = []
+        for owner, point in part[16]:
+            fitting = [
+                (number, at, self.devices[number]) for number, at in self.devices_of(owner, point)
+            ]
+            fitting.sort(key=lambda place: polled.get(place[0], -1), reverse=True)
+            places.append(fitting)
+        source = find_source(part, places, self._stacks)
+        if source is None:
+            return blank
+        poll_ms = self.devices[source.inputs[0][0]][7]
+        return blank._replace(poll_ms=poll_ms, source=source)
 
     def _virtual(self, blank: Stream, part: list[Any], polled: dict[int, int]) -> Stream:
         summands = tuple(Summand(*item) for item in part[17])

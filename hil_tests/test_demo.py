@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgpack
 import pytest
 
 from edge.core.errors import StoreError
@@ -172,6 +174,44 @@ def test_a_carbon_figure_that_cannot_be_recomputed_is_wrong(copied, stream):
 def test_every_basis_total_and_stream_is_judged(copied, change):
     spoil(copied / "cloud.db", change)
     assert sum(stream.wrong for stream in reach_verdict(copied).streams) > 0
+
+
+def recomputed(folder):
+    """(exit status, outcomes) of `recompute` with the gateway's own configuration."""
+    done = subprocess.run(
+        [sys.executable, "-m", "edge", "recompute", "--json"]
+        + ["--store", f"sqlite:///{folder / 'cloud.db'}", "--config", folder / "gateway.toml"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_cloud_computes_every_interval_again_bit_for_bit(copied):
+    status, outcomes = recomputed(copied)
+    assert status == 0 and len(outcomes) >= 3
+    assert {(one["status"], tuple(one["given"])) for one in outcomes} == {("equal", ())}
+    with sqlite3.connect(copied / "cloud.db") as db:
+        ((body,),) = db.execute(
+            "SELECT r.body FROM records r JOIN devices d ON d.name = 'stack' WHERE r.kind = 1"
+            " AND r.seq = (SELECT seq FROM readings WHERE device = d.number LIMIT 1 OFFSET 50)"
+        ).fetchall()
+    db.close()
+    fields = msgpack.unpackb(body)
+    fields[6][1] = [None if value is None else value + 1 for value in fields[6][1]]
+    spoil(
+        copied / "cloud.db",
+        "UPDATE records SET body = ? WHERE seq = ?",
+        *(msgpack.packb(fields), fields[1]),
+    )
+    status, outcomes = recomputed(copied)
+    wrong = [one for one in outcomes if one["status"] == "differs"]
+    assert status == 65 and "stack" in {item["stream"] for item in wrong[0]["differences"]}
+    config = copied / "gateway.toml"
+    config.write_text(re.sub(r'area_m2 = "[^"]*"', 'area_m2 = "7.5"', config.read_text()))
+    status, outcomes = recomputed(copied)
+    assert status == 0 and {tuple(one["given"]) for one in outcomes} == {("stack",)}
 
 
 def test_a_directory_in_use_and_impossible_options_are_refused(tmp_path):
