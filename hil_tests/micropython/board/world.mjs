@@ -16,7 +16,7 @@ export class Clock {
     this.usNow = 0;
     this.startedMs = performance.now();
     this.ticksStartMs = ticks_start_ms;
-    this.rtcAtZeroMs = rtc_unix_ms;
+    this.rtcAtZeroMs = rtc_unix_ms ?? Date.now();
   }
 
   us() {
