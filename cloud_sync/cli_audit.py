@@ -24,7 +24,7 @@ from cloud_sync.verifier import STATUSES, line_of
 from cloud_sync.verifier import verify as verify_evidence
 from cloud_sync.verify import Summary, verify_store
 from edge.core.errors import StoreError, UsageError
-from edge.core.journal.chain import parse_key
+from edge.core.journal.chain import HASH_BYTES, parse_key
 
 StoreOption = Annotated[str, typer.Option("--store", help="sqlite:///path")]
 GatewayOption = Annotated[str | None, typer.Option(help="only this one: its id, or tenant/id")]
@@ -43,6 +43,9 @@ def verify(
     key_file: Annotated[
         Path | None, typer.Option(help="device key that the evidence is sealed with")
     ] = None,
+    head: Annotated[
+        list[str] | None, typer.Option(help="SEQ:HASH that was noted elsewhere, for --evidence")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> int:
     """Walk every hash chain of a store or of an evidence file; exit status 65 if one breaks."""
@@ -51,9 +54,10 @@ def verify(
     if file is not None:
         if gateway is not None or since or until:
             raise _usage("--evidence", str(file), "it alone: it is of one gateway and period")
-        return _verify_file(file, key_file, json)
-    if key_file is not None:
-        raise _usage("--key-file", str(key_file), "--evidence with it: a store keeps no seals")
+        return _verify_file(file, key_file, [_anchor(text) for text in head or ()], json)
+    if key_file is not None or head:
+        option = "--key-file" if key_file else "--head"
+        raise _usage(option, str(key_file or head), "--evidence with it: a store keeps no seals")
     summary = verify_store(store_path(store), gateway, period_of(since, until))
     if gateway is not None and not summary.journals:
         raise _usage("--gateway", gateway, "a gateway of this store")
@@ -101,13 +105,26 @@ def _tell(summary: Summary, json: bool) -> None:
         print("no journal in this store")
 
 
-def _verify_file(path: Path, key_file: Path | None, json: bool) -> int:
+def _anchor(text: str) -> tuple[int, bytes]:
+    seq, _, digest = text.partition(":")
+    try:
+        found = (int(seq), bytes.fromhex(digest))
+    except ValueError:
+        found = (-1, b"")
+    if len(found[1]) != HASH_BYTES or found[0] < 0:
+        raise _usage("--head", text, "SEQ:HASH, 64 hexadecimal digits")
+    return found
+
+
+def _verify_file(
+    path: Path, key_file: Path | None, anchors: list[tuple[int, bytes]], json: bool
+) -> int:
     key = parse_key(read_secret(key_file), str(key_file)) if key_file else None
     language = os.environ.get("CARBONTALLY_LANG") or os.environ.get("LANG", "")
     status = 0
     try:
         with _opened(path, "rb") as stream:
-            for found in verify_evidence(stream, key, (), language[:2]):
+            for found in verify_evidence(stream, key, anchors, language[:2]):
                 status = max(status, STATUSES[found["status"]])
                 text = json_module.dumps(found, ensure_ascii=False) if json else line_of(found)
                 print(text)

@@ -52,6 +52,7 @@ def recompute(
     revision = Revision(read_set(factors)) if factors else None
     stacks = read_stacks(config) if config is not None else []
     counts: Counter[str] = Counter()
+    given: set[str] = set()
     with ExitStack() as stack:
         database = stack.enter_context(reading(store))
         journals = find_journals(database, gateway)
@@ -62,12 +63,15 @@ def recompute(
             engine = Recomputer(database, journal, revision.stream if revision else None, stacks)
             for outcome in engine.run(period, advance):
                 counts[outcome.status] += 1
+                given.update(outcome.given)
                 _tell(journal, outcome, json)
                 if results is not None and revision is not None:
                     counts["revised"] += outcome.revised is not None
                     _write_revised(results, journal, outcome, revision)
     if not json:
         print(_summary(counts, revision, out))
+        if given:
+            print(f"taken as recorded, not computed: {', '.join(sorted(given))} (see --config)")
     return 65 if counts[DIFFERS] else 0
 
 

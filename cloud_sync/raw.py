@@ -10,6 +10,7 @@ from cloud_sync.ranges import Segment
 from cloud_sync.store.contract import Store
 from edge.core.errors import UsageError
 from edge.core.journal import chain
+from edge.core.numbers.fixed import INT64_MAX
 
 #: Records read at a time.
 STEP = 1_000
@@ -79,28 +80,27 @@ def read_segments(store: Store, journal: int) -> list[Segment]:
 
 
 def read_raw(store: Store, journal: int, first: int, last: int) -> Iterator[Raw]:
-    """The records first..last that are there, ascending."""
-    at = first
+    """The records first..last that are there, ascending; some at a time are in memory."""
+    return _read(store, journal, first, last, "")
+
+
+def read_kind(store: Store, journal: int, kind: int) -> Iterator[Raw]:
+    """The records of one kind, ascending; some at a time are in memory."""
+    return _read(store, journal, 0, INT64_MAX, " AND kind = ?", kind)
+
+
+def _read(
+    store: Store, journal: int, at: int, last: int, condition: str, *values: object
+) -> Iterator[Raw]:
+    sql = "SELECT seq, hash, body FROM records WHERE journal = ? AND seq BETWEEN ? AND ?"
+    sql += condition + " ORDER BY seq LIMIT ?"
     while at <= last:
-        rows = store.query(
-            "SELECT seq, hash, body FROM records"
-            " WHERE journal = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?",
-            *(journal, at, last, STEP),
-        )
+        rows = store.query(sql, journal, at, last, *values, STEP)
         for seq, digest, body in rows:
             yield Raw(seq, _blob(digest), _blob(body))
         if len(rows) < STEP:
             return
         at = rows[-1][0] + 1
-
-
-def read_kind(store: Store, journal: int, kind: int) -> Iterator[Raw]:
-    """The records of one kind, ascending."""
-    for seq, digest, body in store.query(
-        "SELECT seq, hash, body FROM records WHERE journal = ? AND kind = ? ORDER BY seq",
-        *(journal, kind),
-    ):
-        yield Raw(seq, _blob(digest), _blob(body))
 
 
 def read_late(store: Store, journal: int, kind: int, seq: int, period: Period) -> Iterator[Raw]:

@@ -177,6 +177,9 @@ class Recomputer:
         if before is None and not any(item.kind == Kind.POLL for item in polls):
             reason = "it was taken over from an earlier epoch, with no polls of its own"
             return Outcome(record, UNPROVEN, reason, lost, (), given, tuple(streams))
+        if not readable:
+            reason = "none of its streams says where its values come from"
+            return Outcome(record, UNPROVEN, reason, lost, (), given, tuple(streams))
         computed = self._account(readable, before, polls, record.body[1])
         if computed is None:
             reason = "no poll of it counts"

@@ -16,6 +16,7 @@ from edge.core.errors import SyncError
 from tests.contract import bad_receivers as bad
 from tests.contract.brokers import HOST, Broker, free_port, mosquitto
 from tests.contract.receive_process import Process
+from tests.contract.test_receive_command import make_certificates
 from tests.unit.docs_text import cells_under
 from tests.unit.receiver_journal import GATEWAY, KEY, TENANT
 from tests.unit.source_tree import ROOT
@@ -127,6 +128,30 @@ def test_the_command_reports_rule_by_rule(tmp_path: Path):
     nobody = Place(((HOST, free_port()),), False, "kit")
     with pytest.raises(SyncError, match="sync.offline"):
         list(play(Player(nobody, TENANT, GATEWAY, KEY, 1), RULES))
+
+
+def test_the_kit_plays_over_tls_as_a_user(tmp_path: Path):
+    make_certificates(tmp_path)
+    key, secret, ca = tmp_path / "device.key", tmp_path / "password", tmp_path / "ca.pem"
+    for path, text in ((key, KEY.hex()), (secret, "secret")):
+        path.write_text(text)
+        path.chmod(0o600)
+    files = {"certfile": tmp_path / "server.pem", "keyfile": tmp_path / "server.key"}
+    options = ("--ca", str(ca), "--user", "receiver", "--password-file", str(secret))
+    users = {"receiver": "secret", "kit": "secret"}
+    with mosquitto(tmp_path, users=users, **files) as broker:
+        url = f"mqtts://{HOST}:{broker.port}"
+        process = Process(tmp_path, url, *options)
+        try:
+            process.wait_for("ready")
+            kit = ("--broker", url, "--tenant", TENANT, "--gateway", GATEWAY, "--key-file", key)
+            rules = ("--rule", "cumulative", "--rule", "cut", "--rule", "unacked")
+            done = run(*kit, *rules, "--ca", ca, "--user", "kit", "--password-file", secret)
+            assert done.returncode == 0, done.stdout + done.stderr
+            done = run(*kit, *rules, "--ca", ca)
+            assert done.returncode == 69 and "error[sync." in done.stderr
+        finally:
+            process.kill()
 
 
 def test_every_rule_is_in_the_page_with_its_section():

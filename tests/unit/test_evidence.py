@@ -122,8 +122,11 @@ def test_the_copied_verifier_proves_with_nothing_but_python(tmp_path: Path):
     done = run(*alone, "--head", last, journal.hashes[last].hex(), cwd=away)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "proven" and json.loads(done.stdout)["sealed"]
-    ours = run("-m", "edge", "verify", "--evidence", tmp_path / "plain.ndjson", "--key-file", key)
+    verify = ["-m", "edge", "verify", "--evidence", tmp_path / "plain.ndjson", "--key-file", key]
+    ours = run(*verify, "--head", f"{last}:{journal.hashes[last].hex()}")
     assert ours.returncode == 0 and "PROVEN" in ours.stdout
+    ours = run(*verify, "--head", f"{last}:{bytes(32).hex()}")
+    assert ours.returncode == 65 and f"record {last} is not the one noted" in ours.stdout
 
     data = (tmp_path / "plain.ndjson").read_bytes().splitlines(keepends=True)
     damaged = tmp_path / "damaged.ndjson"
@@ -165,6 +168,8 @@ def test_wrong_uses_are_refused_plainly(tmp_path: Path):
         ("verify",),
         ("verify", *store, "--evidence", "x"),
         ("verify", *store, "--key-file", "x"),
+        ("verify", *store, "--head", "x"),
+        ("verify", "--evidence", "x", "--head", "7:abcd"),
         ("verify", "--evidence", "x", "--from", "2026-01-01"),
         ("verify", *store, "--from", "soon"),
         ("verify", *store, "--from", "2026-01-02", "--to", "2026-01-01"),

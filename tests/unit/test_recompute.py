@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.raw import ALWAYS, Period
+from cloud_sync.raw import ALWAYS, Period, find_journals
 from cloud_sync.recompute import DIFFERS, EQUAL, UNPROVEN, Outcome, Recomputer
 from cloud_sync.revise import SHIPPED, Revision, read_set
 from edge.core.journal.record import Kind, Record, decode_record, encode_record
 from edge.core.journal.retain import thin_polls
 
+from .receiver_journal import TOPIC, World, factory
 from .recorded_site import GATEWAY, STREAMS, cloud_of, records_of, six_hours
 from .source_tree import ROOT
 from .virtual_site import HOUR_MS, INTERVAL_MS, Site
@@ -114,6 +115,18 @@ def test_a_poll_that_was_changed_changes_figures(site: Site, tmp_path: Path):
     assert {"cumulative", "activity", "emission_mg", "others"} <= {
         item.field for item in wrong[0].differences
     }
+
+
+def test_streams_that_do_not_say_their_inputs_are_not_proven(tmp_path: Path):
+    """Definitions in the first form: there is nothing to compute from, and no claim is made."""
+    journal = factory(polls=20)
+    world = World(tmp_path / "cloud.db")
+    world.receiver.receive(TOPIC, journal.batch(0, len(journal.records) - 1))
+    (stored,) = find_journals(world.store)
+    found = list(Recomputer(world.store, stored).run())
+    world.store.close()
+    assert len(found) == 2 and {one.status for one in found} == {UNPROVEN}
+    assert {one.given for one in found} == {("grid",)}
 
 
 def test_an_interval_whose_polls_have_not_arrived_is_unproven(site: Site, tmp_path: Path):
