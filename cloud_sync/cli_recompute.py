@@ -1,8 +1,10 @@
 """Verbs over raw records: compute intervals again, and say how complete the cloud is."""
 
+import errno
 import json as json_module
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -51,28 +53,42 @@ def recompute(
     period = period_of(since, until)
     revision = Revision(read_set(factors)) if factors else None
     stacks = read_stacks(config) if config is not None else []
-    counts: Counter[str] = Counter()
-    given: set[str] = set()
+    tally = _Tally(json, revision)
     with ExitStack() as stack:
         database = stack.enter_context(reading(store))
         journals = find_journals(database, gateway)
         totals = [database.query(_COUNT, one.number, Kind.INTERVAL)[0][0] for one in journals]
-        results = stack.enter_context(_new_file(out)) if out is not None else None
+        tally.results = stack.enter_context(_new_file(out)) if out is not None else None
         advance = stack.enter_context(progress("intervals", sum(totals), json))
         for journal in journals:
             engine = Recomputer(database, journal, revision.stream if revision else None, stacks)
             for outcome in engine.run(period, advance):
-                counts[outcome.status] += 1
-                given.update(outcome.given)
-                _tell(journal, outcome, json)
-                if results is not None and revision is not None:
-                    counts["revised"] += outcome.revised is not None
-                    _write_revised(results, journal, outcome, revision)
+                tally.take(journal, outcome)
     if not json:
-        print(_summary(counts, revision, out))
-        if given:
-            print(f"taken as recorded, not computed: {', '.join(sorted(given))} (see --config)")
-    return 65 if counts[DIFFERS] else 0
+        print(_summary(tally.counts, revision, out))
+        if tally.given:
+            names = ", ".join(sorted(tally.given))
+            print(f"taken as recorded, not computed: {names} (see --config)")
+    return 65 if tally.counts[DIFFERS] else 0
+
+
+class _Tally:
+    """Tells and counts outcomes. results: where the second result of each goes, None for none."""
+
+    def __init__(self, json: bool, revision: Revision | None) -> None:
+        self._json, self._revision = json, revision
+        self.results: TextIO | None = None
+        self.counts: Counter[str] = Counter()
+        self.given: set[str] = set()
+
+    def take(self, journal: Journal, outcome: Outcome) -> None:
+        """Take the next one."""
+        self.counts[outcome.status] += 1
+        self.given.update(outcome.given)
+        _tell(journal, outcome, self._json)
+        if self.results is not None and self._revision is not None:
+            self.counts["revised"] += outcome.revised is not None
+            _write_revised(self.results, journal, outcome, self._revision)
 
 
 def _summary(counts: Counter[str], revision: Revision | None, out: Path | None) -> str:
@@ -86,12 +102,20 @@ def _summary(counts: Counter[str], revision: Revision | None, out: Path | None) 
     return text
 
 
-def _new_file(path: Path) -> TextIO:
-    """A result is never written over."""
+@contextmanager
+def _new_file(path: Path) -> Iterator[TextIO]:
+    """A file that is there as a whole or not at all; one that is there is never written over."""
+    draft = path.with_name(path.name + ".part")
     try:
-        return path.open("x", encoding="utf-8")
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "it is there, and a result is not written over")
+        with draft.open("w", encoding="utf-8") as file:
+            yield file
+        path.hardlink_to(draft)
     except OSError as error:
         raise StoreError("cloud.file", file=str(path), reason=error.strerror or str(error))
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _tell(journal: Journal, outcome: Outcome, json: bool) -> None:
