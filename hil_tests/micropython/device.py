@@ -17,19 +17,20 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from hil_tests.micropython.interpreter import collecting_interpreter
 from hil_tests.micropython.prerequisite import require_command
-from tests.contract.brokers import wait_until
 
 HOST = Path(__file__).with_name("board")
 #: One JSON object of the host.
 Event = dict[str, Any]
 
 DEADLINE_S = 60.0
+LOOK_S = 0.005
 #: An uncaught error of the host prints its whole minified source line.
 STDERR_LINE_CHARS = 300
 STDERR_CHARS = 3000
@@ -135,16 +136,18 @@ class Run:
         self, condition: Callable[[Event], object], what: str, deadline_s: float = DEADLINE_S
     ) -> Event:
         """The first event that satisfies; fails when the run ends before."""
-        found: list[Event] = []
-
-        def look() -> bool:
+        end_s = time.monotonic() + deadline_s
+        checked = 0
+        while True:
             is_over = not self._reader.is_alive()
-            found.extend(event for event in list(self.events) if condition(event))
-            assert found or not is_over, f"it ended before: {what}\n{self.story()}"
-            return bool(found)
-
-        wait_until(look, f"{what}", deadline_s)
-        return found[0]
+            while checked < len(self.events):
+                event = self.events[checked]
+                checked += 1
+                if condition(event):
+                    return event
+            assert not is_over, f"it ended before: {what}\n{self.story()}"
+            assert time.monotonic() < end_s, f"not in {deadline_s} s: {what}\n{self.story()}"
+            time.sleep(LOOK_S)
 
     def wait_line(self, start: str, deadline_s: float = DEADLINE_S) -> str:
         """The first printed line that starts so."""
