@@ -26,6 +26,9 @@ from cloud_sync.verify import Summary, verify_store
 from edge.core.errors import StoreError, UsageError
 from edge.core.journal.chain import HASH_BYTES, parse_key
 
+#: Lines of evidence between two moves of the bar.
+_LINES = 5_000
+
 StoreOption = Annotated[str, typer.Option("--store", help="sqlite:///path")]
 GatewayOption = Annotated[str | None, typer.Option(help="only this one: its id, or tenant/id")]
 FromOption = Annotated[str, typer.Option("--from", help="a time, like 2026-11-20T08:00:00+08:00")]
@@ -123,8 +126,9 @@ def _verify_file(
     language = os.environ.get("CARBONTALLY_LANG") or os.environ.get("LANG", "")
     status = 0
     try:
-        with _opened(path, "rb") as stream:
-            for found in verify_evidence(stream, key, anchors, language[:2]):
+        with _opened(path) as stream, progress("bytes", path.stat().st_size, json) as advance:
+            counted = _Counted(stream, advance)
+            for found in verify_evidence(counted, key, anchors, language[:2]):
                 status = max(status, STATUSES[found["status"]])
                 text = json_module.dumps(found, ensure_ascii=False) if json else line_of(found)
                 print(text)
@@ -133,8 +137,28 @@ def _verify_file(
     return status
 
 
-def _opened(path: Path, mode: str) -> Any:
-    return gzip.open(path, mode) if path.suffix == ".gz" else path.open(mode)
+def _opened(path: Path) -> Any:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+class _Counted:
+    """Lines of a file that tell how far into it they are, now and then."""
+
+    def __init__(self, stream: Any, advance: Callable[[int], None]) -> None:
+        self._stream, self._advance = stream, advance
+        self._at = self._lines = 0
+
+    def readline(self, limit: int) -> bytes:
+        """The next line, as the file gives it."""
+        self._lines += 1
+        if self._lines % _LINES == 0:
+            # Of a compressed file, what counts is how much of it has been read.
+            raw = getattr(self._stream, "fileobj", None) or self._stream
+            at = raw.tell()
+            self._advance(at - self._at)
+            self._at = at
+        line: bytes = self._stream.readline(limit)
+        return line
 
 
 @contextmanager
@@ -155,7 +179,9 @@ def progress(title: str, total: int, is_quiet: bool) -> Iterator[Callable[[int],
 
     console = Console(stderr=True)
     hidden = is_quiet or not console.is_terminal
-    with Progress(console=console, transient=True, disable=hidden) as bar:
+    # Results on standard output stay there, and do not move to where the bar is.
+    bar = Progress(console=console, transient=True, disable=hidden, redirect_stdout=False)
+    with bar:
         task = bar.add_task(title, total=total)
         yield lambda count: bar.update(task, advance=count)
 

@@ -112,6 +112,8 @@ def _new_file(path: Path) -> Iterator[TextIO]:
         with draft.open("w", encoding="utf-8") as file:
             yield file
         path.hardlink_to(draft)
+    except BrokenPipeError:
+        raise  # whoever read standard output has left
     except OSError as error:
         raise StoreError("cloud.file", file=str(path), reason=error.strerror or str(error))
     finally:

@@ -21,7 +21,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 FORMAT = "carbontally evidence 1"
 LINE_MAX_BYTES, DEPTH_MAX = 1 << 20, 8
@@ -193,7 +193,7 @@ def _object(raw: bytes, forms: Iterable[list[str]]) -> dict[str, Any]:
 class Reader:
     """Reads an evidence file line by line."""
 
-    def __init__(self, stream: BinaryIO, key: bytes | None, anchors: Any) -> None:
+    def __init__(self, stream: Any, key: bytes | None, anchors: Any) -> None:
         self.lines = iter(lambda: stream.readline(LINE_MAX_BYTES), b"")
         self.key, self.anchors = key, anchors
         self.number, self.line, self.parts = 0, 0, 1
@@ -233,7 +233,7 @@ class Reader:
 
 
 def verify(
-    stream: BinaryIO, key: bytes | None = None, anchors: Any = (), language: str = "en"
+    stream: Any, key: bytes | None = None, anchors: Any = (), language: str = "en"
 ) -> Iterator[dict[str, Any]]:
     """A verdict for each part of an evidence file; ends with the first broken one.
 
