@@ -1,7 +1,6 @@
 """Completeness: what is owed, here and lost by device and day; gaps that close themselves."""
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -209,14 +208,5 @@ def test_the_command_prints_gaps_losses_and_days(site: Site, tmp_path: Path):
     assert [line["kind"] for line in lines][0] == "missing"
     (grid,) = [x for x in lines if x.get("device") == "grid" and x["lost"] > 5]
     assert grid["reasons"] == ["missing"]
-    ours, theirs = os.openpty()
-    terminal = {**os.environ, "TERM": "xterm"}
-    shown = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=theirs, text=True, cwd=ROOT, env=terminal
-    )
-    os.close(theirs)
-    bar = os.read(ours, 65_536)
-    os.close(ours)
-    assert shown.stdout == run().stdout and b"records" in bar, "a bar beside whole results"
     done = run("--offset", "east")
     assert done.returncode == 2 and "error[usage.value]" in done.stderr

@@ -1,6 +1,7 @@
 """Intervals computed again in the cloud: what a real gateway recorded comes out bit for bit."""
 
 import json
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -207,6 +208,16 @@ def test_the_command_lists_what_differs_and_never_writes_over_a_result(site: Sit
     honest = records[seqs[3]].body[2][0][4]
     assert f"  grid emission_mg: recorded {honest + 5}, computed {honest}" in done.stdout
     assert f"{len(seqs) - 1} intervals equal, 1 differ, 0 unproven" in done.stdout
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "edge", "recompute", "--store", path]
+    terminal = {**os.environ, "TERM": "xterm"}
+    shown = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=theirs, text=True, cwd=ROOT, env=terminal
+    )
+    os.close(theirs)
+    bar = os.read(ours, 65_536)
+    os.close(ours)
+    assert shown.stdout == done.stdout and b"intervals" in bar, "a bar beside whole results"
     new = ("--factors", revised_set(tmp_path, "0.5366"), "--out", out)
     done = run("recompute", "--store", path, "--gateway", GATEWAY, "--json", *new)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
