@@ -14,7 +14,7 @@ from edge.core.journal.record import Part
 from edge.core.numbers.fixed import power_of_ten
 from edge.core.numbers.units import CANONICAL, ratio_to, reduce_ratio
 
-#: Fields of a stream's part in the first form, and of one that says its inputs.
+#: Fields of a stream's part in the first form, and of the one that is understood here.
 _FIRST_FORM = 12
 _FULL_FORM = 18
 
@@ -68,9 +68,11 @@ class Definitions:
         fields: list[Any] = [number, part[2], part[3], part[5], (1, 1), *part[6:11], 1, None]
         fields += [part[11], basis, rates, where, None, (), ()]
         blank = Stream(*fields)
-        if len(part) >= _FULL_FORM and part[3] == "stack_co2":
+        if len(part) != _FULL_FORM:
+            return blank  # what a longer form adds may change what its figures are
+        if part[3] == "stack_co2":
             return self._stack(blank, part, polled)
-        if len(part) < _FULL_FORM or part[5] not in _DIMENSIONS:
+        if part[5] not in _DIMENSIONS:
             return blank
         if part[17]:
             return self._virtual(blank, part, polled)

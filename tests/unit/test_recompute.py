@@ -130,6 +130,19 @@ def test_streams_that_do_not_say_their_inputs_are_not_proven(tmp_path: Path):
     assert {one.given for one in found} == {("grid",)}
 
 
+def test_a_definition_longer_than_is_understood_is_taken_as_given(site: Site, tmp_path: Path):
+    records = records_of(site)
+    table = next(r for r in records if r.kind == Kind.TABLE and r.body[0][:3] == [3, 0, "grid"])
+
+    def lengthen(body: list) -> None:
+        body[0].append([["what is to come"]])
+
+    found = outcomes(tmp_path / "cloud.db", changed(records, table.seq, lengthen))
+    # The sums over it are given with it, and nothing is said to differ.
+    assert {one.status for one in found} == {EQUAL}
+    assert {one.given for one in found} == {("grid", "rest")}
+
+
 def test_an_interval_whose_polls_have_not_arrived_is_unproven(site: Site, tmp_path: Path):
     records = records_of(site)
     seqs = [record.seq for record in records if record.kind == Kind.INTERVAL]
