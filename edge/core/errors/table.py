@@ -5,13 +5,13 @@ storage, 75 temporary bus failure, 76 device exception, 78 configuration; 1 is a
 """
 
 from edge.core.errors import TallyError
-from edge.core.errors.rows import api, bus, config, data, demo, store, sync
+from edge.core.errors.rows import api, bus, config, data, demo, hil, store, sync
 
 LANGUAGES = ("en", "zh")
 
 #: code -> (exit status, English, Chinese, next action in English, next action in Chinese)
 TABLE: dict[str, tuple[int, str, str, str, str]] = {}
-for _area in (bus, config, data, demo, store, sync, api):
+for _area in (bus, config, data, demo, store, sync, api, hil):
     TABLE.update(_area.ROWS)
 
 

@@ -9,7 +9,7 @@ const WASI_ERRNO = {
   51: 28, 52: 38, 54: 20, 55: 39, 59: 25, 63: 1, 64: 32, 69: 30, 70: 29, 75: 18,
 };
 
-function translateErrors(imports) {
+export function translateErrors(imports) {
   const wrap = (functions, name, sign) => {
     const original = functions[name];
     functions[name] = (...values) => {

@@ -1,0 +1,32 @@
+"""A board under test. Columns: see `errors.table`."""
+
+ROWS: dict[str, tuple[int, str, str, str, str]] = {
+    "hil.port": (
+        80,
+        "{port} is not the serial port of a board: {reason}",
+        "{port} 不是开发板的串口：{reason}",
+        "plug the board in and name its port with --port",
+        "请接上开发板，并用 --port 指定其串口",
+    ),
+    "hil.silent": (
+        80,
+        "nothing on {port} answers as MicroPython within {seconds} s",
+        "{port} 在 {seconds} 秒内没有 MicroPython 应答",
+        "check the cable, press reset, and flash MicroPython if there is none",
+        "检查线缆，按复位键；若没有 MicroPython 固件，请先烧录",
+    ),
+    "hil.board": (
+        80,
+        "the board on {port} cannot run the tests: {reason}",
+        "{port} 上的开发板无法运行测试：{reason}",
+        "flash MicroPython 1.27 or later, and close other programs on the port",
+        "烧录 MicroPython 1.27 或更高版本，并关闭占用该串口的其他程序",
+    ),
+    "hil.failed": (
+        65,
+        "{failed} of {count} tests fail on the board on {port}",
+        "{port} 上的开发板有 {failed} 项测试失败，共 {count} 项",
+        "read their tracebacks with --json",
+        "用 --json 查看其回溯信息",
+    ),
+}

