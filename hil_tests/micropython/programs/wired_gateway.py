@@ -151,4 +151,4 @@ def run(plan: dict) -> Gateway:
         due_ms = gateway.step(now_ms)
         if gateway.stopping and (gateway.is_drained or now_ms >= plan["run_ms"] + STOP_MS):
             return gateway
-        time.sleep_ms(1 if link.is_busy else max(1, min(20, due_ms - now_ms)))
+        time.sleep_ms(5 if link.is_busy else max(1, min(100, due_ms - now_ms)))
