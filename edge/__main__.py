@@ -31,6 +31,7 @@ VERBS = {
     "conformance": ("cloud_sync.conformance.cli:conformance", "play the contract at a receiver"),
     "serve": ("cloud_sync.api.cli_serve:serve", "a receiver's store over HTTP"),
     "tokens": ("cloud_sync.api.cli_tokens:tokens", "who may read over HTTP: add list revoke"),
+    "report": ("cloud_sync.reports.cli:report", "a park's figures of a day, month or year"),
     "explain": ("edge.app.cli_explain:explain", "one carbon figure, from registers to rounding"),
     "scan": ("edge.app.cli_scan:scan", "find and name the stations on a bus; reads only"),
     "read": ("edge.app.cli_read:read", "one station by profile, or raw registers on trial"),
@@ -45,7 +46,7 @@ VERBS = {
 }
 
 #: Package -> the extra that brings it, where it is not `demo`.
-EXTRAS = {"fastapi": "api", "uvicorn": "api"}
+EXTRAS = {"fastapi": "api", "uvicorn": "api", "jinja2": "report"}
 
 #: Verbs that take their arguments as they are and need none of the extras.
 LEAN = ("run",)

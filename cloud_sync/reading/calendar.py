@@ -24,7 +24,7 @@ def find_zone(name: str) -> ZoneInfo:
     """A time zone by its IANA name; UsageError "usage.value" when there is none."""
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         expected = "a time zone like Asia/Shanghai"
         raise UsageError("usage.value", option="--zone", found=name, expected=expected) from error
 

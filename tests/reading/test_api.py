@@ -158,6 +158,7 @@ def test_a_token_with_one_wrong_letter_is_none_and_a_revoked_one_at_once(server)
         ("/v1/streams", {**SPAN, "after": "WzEsMl0"}, "api.query"),
         ("/v1/streams", {**SPAN, "colour": "red"}, "api.query"),
         ("/v1/completeness", {**SPAN, "zone": "../etc/passwd"}, "api.query"),
+        ("/v1/completeness", {**SPAN, "zone": "Moon/Crater"}, "api.query"),
         ("/v1/nothing", {}, "api.not_found"),
     ],
 )

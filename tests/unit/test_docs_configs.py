@@ -54,7 +54,7 @@ def test_the_example_has_every_key():
 def document_keys(document: dict, path: str = "") -> Iterator[str]:
     for key, value in document.items():
         if isinstance(value, dict):
-            yield from ([path + key] if key == "stack" else [])
+            yield from ([path + key] if key in ("stack", "instrument") else [])
             yield from document_keys(value, f"{path}{key}.")
         elif isinstance(value, list) and isinstance(value[0], dict):
             for row in value:

@@ -1,0 +1,1 @@
+"""Reports from a store: exact sums of intervals, each figure with its explanation."""

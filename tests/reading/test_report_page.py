@@ -1,0 +1,72 @@
+"""The page of a report stands alone; the register says what is proved."""
+
+import csv
+import io
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.reports.labels import words
+from cloud_sync.reports.render import tonnes
+
+from . import park
+from .test_reports import report
+
+
+class Page(HTMLParser):
+    """Ids, links and tags of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.fetched: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        given = dict(attrs)
+        self.ids += [given["id"]] if given.get("id") else []
+        self.links += [given["href"]] if tag == "a" and given.get("href") else []
+        self.fetched += [value for name in ("src", "srcset") if (value := given.get(name))]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_stands_alone_and_every_figure_leads_to_its_explanation(
+    cloud: Path, tmp_path: Path, capsys, language: str
+):
+    site = tmp_path / "gateway.toml"
+    site.write_bytes(park.SITE_FILE)
+    options = ["--to", str(tmp_path), "--lang", language, "--config", str(site)]
+    document = report(cloud, capsys, "2026-11", *options)
+    text = (tmp_path / "report.html").read_text("utf-8")
+    page = Page(text)
+    assert not page.tags & {"script", "link", "img", "iframe"} and page.fetched == []
+    cells = [c for s in document["streams"] for c in s["cells"] if c["explanation"]]
+    targets = [link[1:] for link in page.links]
+    assert len(targets) == len(cells) == len(set(targets)) > 30
+    assert all(link.startswith("#") for link in page.links) and set(targets) <= set(page.ids)
+    assert words(language)["title"] in text and "<b>energy office</b>" not in text
+    assert tonnes(document["scope2_mg"]) in text
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "figures.csv").read_text("utf-8-sig"))))
+    assert {row["explanation"] for row in rows} == {f"report.html#{name}" for name in targets}
+    assert sum(int(r["emission_mg"]) for r in rows if r["scope"] == "2") == document["scope2_mg"]
+
+
+def test_the_register_says_what_was_stated_and_whether_that_is_proved(
+    cloud: Path, tmp_path: Path, capsys
+):
+    site = tmp_path / "gateway.toml"
+    site.write_bytes(park.SITE_FILE)
+    rows = report(cloud, capsys, "2026-11", "--config", str(site))["register"]
+    by_name = {(row["gateway"], row["instrument"]): row for row in rows}
+    grid = by_name["gw-mill", "grid"]
+    assert (grid["accuracy_class"], grid["calibration_due"]) == ("0.5S", "2026-11-01")
+    assert grid["poll_ms"] == 450_000 and grid["proof"]["record"] == 1
+    assert by_name["gw-boiler", "stack"]["location"] == "" and len(rows) == 8
+    site.write_bytes(park.SITE_FILE.replace(b"0.5S", b"0.2S"))
+    rows = report(cloud, capsys, "2026-11", "--config", str(site))["register"]
+    changed = next(row for row in rows if row["instrument"] == "grid")
+    assert changed["accuracy_class"] == "0.2S" and changed["proof"] is None
