@@ -31,6 +31,7 @@ VERBS = {
     "conformance": ("cloud_sync.conformance.cli:conformance", "play the contract at a receiver"),
     "serve": ("cloud_sync.api.cli_serve:serve", "a receiver's store over HTTP"),
     "tokens": ("cloud_sync.api.cli_tokens:tokens", "who may read over HTTP: add list revoke"),
+    "export": ("cloud_sync.export.cli:export", "a store's rows as Parquet, by day: --to DIR"),
     "report": ("cloud_sync.reports.cli:report", "a park's figures of a day, month or year"),
     "explain": ("edge.app.cli_explain:explain", "one carbon figure, from registers to rounding"),
     "scan": ("edge.app.cli_scan:scan", "find and name the stations on a bus; reads only"),
@@ -46,7 +47,7 @@ VERBS = {
 }
 
 #: Package -> the extra that brings it, where it is not `demo`.
-EXTRAS = {"fastapi": "api", "uvicorn": "api", "jinja2": "report"}
+EXTRAS = {"fastapi": "api", "uvicorn": "api", "jinja2": "report", "duckdb": "export"}
 
 #: Verbs that take their arguments as they are and need none of the extras.
 LEAN = ("run",)

@@ -42,8 +42,7 @@ class Request(NamedTuple):
 
 def build_document(database: Database, request: Request, made_ms: int) -> dict[str, Any]:
     """The whole report; UsageError "usage.value" for a period or basis without any interval."""
-    sets = FactorSets()
-    tenant, period = request.tenant, request.period
+    sets, tenant, period = FactorSets(), request.tenant, request.period
     parts = split(period, request.zone)
     streams = read_figures(database, tenant, parts, request.basis)
     if not streams:

@@ -65,6 +65,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "check that it is there and not damaged, then try again",
         "确认数据库存在且未损坏，然后重试",
     ),
+    "cloud.export": (
+        74,
+        "{file} does not hold the {rows} rows that were read for it",
+        "{file} 与读取的 {rows} 行数据不一致",
+        "the file before is still there; check disk and memory, then export the day again",
+        "原文件仍在；请检查磁盘和内存后重新导出该日",
+    ),
     "cloud.write": (
         74,
         "database {file} cannot be written: {reason}",
