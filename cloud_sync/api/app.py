@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request
+from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -19,6 +20,7 @@ from cloud_sync.api.tokens import Gate, Token
 from cloud_sync.reading.calendar import DEFAULT_ZONE, find_zone
 from cloud_sync.reading.coverage import read_coverage
 from cloud_sync.reading.database import Database
+from cloud_sync.reading.explanation import explain_interval
 from cloud_sync.reading.health import read_health, read_journals
 from edge.core.errors import TallyError, UsageError
 from edge.core.errors.table import TABLE
@@ -56,6 +58,7 @@ def make_app(
     for resource in RESOURCES:
         make_listing(app, resource, tenant, pool)
     _add_gateways(app, tenant, database, wall_s)
+    _add_explanation(app, tenant, database)
     _add_metrics(app, tenant, database, answers, wall_s)
     return app
 
@@ -162,6 +165,22 @@ def _add_gateways(app: FastAPI, tenant: Any, database: Any, wall_s: Any) -> None
             raise UsageError("api.query", name="zone", reason="no time zone") from error
         rows = read_coverage(db, token.tenant, start_ms, end_ms, place, gateway)
         return {"items": [row.as_object() for row in rows]}
+
+
+def _add_explanation(app: FastAPI, tenant: Any, database: Any) -> None:
+    name = Annotated[str, PathParameter(max_length=200)]
+
+    @app.get("/v1/gateways/{gateway}/intervals/{epoch}/{seq}/streams/{stream}", tags=["figures"])
+    def explanation(
+        gateway: name,
+        epoch: Annotated[str, PathParameter(pattern="^[0-9a-f]{16}$")],
+        seq: Annotated[int, PathParameter(ge=0, lt=1 << 53)],
+        stream: name,
+        token: Token = tenant,
+        db: Database = database,
+    ) -> dict[str, Any]:
+        """How one figure was made: registers, moves, factor, product, rounding, verdict."""
+        return explain_interval(db, token.tenant, gateway, epoch, seq, stream)
 
 
 def _add_metrics(

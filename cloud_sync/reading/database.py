@@ -86,8 +86,10 @@ class PostgresReading(Database):
     """A PostgreSQL database, in transactions that may only read."""
 
     def __init__(self, url: str) -> None:
-        import psycopg
-
+        try:
+            import psycopg
+        except ImportError as error:
+            raise UsageError("usage.missing_extra", package="psycopg", extra="postgres") from error
         self._psycopg = psycopg
         self._name = re.sub(r"//[^@/]*@", "//", url)  # without user and password
         try:

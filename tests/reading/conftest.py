@@ -8,6 +8,7 @@ import pytest
 from cloud_sync.reading.database import Database, open_reading
 
 from . import park
+from .postgres import postgres
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +16,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("park") / "cloud.db"
     park.build(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def url(cloud: Path) -> Iterator[str]:
+    """The same rows in a real PostgreSQL."""
+    with postgres(cloud) as found:
+        yield found
 
 
 @pytest.fixture

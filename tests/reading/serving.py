@@ -55,10 +55,10 @@ class Server:
 
 
 @contextmanager
-def serve_here(store: str, folder: Path) -> Iterator[Server]:
+def serve_here(store: str, folder: Path, tenant: str = park.TENANT) -> Iterator[Server]:
     """The same application in a thread of this process, so that its parts can be made to fail."""
     file = folder / "tokens.json"
-    tokens = {park.TENANT: add_token(file, park.TENANT, "test", 0)[1]}
+    tokens = {tenant: add_token(file, tenant, "test", 0)[1]}
     app = make_app(store, Gate(file), "test")
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))

@@ -12,7 +12,10 @@ import pytest
 from .source_tree import ROOT
 
 TOOLS = ("sh", "bash", "dirname", "readlink", "cat", "grep", "tail", "id", "cp", "cmp", "env")
-TEST_COMMANDS = ("mosquitto", "mbpoll", "openssl", "node", "npm")
+TEST_COMMANDS = (
+    *("mosquitto", "mbpoll", "openssl", "node", "npm"),
+    *("nats-server", "pg_ctlcluster"),
+)
 TIMEOUT_S = 120
 
 PYPROJECT = """
