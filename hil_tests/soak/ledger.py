@@ -73,6 +73,11 @@ class Ledger:
         if len(self.violations) < VIOLATIONS_MAX:
             self.violations.append(Violation(invariant, text))
 
+    @property
+    def is_clean(self) -> bool:
+        """True while nothing is broken."""
+        return not self.violations
+
     # While it runs
 
     def opened(self, journal: Journal, before: bytes | None, now_ms: int) -> None:

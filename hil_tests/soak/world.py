@@ -24,6 +24,7 @@ from hil_tests.soak.ledger import Ledger
 from hil_tests.soak.machine import PowerCut, WatchedStore, needed_ms, start_gateway
 from hil_tests.soak.site import (
     GATEWAY,
+    HOUR_MS,
     MINUTE_MS,
     NAMES,
     TRUTH_MS,
@@ -33,6 +34,10 @@ from hil_tests.soak.site import (
 
 #: Steps at one moment after which the gateway is said to run in circles.
 STEPS_MAX = 2_000
+
+#: A gateway that has more published than this talks without getting anywhere.
+MESSAGES_MAX = 5_000
+MESSAGES_PER_H = 60
 
 #: What a seed chooses from.
 LINGERS_MS = (5_000, 900_000, 3_600_000, 3_600_000, 7_200_000)
@@ -205,9 +210,14 @@ class World:
                 self._step()
             steps = steps + 1 if timeline.now_ms == at_ms else 0
             at_ms = timeline.now_ms
-            if steps > STEPS_MAX:
-                self.ledger.violation("I5", f"steps in circles at {at_ms}")
+            if steps > STEPS_MAX or self._is_flooding():
+                what = "steps in circles" if steps > STEPS_MAX else "floods the broker"
+                self.ledger.violation("I5", f"the gateway {what} at {at_ms}")
                 return
+
+    def _is_flooding(self) -> bool:
+        hours = self.timeline.now_ms // HOUR_MS
+        return self.broker.published > MESSAGES_MAX + hours * MESSAGES_PER_H
 
     def _wake_ms(self) -> int:
         """When the gateway wants to be called, without the looks around that find nothing."""

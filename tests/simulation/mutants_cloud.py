@@ -1,0 +1,140 @@
+"""Bugs in what the cloud believes and stores: the simulation has to find each."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import cloud_sync.receiver as receiver_module
+import cloud_sync.rows as cloud_rows
+import cloud_sync.store.sqlite as cloud_sqlite
+import edge.core.sync.batch as batch_module
+import hil_tests.soak.cloud as cloud_module
+from edge.core.errors import SyncError
+from edge.core.journal import chain
+from edge.core.journal.record import Kind, encode_record
+from hil_tests.soak.faults import NAMES
+from tests.simulation.mutant import Mutant, Patches
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _ack_the_highest(patches: Patches) -> None:
+    def head(genesis: bytes, lowest: Any) -> tuple[int, bytes]:
+        return (lowest[-1].last, lowest[-1].hash_last) if lowest else (-1, genesis)
+
+    patches.set(cloud_sqlite, "head_of", head)
+
+
+def _no_unique_key(patches: Patches) -> None:
+    begin = patches.set(cloud_module.MemoryStore, "__init__", None)
+    plan_merge = patches.set(receiver_module, "plan_merge", None)
+
+    def begun(self: Any, *args: Any) -> None:
+        begin(self, *args)
+        self._db.execute("PRAGMA legacy_alter_table = ON")
+        for table in ("records", "readings", "intervals", "interval_streams", "events"):
+            self._db.execute(f"CREATE TABLE plain AS SELECT * FROM {table}")
+            self._db.execute(f"DROP TABLE {table}")
+            self._db.execute(f"ALTER TABLE plain RENAME TO {table}")
+        for table in ("interval_emissions", "interval_bases", "swaps", "facts", "configs"):
+            self._db.execute(f"CREATE TABLE plain AS SELECT * FROM {table}")
+            self._db.execute(f"DROP TABLE {table}")
+            self._db.execute(f"ALTER TABLE plain RENAME TO {table}")
+
+    def planned(gateway: str, genesis: bytes, near: Any, run: Any) -> Any:
+        plan = plan_merge(gateway, genesis, near, run)
+        return plan._replace(new=((run.first, run.last),))
+
+    patches.set(cloud_module.MemoryStore, "__init__", begun)
+    patches.set(receiver_module, "plan_merge", planned)
+
+
+def _any_seal(patches: Patches) -> None:
+    patches.set(chain, "same", lambda left, right: True)
+
+
+def _any_chain(patches: Patches) -> None:
+    decode = patches.set(receiver_module, "decode_batch", None)
+
+    def decoded(payload: bytes, key: bytes) -> Any:
+        try:
+            return decode(payload, key)
+        except SyncError as error:
+            if error.code != "sync.chain":
+                raise
+        fields = batch_module._unpack(payload)
+        records = batch_module.decode_columns(fields[3], fields[5:10])
+        head, hashes = fields[4], []
+        for record in records:
+            head = chain.link(head, encode_record(record))
+            hashes.append(head)
+        return batch_module.Batch(*fields[1:5], records, (*hashes[:-1], fields[10]))
+
+    patches.set(receiver_module, "decode_batch", decoded)
+
+
+def _last_of_a_batch_lost(patches: Patches) -> None:
+    def new(batch: Any, plan: Any) -> Iterator[Any]:
+        for first, last in plan.new:
+            for at in range(first - batch.first, max(1, last - batch.first)):
+                yield batch.records[at], batch.hashes[at]
+
+    patches.set(receiver_module, "_new_records", new)
+
+
+def _typed_wrong(patches: Patches) -> None:
+    lay = patches.set(cloud_rows, "_lay_poll", None)
+
+    def laid(rows: Any, seq: int, body: list[Any]) -> None:
+        known = [0 if value is None else value for value in body[1]]
+        lay(rows, seq, [body[0], known, *body[2:]])
+
+    patches.set(cloud_rows, "_LAYERS", {**cloud_rows._LAYERS, Kind.POLL: laid})
+
+
+MUTANTS = (
+    Mutant(
+        "ack the highest",
+        "the receiver acks the highest seq, not the highest contiguous one",
+        NAMES,
+        480,
+        7,
+        _ack_the_highest,
+    ),
+    Mutant(
+        "no unique key",
+        "the cloud's tables take a record as often as it comes",
+        ("forgetful", "cuts"),
+        240,
+        1,
+        _no_unique_key,
+    ),
+    Mutant(
+        "any seal", "no MAC is compared, neither of batches nor of acks", NAMES, 480, 7, _any_seal
+    ),
+    Mutant(
+        "any chain",
+        "the receiver does not compare the chain of a batch",
+        ("memory_error",),
+        720,
+        1,
+        _any_chain,
+    ),
+    Mutant(
+        "last of a batch lost",
+        "the receiver notes a range and stores all of it but the last record",
+        ("crash",),
+        24,
+        1,
+        _last_of_a_batch_lost,
+    ),
+    Mutant(
+        "nothing is zero",
+        "a value that was not read is 0 in the readings",
+        ("silent",),
+        240,
+        1,
+        _typed_wrong,
+    ),
+)

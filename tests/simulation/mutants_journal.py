@@ -1,0 +1,116 @@
+"""Bugs in what a journal keeps: the simulation has to find each."""
+
+from typing import Any
+
+from edge.ports.sim.store import SimStore
+from hil_tests.soak.faults import NAMES
+from tests.simulation.mutant import Mutant, Patches
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _last_row_lost(patches: Patches) -> None:
+    insert = patches.set(SimStore, "_insert", None)
+
+    def inserted(self: SimStore, rows: list[Any], level: int = 0) -> None:
+        insert(self, rows, level)
+        if len(rows) > 4:
+            del self.journal.rows[rows[-1][0]]
+
+    patches.set(SimStore, "_insert", inserted)
+
+
+def _promise_early(patches: Patches) -> None:
+    append = patches.set(SimStore, "append", None)
+    begin = patches.set(SimStore, "__init__", None)
+    held: dict[int, Any] = {}
+
+    def appended(self: SimStore, rows: list[Any]) -> None:
+        held[id(self.disk)] = self.disk.image()
+        append(self, rows)
+
+    def begun(self: SimStore, disk: Any, *more: Any) -> None:
+        image = held.pop(id(disk), None)
+        if image is not None and disk.journal is not None:
+            disk.put_back(image, True)
+        begin(self, disk, *more)
+
+    patches.set(SimStore, "append", appended)
+    patches.set(SimStore, "__init__", begun)
+
+
+def _seq_again(patches: Patches) -> None:
+    take_up = patches.set(SimStore, "_take_up", None)
+
+    def taken_up(self: SimStore) -> None:
+        journal = self.journal
+        if journal.next_seq > journal.acked + 1:
+            journal.remove(journal.next_seq - 1, journal.next_seq - 1)
+            journal.next_seq -= 1
+            self.disk.mark = None
+        take_up(self)
+
+    patches.set(SimStore, "_take_up", taken_up)
+
+
+def _boot_again(patches: Patches) -> None:
+    begin = patches.set(SimStore, "__init__", None)
+
+    def begun(self: SimStore, disk: Any, *more: Any) -> None:
+        if disk.journal is not None:
+            disk.journal.boot = 0
+        begin(self, disk, *more)
+
+    patches.set(SimStore, "__init__", begun)
+
+
+def _carry_nothing(patches: Patches) -> None:
+    import edge.ports.sim.store as store_module
+
+    salvage = patches.set(store_module, "salvage", None)
+
+    def salvaged(old: Any, mark: Any, *more: Any) -> Any:
+        old = old.copy()
+        old.acked = old.next_seq - 1
+        return salvage(old, mark, *more)
+
+    patches.set(store_module, "salvage", salvaged)
+
+
+MUTANTS = (
+    Mutant(
+        "last row lost",
+        "a large append loses its last row silently",
+        ("disk_error",),
+        240,
+        1,
+        _last_row_lost,
+    ),
+    Mutant(
+        "synchronous NORMAL",
+        "a commit is on the medium only with the next one",
+        ("crash",),
+        240,
+        1,
+        _promise_early,
+    ),
+    Mutant(
+        "seq again",
+        "a restart begins at the last seq, not behind it",
+        ("crash",),
+        240,
+        1,
+        _seq_again,
+    ),
+    Mutant("boot again", "every start has the same boot number", NAMES, 480, 1, _boot_again),
+    Mutant(
+        "carry nothing",
+        "a renewed journal leaves behind what is not acked",
+        ("bit_flip", "outage"),
+        720,
+        1,
+        _carry_nothing,
+    ),
+)
