@@ -42,6 +42,9 @@ AGE_MAX_S = 600
 PER_GATEWAY_MAX = 8
 
 FETCH_S = 5.0
+
+#: A server that hangs is left after two of these.
+PING_S = 5
 RETRY_S = 1
 LOOK_S = 10.0
 STOP_S = 3.0
@@ -131,6 +134,8 @@ class Partitions:
             max_reconnect_attempts=-1,
             reconnect_time_wait=RETRY_S,
             connect_timeout=3,
+            ping_interval=PING_S,
+            max_outstanding_pings=2,
             disconnected_cb=lost,
             reconnected_cb=back,
             error_cb=self._ignore,
