@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from edge.app.cli_bus import check_seconds
+from edge.app.cli.bus import check_seconds
 from edge.core.errors import UsageError
 from hil_tests.emulator.emulator import Emulator
 from hil_tests.emulator.replay import Replay

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from edge.app.cli_bus_causes import CAUSES, cause_text
-from edge.app.cli_doctor import doctor
+from edge.app.cli.bus_causes import CAUSES, cause_text
+from edge.app.cli.doctor import doctor
 from edge.core.field.diagnose import MILD, RULES
 from hil_tests.emulator.frame import encode_exception, encode_reply, seal
 from hil_tests.ptys import play

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.app.cli_meter import meter
+from edge.app.cli.meter import meter
 from edge.core.errors import BusError, DeviceError, UsageError
 from hil_tests.tools_line import ToolStation, tools_line
 
@@ -62,7 +62,7 @@ def run_meter(
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A meter that is lost is looked for less long than in a cabinet."""
-    monkeypatch.setattr("edge.app.cli_bus_setting.Change.__init__.__defaults__", (0.5,))
+    monkeypatch.setattr("edge.app.cli.bus_setting.Change.__init__.__defaults__", (0.5,))
 
 
 def check_truth(meter_station: ToolStation, event: dict[str, Any]) -> None:

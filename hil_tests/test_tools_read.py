@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from edge.app.cli_bus_identify import read_sunspec_models
-from edge.app.cli_read import read
+from edge.app.cli.bus_identify import read_sunspec_models
+from edge.app.cli.read import read
 from edge.core.errors import DeviceError, ProfileError, UsageError
 from edge.core.errors.table import describe, exit_status
 from hil_tests.ptys import play

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.app.cli_scan import scan
+from edge.app.cli.scan import scan
 from hil_tests.tools_line import ToolStation, tools_line
 
 
@@ -157,7 +157,7 @@ def test_ctrl_c_says_what_was_found(
         real = station.answer
 
         def answer_then_break(frame: bytes) -> bytes:
-            monkeypatch.setattr("edge.app.cli_scan.encode_probe", _interrupted)
+            monkeypatch.setattr("edge.app.cli.scan.encode_probe", _interrupted)
             return real(frame)
 
         monkeypatch.setattr(station, "answer", answer_then_break)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from edge.app.cli_bus import open_session
-from edge.app.cli_tap import tap
+from edge.app.cli.bus import open_session
+from edge.app.cli.tap import tap
 from edge.app.trace import read_trace
 from edge.core.errors import DeviceError, UsageError
 from edge.core.errors.table import describe, exit_status

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from edge.app.cli_check import find_all
+from edge.app.cli.check import find_all
 from edge.core.journal.record import Kind
 from edge.core.sync.batch import decode_batch
 from edge.ports.linux.sqlite_store import SqliteStore

@@ -3,10 +3,10 @@
 import pytest
 import serial
 
-from edge.app.cli_bus import check_format, parse_line_settings, parse_numbers
-from edge.app.cli_bus_causes import CAUSES
-from edge.app.cli_bus_identify import naming_us, read_library
-from edge.app.cli_meter import OUTCOMES
+from edge.app.cli.bus import check_format, parse_line_settings, parse_numbers
+from edge.app.cli.bus_causes import CAUSES
+from edge.app.cli.bus_identify import naming_us, read_library
+from edge.app.cli.meter import OUTCOMES
 from edge.core.errors import UsageError
 from edge.core.field.presence import LIKELY_SETTINGS, STANDARD_BAUDS
 

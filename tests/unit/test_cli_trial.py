@@ -1,7 +1,7 @@
 """Trial decode over every decode vector of every profile that ships: how often it is right."""
 
-from edge.app.cli_bus_identify import read_library
-from edge.app.cli_bus_trial import show_ratio
+from edge.app.cli.bus_identify import read_library
+from edge.app.cli.bus_trial import show_ratio
 from edge.core.bus.points import Point
 from edge.core.bus.profile import Profile
 from edge.core.field.trial import KINDS, Trial, rank

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.app.cli_check import check
-from edge.app.cli_status import read_report
+from edge.app.cli.check import check
+from edge.app.cli.status import read_report
 from edge.app.service import Service
 from edge.ports.linux.sqlite_store import SqliteStore
 

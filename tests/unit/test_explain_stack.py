@@ -1,6 +1,6 @@
 """What `explain` shows of a stack: the samples its mass was made of."""
 
-from edge.app.cli_explain_stack import sample_lines, samples_of
+from edge.app.cli.explain_stack import sample_lines, samples_of
 from edge.core.carbon.trail import Book, Trail
 from edge.core.journal.record import Kind, Part, Record
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.app.cli_factors import check_file, factors, read_shipped
+from edge.app.cli.factors import check_file, factors, read_shipped
 from edge.core.carbon.factors import FactorSet, apply_overrides
 from edge.core.carbon.streams import Factor
 from edge.core.errors import ConfigError, UsageError

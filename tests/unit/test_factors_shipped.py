@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.app.cli_factors import Shipped, read_shipped, tonnes
+from edge.app.cli.factors import Shipped, read_shipped, tonnes
 from edge.core.carbon.coal import KJ_PER_G
 from edge.core.carbon.factors import apply_overrides, parse_set
 from edge.core.carbon.fuels import CARBON_T_PER_TJ, NCV_GJ, OXIDATION_PERCENT, fuel_factor

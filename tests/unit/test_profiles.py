@@ -7,9 +7,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from edge.app.cli_profiles_files import PROFILES, SUNSPEC, Source, read_all
-from edge.app.cli_profiles_lint import ERROR, lint_source
-from edge.app.cli_profiles_vectors import run_vectors, unproven
+from edge.app.cli.profiles_files import PROFILES, SUNSPEC, Source, read_all
+from edge.app.cli.profiles_lint import ERROR, lint_source
+from edge.app.cli.profiles_vectors import run_vectors, unproven
 from edge.core.bus.plan import line_timing, plan_blocks
 from edge.core.bus.profile import parse_profile
 

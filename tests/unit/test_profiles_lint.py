@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from edge.app.cli_profiles_files import Source, read_source
-from edge.app.cli_profiles_lint import lint_source
-from edge.app.cli_profiles_new import write_skeleton
+from edge.app.cli.profiles_files import Source, read_source
+from edge.app.cli.profiles_lint import lint_source
+from edge.app.cli.profiles_new import write_skeleton
 
 Document = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.app.cli_bus import (
+from edge.app.cli.bus import (
     BaudOption,
     FormatOption,
     JsonOption,
@@ -20,7 +20,7 @@ from edge.app.cli_bus import (
     parse_numbers,
     say,
 )
-from edge.app.cli_bus_causes import cause_text
+from edge.app.cli.bus_causes import cause_text
 from edge.core.bus.rtu import READ_HOLDING, READ_INPUT, encode_read, read_reply_bytes
 from edge.core.errors import BusError
 from edge.core.field.diagnose import (

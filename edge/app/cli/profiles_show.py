@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edge.app.cli_profiles_files import Source
+from edge.app.cli.profiles_files import Source
 
 #: What manuals call wire address 0 where a profile does not say otherwise (V1.1b3, 4.4).
 _LABEL_BASES = {1: 1, 2: 10001, 3: 40001, 4: 30001}

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from edge.app.cli_profiles_files import Source
-from edge.app.cli_profiles_vectors import run_vectors, unproven
+from edge.app.cli.profiles_files import Source
+from edge.app.cli.profiles_vectors import run_vectors, unproven
 from edge.core.bus.profile import Profile, parse_profile
 from edge.core.errors import TallyError
 from edge.core.errors.table import describe

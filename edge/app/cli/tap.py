@@ -14,7 +14,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from edge.app.cli_bus import (
+from edge.app.cli.bus import (
     BaudOption,
     FormatOption,
     JsonOption,

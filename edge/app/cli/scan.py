@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edge.app.cli_bus import JsonOption, PortArgument, parse_line_settings, parse_numbers, say
-from edge.app.cli_bus_identify import (
+from edge.app.cli.bus import JsonOption, PortArgument, parse_line_settings, parse_numbers, say
+from edge.app.cli.bus_identify import (
     Library,
     describe,
     identify_station,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.app.cli_bus import (
+from edge.app.cli.bus import (
     BaudOption,
     FormatOption,
     JsonOption,
@@ -17,7 +17,7 @@ from edge.app.cli_bus import (
     language,
     say,
 )
-from edge.app.cli_bus_setting import GOOD_OUTCOMES, Change, Place, Result
+from edge.app.cli.bus_setting import GOOD_OUTCOMES, Change, Place, Result
 from edge.app.line_session import LineSession
 from edge.core.errors import DataError, DeviceError, UsageError
 from edge.core.errors.table import describe, exit_status

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.app.cli_explain_stack import samples_of
-from edge.app.cli_explain_text import lines_of, object_of
+from edge.app.cli.explain_stack import samples_of
+from edge.app.cli.explain_text import lines_of, object_of
 from edge.core.carbon.interval import CUMULATIVE
 from edge.core.carbon.trail import Book, follow
 from edge.core.errors import StoreError, UsageError

@@ -11,9 +11,9 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from edge.app.cli_bus import JsonOption, language
-from edge.app.cli_check_broker import broker_findings
-from edge.app.cli_status import fetch_report
+from edge.app.cli.bus import JsonOption, language
+from edge.app.cli.check_broker import broker_findings
+from edge.app.cli.status import fetch_report
 from edge.app.config import Settings
 from edge.app.service import read_settings
 from edge.core.errors import BusError, ConfigError, DataError, StoreError, TallyError

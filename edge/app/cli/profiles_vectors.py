@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from edge.app.cli_profiles_files import Source
+from edge.app.cli.profiles_files import Source
 from edge.core.bus.profile import Point, Profile, parse_profile
 from edge.core.numbers import words
 from edge.core.numbers.fixed import format_decimal

@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.table import Table
 
-from edge.app import cli_bus
-from edge.app.cli_bus import say
+from edge.app.cli import bus
+from edge.app.cli.bus import say
 from edge.core.bus.rtu import READ_HOLDING
 from edge.core.errors.table import printable
 from edge.core.field.labels import format_label
@@ -85,7 +85,7 @@ def show_trials(
             REASONS[trial.reason],
         )
     if not json:
-        cli_bus.console().print(table)
+        bus.console().print(table)
 
 
 def _fact(trial: Trial, values: list[str]) -> dict[str, Any]:

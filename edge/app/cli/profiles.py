@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from edge.app.cli_profiles_files import Source, find, read_all
-from edge.app.cli_profiles_lint import ERROR, lint_source
-from edge.app.cli_profiles_new import write_skeleton
-from edge.app.cli_profiles_show import describe, show_profile, wide_console
-from edge.app.cli_profiles_vectors import run_vectors
+from edge.app.cli.profiles_files import Source, find, read_all
+from edge.app.cli.profiles_lint import ERROR, lint_source
+from edge.app.cli.profiles_new import write_skeleton
+from edge.app.cli.profiles_show import describe, show_profile, wide_console
+from edge.app.cli.profiles_vectors import run_vectors
 from edge.core.errors import ProfileError, UsageError
 from edge.core.schema import nearest
 

@@ -3,7 +3,7 @@
 import tomllib
 from typing import Any
 
-from edge.app.cli_explain_stack import instant, sample_lines
+from edge.app.cli.explain_stack import instant, sample_lines
 from edge.core.carbon.factors import parse_set
 from edge.core.carbon.trail import Product, Step, Trail, activity_of
 from edge.core.errors import TallyError
@@ -30,7 +30,7 @@ def object_of(
     """The `--json` contract of `explain`: every number that enters the figure, as exact text.
 
     unread: names of the interval's streams that have no count. samples: of a stack, as
-    `cli_explain_stack` gives them.
+    `explain_stack` gives them.
     """
     start, end = trail.start, trail.end
     is_unread = _is_unread(trail, unread)

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from edge.app import cli_bus
-from edge.app.cli_bus import (
+from edge.app.cli import bus
+from edge.app.cli.bus import (
     BaudOption,
     FormatOption,
     JsonOption,
@@ -19,8 +19,8 @@ from edge.app.cli_bus import (
     TimeoutOption,
     say,
 )
-from edge.app.cli_bus_identify import read_sunspec_models, walk_sunspec
-from edge.app.cli_bus_trial import show_trials
+from edge.app.cli.bus_identify import read_sunspec_models, walk_sunspec
+from edge.app.cli.bus_trial import show_trials
 from edge.app.line_session import LineSession
 from edge.core.bus.plan import character_bits, line_timing, plan_blocks
 from edge.core.bus.points import Point
@@ -69,7 +69,7 @@ def read(
     meaning = None
     if profile is not None and profile != SUNSPEC:
         meaning = parse_profile(files.read_profile(profile, "command line", "--profile"))
-    with cli_bus.open_session(port, baud, format, timeout_ms) as session:
+    with bus.open_session(port, baud, format, timeout_ms) as session:
         if place is not None:
             registers = session.read(station, place[0], place[1], count)
             show_trials(registers, station, place, kinds, json)
@@ -211,14 +211,14 @@ def _show_points(
     for point in profile.points:
         mantissa, quality, raw = decode_point(profile, point, registers)
         good += quality == Quality.GOOD
-        value = cli_bus.show_value(mantissa, point.places)
+        value = bus.show_value(mantissa, point.places)
         fact = {
             "event": "reading",
             "station": station,
             "point": point.name,
             "value": None if mantissa is None else value,
             "unit": point.unit,
-            "quality": cli_bus.quality_name(quality),
+            "quality": bus.quality_name(quality),
             "function": point.function,
             "address": point.address,
             "registers": list(raw),
@@ -228,7 +228,7 @@ def _show_points(
         say(json, fact, "")
         table.add_row(point.name, value, point.unit, str(fact["quality"]), where, words)
     if not json:
-        cli_bus.console().print(table)
+        bus.console().print(table)
     if refusal is not None and not registers:
         raise refusal
     return 0 if good else 65

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from edge import VERSION
-from edge.app.cli_bus import language
-from edge.app.cli_status_text import describe_report
+from edge.app.cli.bus import language
+from edge.app.cli.status_text import describe_report
 from edge.app.config import Settings
 from edge.app.report import buffer_of, room_of
 from edge.app.service import read_settings
