@@ -9,21 +9,13 @@ import contextlib
 import os
 import select
 import time
-from collections import deque
 
 import minimalmodbus
 import serial
 
+from edge.core.bus.hearing import HEARD_BYTES, READS, Hearing, find_reply
 from edge.core.bus.plan import character_bits, line_timing
-from edge.core.bus.rtu import (
-    EXCEPTION_BYTES,
-    FRAME_MAX_BYTES,
-    READ_HOLDING,
-    READ_INPUT,
-    bytes_missing,
-    crc16,
-    read_reply_bytes,
-)
+from edge.core.bus.rtu import FRAME_MAX_BYTES, bytes_missing, crc16
 from edge.core.errors import BusError
 
 #: A line that is still talking after this long has no silence to wait for.
@@ -38,16 +30,6 @@ WAKE_S = 0.0002
 
 #: The end of the silence before a request is waited for awake.
 SPIN_S = 0.0001
-
-#: Findings kept until somebody asks for them; bytes kept to name them, and to show.
-FINDINGS_MAX = 8
-HEARD_BYTES = 2 * FRAME_MAX_BYTES
-SHOWN_BYTES = 32
-
-#: Length of a read request.
-REQUEST_BYTES = 8
-
-_READS = (READ_HOLDING, READ_INPUT)
 
 #: What the operating system may add between two bytes of one frame (USB latency, scheduling).
 PAUSE_S = 0.05
@@ -80,9 +62,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
         self.gap_s = 0.0
         self.latency_us = 0
         self.sent_at = 0.0  # monotonic, end of the last request
-        self.findings: deque[BusError] = deque(maxlen=FINDINGS_MAX)
-        self._last = b"\0"
-        self._asked: dict[int, tuple[bytes, bool]] = {}  # by station, with "it has failed"
+        self.hearing = Hearing()
         self._leftover = b""
         self.last_reply = b""
         self._quiet_since = time.monotonic()
@@ -105,13 +85,11 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
             reply = self._read_frame(request, sent, number_of_bytes_to_read)
             if crc16(reply) and reply[: len(request)] == request[: len(reply)]:
                 reply = self._read_past_echo(request, reply, number_of_bytes_to_read)
-            if crc16(reply) and request[1] in _READS:
+            if crc16(reply) and request[1] in READS:
                 reply = self._find_frame(request, reply)
         finally:
-            self._last = request
             self.last_reply = reply
-            if request[1] in _READS:
-                self._asked[request[0]] = (request, not reply)
+            self.hearing.asked(request, not reply)
             self._quiet_since = time.monotonic()
             if not reply:
                 self._trusted_from = self._late_until
@@ -126,10 +104,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
     def quarantine(self) -> None:
         """Distrust the line: the next request waits until a late reply would have come."""
         self._trusted_from = self._late_until
-        found = self._name(self.last_reply)
-        other = found.fields["station"] != self._last[0] and found.code != "bus.stray"
-        if other or found.code == "bus.foreign_master":
-            self.findings.append(found)
+        self.hearing.distrusted(self.last_reply)
 
     def cancel(self) -> None:
         """From another thread: end the transaction under way as a timeout; the last one there is.
@@ -171,32 +146,13 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
                     raise BusError("bus.noise", station=station, frame_hex=heard[-8:].hex())
             elif time.monotonic() >= quiet_at:
                 if heard:
-                    self.findings.append(self._name(heard))
+                    self.hearing.note(self.hearing.name(heard))
                 return
-
-    def _name(self, heard: bytes) -> BusError:
-        """What bytes are that came when nothing was expected.
-
-        A whole request: another master. A whole reply to something asked a while ago: late when
-        that had failed, a second device with the same number when it had been answered.
-        """
-        code, station = "bus.stray", self._last[0]
-        for at in range(len(heard) - EXCEPTION_BYTES + 1):
-            request, failed = self._asked.get(heard[at], (b"", False))
-            frame = heard[at : at + read_reply_bytes(request)] if request else b""
-            if frame and frame[1] == request[1] and not crc16(frame):
-                code, station = ("bus.late" if failed else "bus.two_answers"), frame[0]
-                break
-            frame = heard[at : at + REQUEST_BYTES]
-            if len(frame) == REQUEST_BYTES and frame[1] in _READS and not crc16(frame):
-                code = "bus.foreign_master"
-                break
-        return BusError(code, station=station, frame_hex=heard[:SHOWN_BYTES].hex())
 
     def _read_past_echo(self, request: bytes, heard: bytes, good_bytes: int) -> bytes:
         """The adapter returns what we send: drop that and read on to the end of the reply."""
         echo_hex = heard[: len(request)].hex()
-        self.findings.append(BusError("bus.echo", station=request[0], frame_hex=echo_hex))
+        self.hearing.note(BusError("bus.echo", station=request[0], frame_hex=echo_hex))
         if len(heard) < len(request):
             self.serial.timeout = len(request) * self.character_s + PAUSE_S
             self.serial.read(len(request) - len(heard))
@@ -213,12 +169,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
             if not part:
                 break
             data += part
-        length = read_reply_bytes(request)
-        for at in range(1, len(data) - length + 1):
-            frame = data[at : at + length]
-            if frame[:2] == request[:2] and not crc16(frame):
-                return frame
-        return heard
+        return find_reply(request, data) or heard
 
     def _read_frame(
         self, request: bytes, sent: float, good_bytes: int, reply: bytes = b""
@@ -266,7 +217,6 @@ def _frame_bytes(request: bytes, reply: bytes, good_bytes: int) -> int:
 
 def _bytes_missing(request: bytes, reply: bytes, good_bytes: int) -> int:
     """As `rtu.bytes_missing`, also for a reply to no read, whose length the caller knows."""
-    is_read = request[1] in (READ_HOLDING, READ_INPUT)
-    if is_read or not good_bytes or len(reply) < 2 or reply[1] & 0x80:
+    if request[1] in READS or not good_bytes or len(reply) < 2 or reply[1] & 0x80:
         return bytes_missing(request, reply)
     return max(0, good_bytes - len(reply))

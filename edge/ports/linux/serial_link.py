@@ -62,10 +62,7 @@ class SerialLink(Link):
             self._line.quarantine()
 
     def findings(self) -> list[BusError]:
-        found: list[BusError] = []
-        while self._line is not None and self._line.findings:
-            found.append(self._line.findings.popleft())
-        return found
+        return [] if self._line is None else self._line.hearing.taken()
 
     def close(self) -> None:
         self._requests.put(None)
