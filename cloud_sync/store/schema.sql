@@ -1,5 +1,5 @@
--- The cloud's database, version 2. Whoever writes it checks PRAGMA user_version first; a file of an
--- older version is brought to this one when it is opened, see migrate.sql.
+-- The cloud's database, version 3. Whoever writes it checks PRAGMA user_version first; a file of an
+-- older version is brought to this one when it is opened, see migrate_*.sql.
 -- Times are Unix milliseconds, masses milligrams CO2, energies watt hours, hashes SHA-256.
 -- A reading is an exact integer: value x 10^-places in the unit of its point.
 
@@ -40,13 +40,17 @@ CREATE TABLE records (
     kind INTEGER NOT NULL,          -- 0 table, 1 poll, 2 interval, 3 event, 4 clock, 5 tombstone
     boot INTEGER NOT NULL,
     mono_ms INTEGER NOT NULL,       -- since that boot
-    wall_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,       -- as received; views.sql re-stamps it
     clock INTEGER NOT NULL,         -- trust in wall_ms: 0 unset, 1 held, 2 synced
     hash BLOB NOT NULL,
     body BLOB NOT NULL,             -- canonical bytes
     PRIMARY KEY (journal, seq)
 ) WITHOUT ROWID;
 CREATE INDEX records_time ON records (wall_ms);
+CREATE INDEX records_clock ON records
+    (journal, boot, clock DESC, seq, mono_ms, wall_ms, kind) WHERE kind = 4;
+CREATE INDEX records_untrusted ON records (journal, boot, seq, mono_ms, clock)
+    WHERE clock < 2;
 
 -- Definitions. The first one that arrives for a number holds; another meaning is an alarm.
 CREATE TABLE configs (

@@ -9,7 +9,7 @@ from edge.core.journal import clock
 from edge.core.numbers import quality
 from edge.core.numbers.fixed import PLACES_MAX
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 #: "cata" in ASCII: what PRAGMA application_id says of our files.
 APPLICATION_ID = 0x63617461
@@ -96,11 +96,13 @@ def _create(db: sqlite3.Connection) -> None:
 
 
 def _migrate(db: sqlite3.Connection) -> None:
-    """From version 1, within the transaction of the opening: all of it or nothing."""
-    if _number(db, "PRAGMA user_version") != 1:
+    """Version by version, within the transaction of the opening: all of it or nothing."""
+    version = _number(db, "PRAGMA user_version")
+    if not 1 <= version < SCHEMA_VERSION:
         return
     _drop_views(db)
-    _run_script(db, "migrate.sql")
+    for step in range(version + 1, SCHEMA_VERSION + 1):
+        _run_script(db, f"migrate_{step}.sql")
     names = list(enumerate(quality.NAMES))
     db.executemany("INSERT OR IGNORE INTO quality_names VALUES (?, ?)", names)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -1,6 +1,36 @@
 -- What people query: names, exact decimal text, UTC times. Readers outside the receiver know these
 -- views alone. A file whose views are not these gets them when a receiver opens it.
 
+-- The record that fixes the time of a boot: the first CLOCK record of the best quality it had.
+CREATE VIEW anchors AS
+SELECT k.journal, k.boot, k.seq, k.clock, k.wall_ms - k.mono_ms AS offset_ms
+FROM records k
+WHERE k.kind = 4 AND k.clock > 0 AND k.seq = (
+    SELECT o.seq FROM records o
+    WHERE o.kind = 4 AND o.journal = k.journal AND o.boot = k.boot
+    ORDER BY o.clock DESC, o.seq LIMIT 1
+);
+
+-- When a record was made: one from before its boot had the time has it from the anchor, with clock
+-- 'restamped' ('held' when the anchor is no better); every other has what it came with. A view of
+-- records with times is made of both, in two selects, each by an index of its own: CROSS
+-- JOIN keeps the few re-stamped ones first, the difference of seq numbers keeps to the boot.
+CREATE VIEW stamped AS
+SELECT x.journal, x.seq, x.wall_ms, c.name AS clock
+FROM records x
+JOIN clock_names c ON c.code = x.clock
+WHERE x.clock = 2 OR NOT EXISTS (
+    SELECT 1 FROM anchors a
+    WHERE a.journal = x.journal AND a.boot = x.boot AND a.seq - x.seq > 0 AND a.clock > x.clock
+);
+
+CREATE VIEW restamped AS
+SELECT x.journal, x.seq, x.mono_ms + a.offset_ms AS wall_ms,
+       CASE WHEN a.clock = 2 THEN 'restamped' ELSE 'held' END AS clock
+FROM anchors a
+CROSS JOIN records x
+WHERE x.journal = a.journal AND x.boot = a.boot AND x.clock < 2 AND a.seq - x.seq > 0 AND a.clock > x.clock;
+
 CREATE VIEW v_gateways AS
 SELECT g.tenant, g.gateway, g.state, lower(hex(j.epoch)) AS epoch, j.head_seq,
        lower(hex(j.head_hash)) AS head_hash,
@@ -8,36 +38,47 @@ SELECT g.tenant, g.gateway, g.state, lower(hex(j.epoch)) AS epoch, j.head_seq,
        j.last_seen_ms
 FROM journals j JOIN gateways g ON g.id = j.gateway;
 
--- One line a reading. `value` is exact decimal text, `value_real` the nearest float to it.
-CREATE VIEW v_readings AS
-SELECT tenant, gateway, epoch, seq, device, point, unit, class,
+-- A reading without its time. `value` is exact decimal text, `value_real` the nearest float to it.
+CREATE VIEW named_readings AS
+SELECT journal, tenant, gateway, epoch, seq, device, point, unit, class,
        CASE WHEN places = 0 THEN sign || digits
             ELSE sign || substr(digits, 1, length(digits) - places)
                  || '.' || substr(digits, -places) END AS value,
        CASE WHEN places = 0 THEN CAST(sign || digits AS REAL)
             ELSE CAST(sign || substr(digits, 1, length(digits) - places)
                  || '.' || substr(digits, -places) AS REAL) END AS value_real,
-       quality, time, wall_ms, clock
+       quality
 FROM (
-    SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, r.seq, d.name AS device,
-           p.name AS point, p.unit, p.class, p.places,
+    SELECT r.journal, g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, r.seq,
+           d.name AS device, p.name AS point, p.unit, p.class, p.places,
            CASE WHEN r.value < 0 THEN '-' ELSE '' END AS sign,
            substr(s.zeros, length(ltrim(r.value, '-')) + 1) || ltrim(r.value, '-') AS digits,
-           coalesce(q.name, 'unknown') AS quality,
-           CASE WHEN x.wall_ms >= 0 THEN
-               strftime('%Y-%m-%dT%H:%M:%S', x.wall_ms / 1000, 'unixepoch')
-               || printf('.%03dZ', x.wall_ms % 1000) END AS time,
-           x.wall_ms, c.name AS clock
+           coalesce(q.name, 'unknown') AS quality
     FROM readings r
-    JOIN records x ON x.journal = r.journal AND x.seq = r.seq
     JOIN journals j ON j.id = r.journal
     JOIN gateways g ON g.id = j.gateway
     JOIN devices d ON d.journal = r.journal AND d.number = r.device
     JOIN points p ON p.journal = r.journal AND p.device = r.device AND p.number = r.point
     JOIN scales s ON s.places = p.places
-    JOIN clock_names c ON c.code = x.clock
     LEFT JOIN quality_names q ON q.code = r.quality
 );
+
+-- One line a reading.
+CREATE VIEW v_readings AS
+SELECT tenant, gateway, epoch, seq, device, point, unit, class, value, value_real, quality,
+       CASE WHEN wall_ms >= 0 THEN
+           strftime('%Y-%m-%dT%H:%M:%S', wall_ms / 1000, 'unixepoch')
+           || printf('.%03dZ', wall_ms % 1000) END AS time,
+       wall_ms, clock
+FROM (
+    SELECT n.*, x.wall_ms, x.clock
+    FROM stamped x
+    JOIN named_readings n ON n.journal = x.journal AND n.seq = x.seq
+    UNION ALL
+    SELECT n.*, x.wall_ms, x.clock
+    FROM restamped x
+    CROSS JOIN named_readings n WHERE n.journal = x.journal AND n.seq = x.seq
+) at;
 
 CREATE VIEW v_intervals AS
 SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, i.seq,
@@ -178,10 +219,17 @@ WHERE last_missing >= first_missing;
 
 CREATE VIEW v_events AS
 SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, e.seq, e.code, e.fields, x.wall_ms
-FROM events e
-JOIN records x ON x.journal = e.journal AND x.seq = e.seq
+FROM stamped x
+JOIN events e ON e.journal = x.journal AND e.seq = x.seq
 JOIN journals j ON j.id = e.journal
-JOIN gateways g ON g.id = j.gateway;
+JOIN gateways g ON g.id = j.gateway
+UNION ALL
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, e.seq, e.code, e.fields, x.wall_ms
+FROM restamped x
+CROSS JOIN events e
+JOIN journals j ON j.id = e.journal
+JOIN gateways g ON g.id = j.gateway
+WHERE e.journal = x.journal AND e.seq = x.seq;
 
 -- What a person should look at and what was refused, of gateways that are known.
 CREATE VIEW v_alarms AS
@@ -193,7 +241,7 @@ FROM (
 ) a
 JOIN gateways g ON g.tenant || '/' || g.gateway = a.owner;
 
--- Every record as it came. `body` is what the chain hashes.
+-- Every record as it came, its time not re-stamped. `body` is what the chain hashes.
 CREATE VIEW v_records AS
 SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, r.seq, r.kind, r.wall_ms, r.hash, r.body
 FROM records r

@@ -1,4 +1,4 @@
-"""A store of version 1 is brought to version 2 when it is opened; every row stays, proved."""
+"""A store of version 1 or 2 is brought to version 3 when it is opened; every row stays, proved."""
 
 import sqlite3
 from contextlib import closing
@@ -66,6 +66,22 @@ def test_it_is_then_like_a_new_one(tmp_path: Path):
     assert shape(migrated) == shape(new)
     migrated.close()
     new.close()
+
+
+def test_version_2_has_all_but_the_indexes_of_version_3(tmp_path: Path):
+    world = World(tmp_path / "cloud.db")
+    world.receiver.receive(TOPIC, factory().batch(0, 30))
+    rows, wanted = content(world), shape(world.store)
+    world.store.close()
+    with closing(sqlite3.connect(tmp_path / "cloud.db")) as db:
+        for view in ("v_readings", "v_events", "named_readings", "restamped", "stamped"):
+            db.execute(f"DROP VIEW {view}")
+        db.execute("DROP INDEX records_clock")
+        db.execute("DROP INDEX records_untrusted")
+        db.execute("PRAGMA user_version = 2")
+    world = World(tmp_path / "cloud.db")
+    assert content(world) == rows and shape(world.store) == wanted
+    world.store.close()
 
 
 def test_the_new_form_is_taken_after_the_old_one(tmp_path: Path):

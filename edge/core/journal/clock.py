@@ -19,6 +19,9 @@ NAMES = ("unset", "held", "synced")
 #: A gateway built after this moment never lived before it (2025-01-01T00:00:00Z).
 FLOOR_MS = 1_735_689_600_000
 
+#: Nor will it see this one (2100-01-01T00:00:00Z): a clock that says so is broken.
+CEILING_MS = 4_102_444_800_000
+
 #: The anchor follows the system clock when they differ by more than this.
 TOLERANCE_MS = 50
 
@@ -33,9 +36,10 @@ class Anchor:
     def observe(self, mono_ms: int, wall_ms: int, quality: int) -> bool:
         """Compare with the system clock; return True when the anchor moved.
 
-        wall_ms below FLOOR_MS cannot be true and counts as UNSET whatever the source says.
+        wall_ms outside of FLOOR_MS..CEILING_MS cannot be true and counts as UNSET whatever the
+        source says.
         """
-        if wall_ms < FLOOR_MS:
+        if not FLOOR_MS <= wall_ms < CEILING_MS:
             quality = ClockQuality.UNSET
         offset_ms = wall_ms - mono_ms
         if self.offset_ms is not None and quality == self.quality:
