@@ -22,6 +22,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "keep the file for study and let the gateway start a new one",
         "保留该文件备查，让网关新建一个",
     ),
+    "store.read": (
+        74,
+        "journal {file} cannot be read: {reason}",
+        "日志库 {file} 无法读取：{reason}",
+        "power the gateway off and on; if it says so again, its flash or disk has to be replaced",
+        "请断电重启网关；若再次出现，需更换其闪存或磁盘",
+    ),
     "store.write": (
         74,
         "journal {file} cannot be written: {reason}",

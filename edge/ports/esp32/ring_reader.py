@@ -1,0 +1,194 @@
+"""Reading a ring log: rows proved by the chain from the head of their segment.
+
+A row costs what lies before it in its segment, so reading goes on where it stopped last. What a
+segment gives has to end with the hash that the next one begins with.
+"""
+
+from edge.core.errors import DataError, StoreError
+from edge.core.journal import chain
+from edge.core.journal.record import Kind
+from edge.core.journal.retain import Tombstone, decode_tombstone
+from edge.ports.contracts import Gap, Store
+from edge.ports.esp32.ring_cursor import Cursor, Row
+from edge.ports.esp32.ring_state import RingState
+from edge.ports.esp32.segments import SegmentHead, Segments
+
+#: Hashes remembered: those at the ends of what was read or appended lately.
+HASHES_MAX = 16
+
+
+class RingReader(Store):
+    """What a ring log answers. segments, state: of the open journal; offset: where it ends."""
+
+    segments: Segments
+    state: RingState
+    offset: int
+
+    def forget(self) -> None:
+        """Read anew from flash from now on."""
+        self._cursor: Cursor | None = None
+        self._firsts: dict[int, int] = {}
+        self._hashes: list[tuple[int, bytes]] = []
+
+    def damage(self, seq: int) -> StoreError:
+        """The error for a journal that cannot be believed at `seq`."""
+        return StoreError("store.corrupt", file=self.segments.flash.name, seq=seq)
+
+    def read(self, first: int, last: int) -> list[tuple[bytes, bytes]]:
+        return [(row.data, row.digest) for row in self.rows(first, last)]
+
+    def rows(self, first: int, last: int) -> list[Row]:
+        seq, last = max(0, first), min(last, self.next_seq - 1)
+        found: list[Row] = []
+        while seq <= last:
+            gap = self.state.gap_from(seq)
+            if gap is not None and gap[0] <= seq:
+                seq = gap[1] + 1
+                continue
+            row = self._kept(seq) if seq in self.state.kept else self._row(seq)
+            found.append(row)
+            seq += 1
+        if found:
+            self._remember(found[-1].seq, found[-1].digest)
+        return found
+
+    def _remember(self, seq: int, digest: bytes) -> None:
+        if (seq, digest) not in self._hashes:
+            self._hashes = self._hashes[1 - HASHES_MAX :] + [(seq, digest)]
+
+    def _first_of(self, generation: int) -> int:
+        """The first seq of a segment of this epoch."""
+        if generation not in self._firsts:
+            head = self.segments.head(generation)
+            if head is None or head.epoch != self.epoch:
+                raise self.damage(-1)
+            self._firsts[generation] = head.first_seq
+        return self._firsts[generation]
+
+    def _segment_of(self, seq: int) -> int:
+        state = self.state
+        low, high = max(state.oldest, state.begun), state.generation
+        while low < high:
+            middle = (low + high + 1) >> 1
+            if self._first_of(middle) <= seq:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def _cursor_before(self, seq: int) -> Cursor:
+        """A cursor whose next row is not behind `seq`, in its segment."""
+        generation = self._segment_of(seq)
+        cursor = self._cursor
+        if cursor is None or cursor.generation != generation or cursor.seq_next > seq:
+            head = self.segments.head(generation)
+            if head is None:
+                raise self.damage(seq)
+            if cursor is not None and cursor.generation + 1 == generation:
+                self._check_end(cursor, head.before)
+            cursor = self._cursor = Cursor(self.segments, head)
+        return cursor
+
+    def _check_end(self, cursor: Cursor, before: bytes) -> None:
+        """A segment read to its end gave what the next one begins with."""
+        if cursor.seq == self._first_of(cursor.generation + 1) and cursor.digest != before:
+            raise self.damage(cursor.seq)
+
+    def _row(self, seq: int) -> Row:
+        """A row where it was appended."""
+        cursor = self._cursor_before(seq)
+        end = self.offset if cursor.generation == self.state.generation else None
+        while True:
+            row = cursor.next(end)
+            if row is None:
+                self._cursor = None
+                raise self.damage(seq)
+            if row.seq == seq and row.digest:
+                if row.record.seq != seq:
+                    raise self.damage(seq)
+                return row
+
+    def _kept(self, seq: int) -> Row:
+        """A row that was carried to another segment, proved by the hash before it."""
+        head = self.segments.head(self.state.kept[seq])
+        before = self.hash_at(seq - 1)
+        if head is None or before is None:
+            raise self.damage(seq)
+        cursor = Cursor(self.segments, head)
+        end = self.offset if head.generation == self.state.generation else None
+        row = cursor.next(end)
+        while row is not None and (row.seq != seq or row.digest):
+            row = cursor.next(end)
+        if row is None:
+            raise self.damage(seq)
+        return Row(seq, row.record, row.data, chain.link(before, row.data))
+
+    def hash_at(self, seq: int) -> bytes | None:
+        state = self.state
+        if seq == -1:
+            return chain.genesis(state.gateway, state.epoch)
+        if seq == state.next_seq - 1:
+            return state.head
+        if not 0 <= seq < state.next_seq:
+            return None
+        for known, digest in self._hashes:
+            if known == seq:
+                return digest
+        gap = state.gap_from(seq)
+        if gap is not None and gap[0] <= seq:
+            last: bytes = self.tombstone(gap).hash_last
+            return last if gap[1] == seq else None
+        head = self.head_behind(seq)
+        if head is not None:
+            return head.before
+        row_digest: bytes = self.rows(seq, seq)[0].digest
+        return row_digest
+
+    def head_behind(self, seq: int) -> SegmentHead | None:
+        """The head of the segment that begins right behind a row, None where none does."""
+        generation = self._segment_of(seq + 1)
+        found = self._first_of(generation) == seq + 1 and seq + 1 < self.next_seq
+        return self.segments.head(generation) if found else None
+
+    def end_of_segment(self, seq: int) -> int:
+        """The first seq behind the segment that a row was appended to."""
+        generation = self._segment_of(seq)
+        if generation == self.state.generation:
+            return self.next_seq
+        return self._first_of(generation + 1)
+
+    def wall_at(self, seq: int) -> int:
+        """The wall time of a row that is there."""
+        head = self.head_behind(seq)
+        return int(self.rows(seq, seq)[0].record.wall_ms) if head is None else head.ended_ms
+
+    def tombstone(self, gap: list[int]) -> Tombstone:
+        """The tombstone of a removed range."""
+        try:
+            tomb = decode_tombstone(self.rows(gap[2], gap[2])[0].record.body)
+        except (DataError, IndexError):
+            raise self.damage(gap[2])
+        if tomb.first != gap[0] or tomb.last != gap[1]:
+            raise self.damage(gap[2])
+        return tomb
+
+    def gap_from(self, seq: int) -> Gap | None:
+        gap = self.state.gap_from(seq)
+        return None if gap is None else Gap(*gap)
+
+    def of_kind(self, kind: int) -> list[bytes]:
+        if kind == Kind.TABLE:
+            return [self.rows(seq, seq)[0].data for seq in self.state.tables]
+        found = []
+        for seq in range(self.next_seq):
+            found += [row.data for row in self.rows(seq, seq) if row.record.kind == kind]
+        return found
+
+    def last_of_kind(self, kind: int) -> bytes | None:
+        state = self.state
+        if kind == Kind.INTERVAL:
+            if state.newest_interval < 0:
+                return state.interval or None
+            return bytes(self.rows(state.newest_interval, state.newest_interval)[0].data)
+        found = self.of_kind(kind)
+        return found[-1] if found else None

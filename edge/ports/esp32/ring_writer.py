@@ -1,0 +1,164 @@
+"""Writing a ring log: commits of entries, all or nothing, in segments that follow one another."""
+
+from edge.core.errors import DataError, StoreError
+from edge.core.journal.record import Record
+from edge.core.numbers import pack
+from edge.ports.esp32.flash import Flash
+from edge.ports.esp32.ring_cursor import Cursor, kept_payload, rows_payload
+from edge.ports.esp32.ring_reader import RingReader
+from edge.ports.esp32.ring_recovery import finish_segment
+from edge.ports.esp32.ring_state import SETTABLE, RingState
+from edge.ports.esp32.row_codec import RowCodec
+from edge.ports.esp32.segments import LAST, ROWS, Op, encode_entry, encode_head
+
+#: Most rows of one entry, and about how many bytes of them: what is encoded at once in memory.
+ROWS_OF_ENTRY = 16
+ENTRY_BYTES = 1_500
+
+
+class RingWriter(RingReader):
+    """What changes a ring log. is_stale: a write failed, so memory may be ahead of the flash."""
+
+    flash: Flash
+    gateway: str
+    is_stale = False
+    is_damaged = False
+
+    def take_up(self, generation: int) -> None:
+        """Work with what the flash has, from its newest segment on."""
+        self.forget()
+        head = self.segments.head(generation)
+        if head is None:
+            raise self.damage(-1)
+        self.is_damaged = False
+        state = self.state = RingState(self.gateway, head.epoch)
+        state.generation = generation
+        cursor = Cursor(self.segments, head)
+        try:
+            state.restore(head.state)
+            state.next_seq, state.head, state.ended_ms = head.first_seq, head.before, head.ended_ms
+            self.offset = finish_segment(self.segments, head)
+            while True:
+                found = cursor.entry() if cursor.offset < self.offset else None
+                if found is None:
+                    break
+                cursor.take(*found, state)
+            self._check_segments()
+        except (StoreError, DataError):
+            self.is_damaged = True
+            self.offset = self.segments.size
+        self._codec = cursor.codec
+        self.settle()
+
+    def _check_segments(self) -> None:
+        """Every segment between the oldest and the newest is there."""
+        before = -1
+        for generation in range(self.state.oldest, self.state.generation):
+            head = self.segments.head(generation)
+            if head is None or (generation >= self.state.begun and head.first_seq < before):
+                raise self.damage(before)
+            before = head.first_seq if generation >= self.state.begun else -1
+
+    def settle(self) -> None:
+        """Show what the contract shows."""
+        state = self.state
+        self.epoch, self.next_seq, self.head = state.epoch, state.next_seq, state.head
+        self.acked_seq = state.acked
+
+    def begin_segment(self, is_open: bool, spare: int = 0) -> None:
+        """Go on in a new segment; spare: how many have to be left then. Raises "store.full"."""
+        state = self.state
+        if state.generation + 2 - state.oldest > self.segments.count - spare:
+            raise StoreError("store.full", file=self.flash.name)
+        state.generation += 1
+        try:
+            head = encode_head(
+                *(state.generation, state.epoch, state.next_seq, state.head, state.ended_ms),
+                *(is_open, state.snapshot()),
+            )
+            self.offset = self.segments.begin(state.generation, head)
+        except StoreError:
+            state.generation -= 1
+            self.is_stale = True
+            raise
+        self._codec = RowCodec()
+
+    def commit(
+        self,
+        rows: "list[tuple[int, int, bytes, bytes]]",
+        changes: dict[str, object],
+        kept: "list[tuple[int, bytes]] | tuple[()]" = (),
+        spare: int = 0,
+    ) -> None:
+        """Write rows, rows to be kept and changes of the state, all or nothing."""
+        groups: list[object] = _grouped(rows) + list(kept)
+        if changes:
+            groups.append(changes)
+        begun = False
+        try:
+            for at in range(len(groups)):
+                self._write(groups[at], LAST if at == len(groups) - 1 else 0, begun, spare)
+                begun = True
+        except StoreError:
+            self.is_stale = True
+            raise
+        self.settle()
+
+    def _write(self, group: object, flags: int, is_open: bool, spare: int) -> None:
+        """Write one entry, in a new segment when this one has no room for it."""
+        entry, records = self._encoded(group, flags)
+        if self.offset + len(entry) > self.segments.size:
+            self.begin_segment(is_open, spare)
+            entry, records = self._encoded(group, flags)
+            if self.offset + len(entry) > self.segments.size:
+                reason = "a record larger than a segment"
+                raise StoreError("store.write", file=self.flash.name, reason=reason)
+        self.flash.program(self.segments.at(self.state.generation) + self.offset, entry)
+        self.offset += len(entry)
+        self._apply(group, records)
+
+    def _encoded(self, group: object, flags: int) -> tuple[bytes, list[Record]]:
+        records: list[Record] = []
+        if isinstance(group, list):
+            payload, records = rows_payload(self._codec, group)
+            flags |= ROWS
+        elif isinstance(group, tuple):
+            payload = kept_payload(self._codec, *group)
+        else:
+            payload = bytes((Op.SET,)) + pack.encode(_pairs(group))
+        return encode_entry(payload, flags), records
+
+    def _apply(self, group: object, records: list[Record]) -> None:
+        state = self.state
+        if isinstance(group, list):
+            for row, record in zip(group, records):
+                state.note(row[0], record, row[3])
+        elif isinstance(group, tuple):
+            state.kept[group[0]] = state.generation
+        else:
+            state.set(_pairs(group))
+
+
+def _grouped(
+    rows: "list[tuple[int, int, bytes, bytes]]",
+) -> "list[list[tuple[int, int, bytes, bytes]]]":
+    """Rows as entries take them."""
+    groups: list[list[tuple[int, int, bytes, bytes]]] = []
+    size = 0
+    for row in rows:
+        if not groups or len(groups[-1]) == ROWS_OF_ENTRY or size + len(row[2]) > ENTRY_BYTES:
+            groups.append([])
+            size = 0
+        groups[-1].append(row)
+        size += len(row[2])
+    return list(groups)
+
+
+def _pairs(changes: object) -> list[object]:
+    """{name: value} as [index, value, ...] ascending."""
+    pairs: list[object] = []
+    for index in range(len(SETTABLE)):
+        if SETTABLE[index] in changes:  # type: ignore[operator]
+            pairs.append(index)
+            pairs.append(changes[SETTABLE[index]])  # type: ignore[index]
+    return pairs

@@ -1,0 +1,172 @@
+"""How the ring lies on flash: segments of sectors, each a head and entries, each with a CRC.
+
+An entry is a head of two bytes, a CRC-32 of head and payload, and the payload. Bits of the head:
+
+    0x8000  live; cleared, which NOR flash can do in place, for what a power cut left half done
+    0x4000  last of its commit: entries up to it are there together or not at all
+    0x2000  rows alone: the payload is theirs
+    0x1FFF  bytes of payload; an erased head says that nothing follows
+
+Any other payload begins with an OP byte. A segment begins with an entry of Op.STATE, the store's
+whole state then, so that the newest segment alone says where everything is. What a torn write
+left is passed over up to an entry of Op.RESUME.
+"""
+
+from binascii import crc32
+
+from edge.core.errors import DataError
+from edge.core.journal.chain import EPOCH_BYTES, HASH_BYTES
+from edge.core.numbers import pack
+from edge.ports.esp32.flash import Flash
+
+LIVE = 0x8000
+LAST = 0x4000
+ROWS = 0x2000
+_LENGTH = 0x1FFF
+
+#: One less than fits, so that no head looks erased.
+PAYLOAD_MAX = _LENGTH - 1
+
+_HEAD_BYTES = 6
+_FORMAT = b"CT1"
+
+
+class Op:
+    """First byte of a payload that is not rows alone."""
+
+    STATE = 0
+    SET = 1
+    KEPT = 2
+    RESUME = 3
+
+
+def entry_bytes(payload: bytes) -> int:
+    """What an entry of this payload takes."""
+    return _HEAD_BYTES + len(payload)
+
+
+def encode_entry(payload: bytes, flags: int) -> bytes:
+    """An entry, live; flags: LAST, ROWS."""
+    head = (LIVE | flags | len(payload)).to_bytes(2, "big")
+    return head + crc32(head + payload).to_bytes(4, "big") + payload
+
+
+class Segments:
+    """The segments of one partition; a generation lies in slot generation % count."""
+
+    def __init__(self, flash: Flash, sectors: int) -> None:
+        """sectors: of one segment."""
+        self.flash = flash
+        self.sectors = sectors
+        self.size = sectors * flash.sector_bytes
+        self.count = flash.sectors // sectors
+
+    def at(self, generation: int) -> int:
+        """Where a segment begins on the partition."""
+        return generation % self.count * self.size
+
+    def entry(self, generation: int, offset: int) -> tuple[int, bytes] | None:
+        """(head, payload) of the entry there, None for anything that is not a whole one."""
+        if offset + _HEAD_BYTES > self.size:
+            return None
+        start = self.at(generation) + offset
+        head = self.flash.read(start, _HEAD_BYTES)
+        bits = int.from_bytes(head[:2], "big")
+        length = bits & _LENGTH
+        if length > PAYLOAD_MAX or offset + _HEAD_BYTES + length > self.size:
+            return None
+        payload = bytes(self.flash.read(start + _HEAD_BYTES, length))
+        checked = (bits | LIVE).to_bytes(2, "big") + payload
+        if crc32(checked) != int.from_bytes(head[2:], "big"):
+            return None
+        return bits, payload
+
+    def is_end(self, generation: int, offset: int) -> bool:
+        """True when nothing was ever programmed from here on."""
+        return self.flash.is_erased(self.at(generation) + offset, self.size - offset)
+
+    def after_damage(self, generation: int, offset: int, end: int) -> tuple[int, bool] | None:
+        """(where the next whole entry begins, whether it says that a torn write was before it).
+
+        offset: of what is no entry; end: nothing was programmed from there on.
+        """
+        for at in range(offset + 1, end - _HEAD_BYTES):
+            found = self.entry(generation, at)
+            if found is not None and found[1]:
+                return at, found[1] == bytes((Op.RESUME,))
+        return None
+
+    def written(self, generation: int, offset: int) -> int:
+        """The offset behind the last byte from `offset` on that was ever programmed."""
+        at = self.size
+        while at > offset:
+            count = min(256, at - offset)
+            part = self.flash.read(self.at(generation) + at - count, count)
+            for back in range(count):
+                if part[count - 1 - back] != 0xFF:
+                    return at - back
+            at -= count
+        return offset
+
+    def void(self, generation: int, offset: int, bits: int) -> None:
+        """Take back an entry of a commit that was not finished."""
+        head = (bits & ~LIVE & 0xFFFF).to_bytes(2, "big")
+        self.flash.program(self.at(generation) + offset, head)
+
+    def begin(self, generation: int, head: bytes) -> int:
+        """Erase a segment and give it its head; the offset behind it."""
+        first = self.at(generation) // self.flash.sector_bytes
+        for sector in range(first, first + self.sectors):
+            self.flash.erase(sector)
+        self.flash.program(self.at(generation), head)
+        return len(head)
+
+    def head(self, generation: int) -> "SegmentHead | None":
+        """The head of a segment, None where that generation does not lie."""
+        found = self.head_in_slot(generation % self.count)
+        return found if found is not None and found.generation == generation else None
+
+    def head_in_slot(self, slot: int) -> "SegmentHead | None":
+        """The head that lies in a slot, None for none."""
+        found = self.entry(slot, 0)
+        if found is None or not found[0] & LIVE or found[1][:4] != bytes((Op.STATE,)) + _FORMAT:
+            return None
+        try:
+            return SegmentHead(pack.decode(found[1][4:]), entry_bytes(found[1]))
+        except DataError:
+            return None
+
+
+class SegmentHead:
+    """generation: counts segments for ever; epoch: of its rows; first_seq, before: seq of its
+    first row and hash before it; ended_ms: wall time of the row before; is_open: it begins inside
+    of a commit; state: see `ring_state`; size: bytes that it takes.
+    """
+
+    def __init__(self, fields: object, size: int) -> None:
+        if not isinstance(fields, list) or len(fields) != 7:
+            raise DataError("data.record", seq=-1, reason="not a segment")
+        self.generation: int = fields[0]
+        self.epoch: bytes = fields[1]
+        self.first_seq: int = fields[2]
+        self.before: bytes = fields[3]
+        self.ended_ms: int = fields[4]
+        self.is_open = bool(fields[5])
+        self.state: list[object] = fields[6]
+        self.size = size
+        if len(self.epoch) != EPOCH_BYTES or len(self.before) != HASH_BYTES:
+            raise DataError("data.record", seq=-1, reason="not a segment")
+
+
+def encode_head(
+    generation: int,
+    epoch: bytes,
+    first_seq: int,
+    before: bytes,
+    ended_ms: int,
+    is_open: bool,
+    state: list[object],
+) -> bytes:
+    """The entry that a segment begins with."""
+    fields = [generation, epoch, first_seq, before, ended_ms, 1 if is_open else 0, state]
+    return encode_entry(bytes((Op.STATE,)) + _FORMAT + pack.encode(fields), LAST)
