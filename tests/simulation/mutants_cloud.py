@@ -5,7 +5,7 @@ from typing import Any
 
 import cloud_sync.receiver as receiver_module
 import cloud_sync.rows as cloud_rows
-import cloud_sync.store.sqlite as cloud_sqlite
+import cloud_sync.store.sql as cloud_sql
 import edge.core.sync.batch as batch_module
 import hil_tests.soak.cloud as cloud_module
 from edge.core.errors import SyncError
@@ -23,7 +23,7 @@ def _ack_the_highest(patches: Patches) -> None:
     def head(genesis: bytes, lowest: Any) -> tuple[int, bytes]:
         return (lowest[-1].last, lowest[-1].hash_last) if lowest else (-1, genesis)
 
-    patches.set(cloud_sqlite, "head_of", head)
+    patches.set(cloud_sql, "head_of", head)
 
 
 def _no_unique_key(patches: Patches) -> None:
