@@ -18,12 +18,9 @@ from cloud_sync.keys import read_keys, read_secret
 from cloud_sync.mqtt import Deliver, Service, Source, Tell
 from cloud_sync.receiver import Receiver
 from cloud_sync.report import Report
-from cloud_sync.store.sqlite import SqliteStore
-from edge.core.errors import UsageError
+from cloud_sync.store.address import open_store, parse_address
 
 CLIENT_ID = "carbontally-receiver"
-
-_SQLITE = "sqlite:///"
 
 #: Seconds between two lines of counts, on a terminal and elsewhere.
 _TERMINAL_S = 1.0
@@ -41,7 +38,7 @@ _PartitionsOption = Annotated[
 
 def receive(
     broker: Annotated[str, typer.Option(help="mqtt://host[:port] or mqtts://host[:port]")],
-    store: Annotated[str, typer.Option(help="sqlite:///path, made if it is not there")],
+    store: Annotated[str, typer.Option(help="sqlite:///path or postgresql://host/name")],
     keys: Annotated[Path, typer.Option(help="key file (TOML, mode 0600)")],
     ca: Annotated[
         Path | None, typer.Option(help="authorities to trust for mqtts, PEM; else the system's")
@@ -63,7 +60,7 @@ def receive(
     place = Broker(*parse_broker(broker), client_id or _client_id(stream), ca, user, password)
     report = Report(json)
     service = Service(place, report.notice, _stream(place, stream, partitions))
-    database = SqliteStore(store_path(store))
+    database = open_store(parse_address(store))
     with _stop_signals() as is_over:
         service.start(Receiver(database, known, _wall_ms, report.notice))
         try:
@@ -99,19 +96,6 @@ def _stream(
     context = trust(broker.ca) if tls else None
     place = Place(servers, partitions, context, broker.user, broker.password)
     return lambda deliver, tell: Partitions(place, deliver, tell)
-
-
-def store_path(text: str) -> Path:
-    """The file of a sqlite:///path; UsageError "usage.value" for anything else."""
-    path = text.removeprefix(_SQLITE)
-    if path == text or not path:
-        raise UsageError(
-            "usage.value",
-            option="--store",
-            found=text.partition(":")[0] + ":...",
-            expected="sqlite:///path",
-        )
-    return Path(path)
 
 
 @contextmanager

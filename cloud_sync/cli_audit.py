@@ -13,13 +13,12 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from rich.progress import Progress
 
-from cloud_sync.cli import store_path
 from cloud_sync.evidence import plan_span, write_evidence
 from cloud_sync.keys import read_keys, read_secret
 from cloud_sync.raw import ALWAYS, Period, find_journals
 from cloud_sync.rows import as_json
+from cloud_sync.store.address import EXPECTED, open_store, parse_address
 from cloud_sync.store.contract import Store
-from cloud_sync.store.sqlite import SqliteStore
 from cloud_sync.verifier import STATUSES, line_of
 from cloud_sync.verifier import verify as verify_evidence
 from cloud_sync.verify import Summary, verify_store
@@ -29,7 +28,7 @@ from edge.core.journal.chain import HASH_BYTES, parse_key
 #: Lines of evidence between two moves of the bar.
 _LINES = 5_000
 
-StoreOption = Annotated[str, typer.Option("--store", help="sqlite:///path")]
+StoreOption = Annotated[str, typer.Option("--store", help=EXPECTED)]
 GatewayOption = Annotated[str | None, typer.Option(help="only this one: its id, or tenant/id")]
 FromOption = Annotated[str, typer.Option("--from", help="a time, like 2026-11-20T08:00:00+08:00")]
 ToOption = Annotated[str, typer.Option("--to", help="a time; not included")]
@@ -61,7 +60,7 @@ def verify(
     if key_file is not None or head:
         option = "--key-file" if key_file else "--head"
         raise _usage(option, str(key_file or head), "--evidence with it: a store keeps no seals")
-    summary = verify_store(store_path(store), gateway, period_of(since, until))
+    summary = verify_store(parse_address(store), gateway, period_of(since, until))
     if gateway is not None and not summary.journals:
         raise _usage("--gateway", gateway, "a gateway of this store")
     _tell(summary, json)
@@ -164,7 +163,7 @@ class _Counted:
 @contextmanager
 def reading(url: str) -> Iterator[Store]:
     """A store that is only read, at one moment: what comes in meanwhile is not seen."""
-    with closing(SqliteStore(store_path(url), read_only=True)) as store:
+    with closing(open_store(parse_address(url), read_only=True)) as store:
         store.query("BEGIN")
         try:
             yield store

@@ -10,7 +10,7 @@ from cloud_sync.ranges import Segment
 from cloud_sync.store.contract import Store
 from edge.core.errors import UsageError
 from edge.core.journal import chain
-from edge.core.numbers.fixed import INT64_MAX
+from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
 
 #: Records read at a time.
 STEP = 1_000
@@ -81,21 +81,23 @@ def read_segments(store: Store, journal: int) -> list[Segment]:
 
 def read_raw(store: Store, journal: int, first: int, last: int) -> Iterator[Raw]:
     """The records first..last that are there, ascending; some at a time are in memory."""
-    return _read(store, journal, first, last, "")
+    sql = f"SELECT seq, hash, body FROM {store.within('records')} ORDER BY seq"
+    at: int | None = first
+    while at is not None and at <= last:
+        end = min(at + STEP - 1, last)
+        rows = store.query(sql, journal, at, end)
+        for seq, digest, body in rows:
+            yield Raw(seq, _blob(digest), _blob(body))
+        at = end + 1 if rows or end == last else store.next_seq(journal, end + 1)
 
 
 def read_kind(store: Store, journal: int, kind: int) -> Iterator[Raw]:
-    """The records of one kind, ascending; some at a time are in memory."""
-    return _read(store, journal, 0, INT64_MAX, " AND kind = ?", kind)
-
-
-def _read(
-    store: Store, journal: int, at: int, last: int, condition: str, *values: object
-) -> Iterator[Raw]:
-    sql = "SELECT seq, hash, body FROM records WHERE journal = ? AND seq BETWEEN ? AND ?"
-    sql += condition + " ORDER BY seq LIMIT ?"
-    while at <= last:
-        rows = store.query(sql, journal, at, last, *values, STEP)
+    """The records of one kind that is not POLL, ascending; some at a time are in memory."""
+    where = store.within("records")
+    sql = f"SELECT seq, hash, body FROM {where} AND kind = ? ORDER BY seq LIMIT ?"
+    at = 0
+    while True:
+        rows = store.query(sql, journal, at, INT64_MAX, kind, STEP)
         for seq, digest, body in rows:
             yield Raw(seq, _blob(digest), _blob(body))
         if len(rows) < STEP:
@@ -124,13 +126,9 @@ def span_of(store: Store, journal: int, period: Period) -> tuple[int, int] | Non
 
     A record without a time of its own (before any clock was set) belongs where its neighbours do.
     """
-    where, values = "journal = ?", [journal]
-    if period.start_ms is not None:
-        where, values = where + " AND wall_ms >= ?", [*values, period.start_ms]
-    if period.end_ms is not None:
-        where, values = where + " AND wall_ms < ?", [*values, period.end_ms]
-    (found,) = store.query(f"SELECT min(seq), max(seq) FROM records WHERE {where}", *values)
-    return None if found[0] is None else (found[0], found[1])
+    start_ms = INT64_MIN if period.start_ms is None else period.start_ms
+    end_ms = INT64_MAX if period.end_ms is None else period.end_ms
+    return store.find_span(journal, start_ms, end_ms)
 
 
 def clip(

@@ -147,7 +147,7 @@ class Receiver:
                 "first": run.first,
                 "last": run.last,
                 "new": len(raw),
-                "readings": len(rows.readings),
+                "readings": rows.reading_count,
                 "head": head.seq,
             },
         )

@@ -5,7 +5,7 @@ listed in `Rows.refused` and stops nothing.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,9 @@ Row = tuple[Any, ...]
 class Rows:
     """Rows by table, columns as in `store/schema.sql` without the journal.
 
-    devices: as the table, the last column a packed array of [name, unit, places, class] in point
-    order; streams: as the table, see `rates_of`; refused: (seq, why).
+    polls: (seq, device number, values, quality codes or None when each value that is there is
+    good); devices: as the table, the last column a packed array of [name, unit, places, class] in
+    point order; streams: as the table, see `rates_of`; refused: (seq, why).
     """
 
     configs: list[Row] = field(default_factory=list)
@@ -32,13 +33,25 @@ class Rows:
     streams: list[Row] = field(default_factory=list)
     swaps: list[Row] = field(default_factory=list)
     facts: list[Row] = field(default_factory=list)
-    readings: list[Row] = field(default_factory=list)
+    polls: list[Row] = field(default_factory=list)
     intervals: list[Row] = field(default_factory=list)
     interval_bases: list[Row] = field(default_factory=list)
     interval_streams: list[Row] = field(default_factory=list)
     interval_emissions: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     refused: list[tuple[int, TallyError]] = field(default_factory=list)
+
+    @property
+    def readings(self) -> Iterator[Row]:
+        """(seq, point, device, value, quality code or None), of every value of every poll."""
+        for seq, device, values, qualities in self.polls:
+            for point, value in enumerate(values):
+                quality = qualities[point] if qualities else None if value is None else 0
+                yield seq, point, device, value, quality
+
+    @property
+    def reading_count(self) -> int:
+        return sum(len(poll[2]) for poll in self.polls)
 
     def add(self, record: Record) -> None:
         """Lay one record into its tables, all of it or nothing."""
@@ -59,7 +72,7 @@ TABLES = (
     "streams",
     "swaps",
     "facts",
-    "readings",
+    "polls",
     "intervals",
     "interval_bases",
     "interval_streams",
@@ -158,15 +171,18 @@ def _lay_fact(rows: Rows, seq: int, part: list[object]) -> None:
 
 def _lay_poll(rows: Rows, seq: int, body: list[list[int | None]]) -> None:
     device, values, flat, _ = body
-    qualities = dict(zip(flat[::2], flat[1::2], strict=True))
-    if 2 * len(qualities) != len(flat) or not set(qualities) <= set(range(len(values))):
+    codes = dict(zip(flat[::2], flat[1::2], strict=True))
+    if 2 * len(codes) != len(flat) or not set(codes) <= set(range(len(values))):
         raise DataError("data.record", seq=seq, reason="a quality points nowhere or twice")
-    _columns(seq, [device, *qualities.values()], "i" * (1 + len(qualities)))
+    _columns(seq, [device, *codes.values()], "i" * (1 + len(codes)))
     for point, value in enumerate(values):
         if value is not None:
             check_int64(value, f"point {point} of record {seq}")
-        quality = qualities.get(point, None if value is None else 0)
-        rows.readings.append((seq, point, device, value, quality))
+    qualities = None
+    if codes:
+        plain = (None if value is None else 0 for value in values)
+        qualities = [codes.get(point, code) for point, code in enumerate(plain)]
+    rows.polls.append((seq, device, values, qualities))
 
 
 def _lay_interval(rows: Rows, seq: int, body: list[object]) -> None:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from cloud_sync.ranges import Segment, gaps_of, head_of
 from cloud_sync.raw import ALWAYS, Period, clip, span_of
 from cloud_sync.rows import Rows, rates_of
+from cloud_sync.store.address import open_store
 from cloud_sync.store.contract import Store
-from cloud_sync.store.sqlite import SqliteStore
 from edge.core.errors import DataError
 from edge.core.journal import chain
 from edge.core.journal.record import Kind, decode_record
@@ -76,13 +76,16 @@ class _BrokenError(Exception):
         self.reason = reason
 
 
-def verify_store(path: Path, gateway: str | None = None, period: Period = ALWAYS) -> Summary:
-    """Walk the chains of a store file, read only; it may be in use meanwhile.
+def verify_store(
+    place: Path | str, gateway: str | None = None, period: Period = ALWAYS
+) -> Summary:
+    """Walk the chains of a store, read only; it may be in use meanwhile.
 
+    place: a SQLite file, or the address of a PostgreSQL database.
     gateway: only this one, as its id or "tenant/id". period: only what it saw, the chain and the
     rows of its records. Raises StoreError.
     """
-    store = SqliteStore(path, read_only=True)
+    store = open_store(place, read_only=True)
     try:
         found = store.query(
             "SELECT j.id, g.tenant, g.gateway, j.epoch FROM journals j"
@@ -123,9 +126,10 @@ def _verify_journal(
                     raise _BrokenError(max(head[0], 0), "the head is not that of the ranges")
         except _BrokenError as error:
             broken, reason = error.seq, error.reason
-        within = " WHERE journal = ? AND seq BETWEEN ? AND ?"
-        records = store.query("SELECT count(*) FROM records" + within, journal, *span)[0][0]
-        readings = store.query("SELECT count(*) FROM readings" + within, journal, *span)[0][0]
+        records, readings = (
+            store.query(f"SELECT count(*) FROM {store.within(table)}", journal, *span)[0][0]
+            for table in ("records", "readings")
+        )
     finally:
         store.query("ROLLBACK")
     gaps = gaps_of(segments, len(segments) + 1)
@@ -219,8 +223,7 @@ def _read_raw(store: Store, journal: int, first: int, last: int) -> Iterator[Any
     return iter(
         store.query(
             "SELECT seq, kind, boot, mono_ms, wall_ms, clock,"
-            " CAST(hash AS BLOB), CAST(body AS BLOB) FROM records"
-            " WHERE journal = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+            f" CAST(hash AS BLOB), CAST(body AS BLOB) FROM {store.within('records')} ORDER BY seq",
             *(journal, first, last),
         )
     )
@@ -239,10 +242,7 @@ def _check_record(seq: int, columns: list[int], body: bytes, rows: Rows) -> None
 def _compare(store: Store, journal: int, first: int, last: int, rows: Rows) -> None:
     """The typed rows of first..last are those that the records give, no more and no less."""
     for table in _TYPED:
-        found = store.query(
-            f"SELECT * FROM {table} WHERE journal = ? AND seq BETWEEN ? AND ?",
-            *(journal, first, last),
-        )
+        found = store.query(f"SELECT * FROM {store.within(table)}", *(journal, first, last))
         stored: set[Any] = {tuple(row[1:]) for row in found}
         differing = stored ^ set(getattr(rows, table))
         if differing:

@@ -108,6 +108,21 @@ class Store:
         """Note whether a gateway is "online" or "offline"."""
         raise NotImplementedError
 
+    def within(self, table: str) -> str:
+        """What follows FROM for the rows of a table that a run of records has, WHERE included.
+
+        Its values are the journal, the first and the last seq; more conditions go behind it.
+        """
+        raise NotImplementedError
+
+    def find_span(self, journal: int, start_ms: int, end_ms: int) -> tuple[int, int] | None:
+        """Lowest and highest seq of the records whose time is in start_ms <= t < end_ms."""
+        raise NotImplementedError
+
+    def next_seq(self, journal: int, seq: int) -> int | None:
+        """The lowest seq from `seq` on that may be stored, none below it is; None for no more."""
+        raise NotImplementedError
+
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of a SELECT with "?" for values, for verification, export and tests."""
         raise NotImplementedError

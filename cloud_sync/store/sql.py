@@ -64,6 +64,22 @@ class SqlStore(Store):
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return self._run(sql, *values)
 
+    def within(self, table: str) -> str:
+        return f"{table} WHERE journal = ? AND seq BETWEEN ? AND ?"
+
+    def find_span(self, journal: int, start_ms: int, end_ms: int) -> tuple[int, int] | None:
+        ((first, last),) = self._run(
+            "SELECT min(seq), max(seq) FROM records"
+            " WHERE journal = ? AND wall_ms >= ? AND wall_ms < ?",
+            *(journal, start_ms, end_ms),
+        )
+        return None if first is None else (first, last)
+
+    def next_seq(self, journal: int, seq: int) -> int | None:
+        sql = "SELECT min(seq) FROM records WHERE journal = ? AND seq >= ?"
+        found: int | None = self._run(sql, journal, seq)[0][0]
+        return found
+
     def find_journal(self, tenant: str, gateway: str, epoch: bytes) -> int | None:
         found = self._run(
             "SELECT j.id FROM journals j JOIN gateways g ON g.id = j.gateway"
@@ -107,7 +123,7 @@ class SqlStore(Store):
 
     def read_hashes(self, journal: int, first: int, last: int) -> list[tuple[int, bytes]]:
         return self._run(
-            "SELECT seq, hash FROM records WHERE journal = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+            f"SELECT seq, hash FROM {self.within('records')} ORDER BY seq",
             *(journal, first, last),
         )
 

@@ -1,9 +1,9 @@
 """Opening the cloud's SQLite file: made with its tables, brought up to date, or refused."""
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
+from cloud_sync.store.dialect import statements
 from edge.core.errors import StoreError
 from edge.core.journal import clock
 from edge.core.numbers import quality
@@ -112,7 +112,7 @@ def are_views_current(db: sqlite3.Connection) -> bool:
     """True when the file's views are those of this program."""
     found = db.execute("SELECT sql FROM sqlite_master WHERE type = 'view'").fetchall()
     # What stands before CREATE is a comment, which the file does not keep.
-    wanted = [text[text.index("CREATE VIEW") :].strip(";\n") for text in _statements("views.sql")]
+    wanted = [text[text.index("CREATE VIEW") :].strip(";\n") for text in statements("views.sql")]
     return sorted(sql for (sql,) in found) == sorted(wanted)
 
 
@@ -130,15 +130,5 @@ def _drop_views(db: sqlite3.Connection) -> None:
 
 def _run_script(db: sqlite3.Connection, name: str) -> None:
     """The statements of a file beside this one, in the transaction that is open."""
-    for statement in _statements(name):
+    for statement in statements(name):
         db.execute(statement)
-
-
-def _statements(name: str) -> Iterator[str]:
-    statement = ""
-    script = Path(__file__).with_name(name).read_text(encoding="utf-8")
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

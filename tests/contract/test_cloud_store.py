@@ -8,6 +8,7 @@ import pytest
 
 from cloud_sync.ranges import Plan, Run, Segment, plan_merge
 from cloud_sync.rows import Rows
+from cloud_sync.store.address import open_store
 from cloud_sync.store.contract import (
     REFUSALS_PER_OWNER_MAX,
     Alarm,
@@ -16,27 +17,26 @@ from cloud_sync.store.contract import (
     Refusal,
     Store,
 )
-from cloud_sync.store.sqlite import SqliteStore
 from edge.core.errors import DataError, StoreError, SyncError
 from edge.core.journal.record import encode_record
 from tests.unit.receiver_journal import EPOCH, GATEWAY, TENANT, Journal, factory
 
-#: name -> opens the database of that name in a directory, making it if need be
-STORES: dict[str, Callable[[Path], Store]] = {
-    "sqlite": lambda folder: SqliteStore(folder / "cloud.db"),
-}
+STORES = ("sqlite", pytest.param("postgres", marks=pytest.mark.system))
 GENESIS = b"g" * 32
 NOW_MS = 1_790_000_000_000
 JOURNAL = factory(polls=10)
 
 
-@pytest.fixture(params=sorted(STORES))
+@pytest.fixture(params=STORES)
 def reopen(request: pytest.FixtureRequest, tmp_path: Path):
     """Opens the same database again and again."""
     opened: list[Store] = []
+    place: Path | str = tmp_path / "cloud.db"
+    if request.param == "postgres":
+        place = request.getfixturevalue("postgres_server").create()
 
     def open_one() -> Store:
-        opened.append(STORES[request.param](tmp_path))
+        opened.append(open_store(place))
         return opened[-1]
 
     yield open_one
@@ -237,9 +237,35 @@ def test_writing_waits_for_others_and_then_fails_coded(reopen: Callable[[], Stor
     one, two = reopen(), reopen()
     number = open_journal(one)
     with one.transaction():
+        one.open_journal(TENANT, GATEWAY, EPOCH, NOW_MS)
         one.add_records(number, *layout(JOURNAL, 0, 1))
         assert two.read_head(number, GENESIS).seq == -1
         with pytest.raises(StoreError) as caught, two.transaction():
-            pytest.fail("two writers at once")
+            two.open_journal(TENANT, GATEWAY, EPOCH, NOW_MS)
+            pytest.fail("two writers of one journal at once")
     assert caught.value.code == "cloud.write"
     assert add(two, number, 2, 3) == Head(-1, GENESIS, (0, 1))
+
+
+def test_records_and_their_readings_are_found_by_seq_and_by_time(store: Store):
+    number = open_journal(store)
+    add(store, number, 0, 3)
+    add(store, number, 8, 9)
+    first, last = JOURNAL.records[2], JOURNAL.records[8]
+    assert store.find_span(number, first.wall_ms, last.wall_ms) == (2, 3)
+    assert store.find_span(number, last.wall_ms + 5_000, last.wall_ms + 6_000) is None
+    assert [store.next_seq(number, seq) for seq in (0, 3, 4, 8, 10)] == [0, 3, 8, 8, None]
+    found = store.query(f"SELECT * FROM {store.within('records')} ORDER BY seq", number, 3, 8)
+    assert [row[1:] for row in found] == [layout(JOURNAL, seq, seq)[0][0] for seq in (3, 8)]
+    expected = [row for seq in (3, 8) for row in layout(JOURNAL, seq, seq)[1].readings]
+    readings = f"SELECT seq, point, device, value, quality FROM {store.within('readings')}"
+    assert store.query(f"{readings} ORDER BY seq, point", number, 3, 8) == expected
+
+
+def test_the_named_readings_are_those_that_were_sent(store: Store):
+    add(store, open_journal(store), 0, len(JOURNAL.records) - 1)
+    found = store.query(
+        "SELECT seq, device, point, unit, value, quality, wall_ms FROM v_readings"
+        " ORDER BY seq, device, point"
+    )
+    assert found == sorted(tuple(reading) for reading in JOURNAL.readings)

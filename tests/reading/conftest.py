@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.reading.database import Database, open_reading
+from tests.contract.postgres_server import running
 
 from . import park
-from .postgres import postgres
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +19,12 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def url(cloud: Path) -> Iterator[str]:
-    """The same rows in a real PostgreSQL."""
-    with postgres(cloud) as found:
-        yield found
+def url() -> Iterator[str]:
+    """The same park in a real PostgreSQL, filled by the receiver as well."""
+    with running() as server:
+        address = server.create()
+        park.build(address)
+        yield address
 
 
 @pytest.fixture

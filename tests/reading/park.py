@@ -10,7 +10,7 @@ from typing import Any
 
 from cloud_sync.keys import Keys
 from cloud_sync.receiver import Receiver
-from cloud_sync.store.sqlite import SqliteStore
+from cloud_sync.store.address import open_store
 from edge.app.config import Library, Settings
 from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
@@ -285,11 +285,11 @@ def deliver(store: ListStore, document: dict[str, Any], receiver: Receiver) -> N
     receiver.receive(topic, b"no batch")
 
 
-def build(path: Path) -> None:
-    """A database file with all of it, filled by the receiver."""
+def build(place: Path | str) -> None:
+    """A database with all of it, filled by the receiver."""
     documents = [mill(), boiler_house(), neighbour()]
     owners = [(d["gateway"]["tenant"], d["gateway"]["id"]) for d in documents]
-    database = SqliteStore(path)
+    database = open_store(place)
     now_ms = START_MS + DAYS * DAY_MS + HOUR_MS
     receiver = Receiver(database, Keys(dict.fromkeys(owners, KEY)), lambda: now_ms)
     for document in documents:

@@ -1,7 +1,4 @@
-"""The same statements give the same answers from a real PostgreSQL.
-
-Its tables stand in for the store's views: same names, same columns, rows of the SQLite store.
-"""
+"""The same batches in a real PostgreSQL give the same answers to the same statements."""
 
 import json
 from pathlib import Path

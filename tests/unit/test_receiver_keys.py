@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.broker import Broker, parse_broker, parse_stream
-from cloud_sync.cli import store_path
 from cloud_sync.keys import read_keys
 from cloud_sync.mqtt import Service
+from cloud_sync.store.address import parse_address
 from edge.core.errors import ConfigError, UsageError
 from edge.core.errors.table import describe
 
@@ -128,11 +128,12 @@ def test_stream_addresses():
 
 
 def test_store_addresses():
-    assert store_path("sqlite:///cloud.db") == Path("cloud.db")
-    assert store_path("sqlite:////data/cloud.db") == Path("/data/cloud.db")
-    for text in ("postgresql://user:hush@host/db", "cloud.db", "sqlite://", "sqlite:///"):
+    assert parse_address("sqlite:///cloud.db") == Path("cloud.db")
+    assert parse_address("sqlite:////data/cloud.db") == Path("/data/cloud.db")
+    assert parse_address("postgresql://host/db") == "postgresql://host/db"
+    for text in ("mysql://user:hush@host/db", "cloud.db", "sqlite://", "sqlite:///"):
         with pytest.raises(UsageError) as caught:
-            store_path(text)
+            parse_address(text)
         told = describe(caught.value)[0]
         assert caught.value.code == "usage.value" and "--store" in told and "hush" not in told
 

@@ -1,0 +1,168 @@
+"""The cloud store in PostgreSQL 15 or newer: for many gateways, many receivers, many readers.
+
+Records come in by COPY. What is there already is known from the ranges of a journal, whose row is
+locked while a batch is stored: no row conflict is looked for. A connection that is lost is opened
+again by the next transaction.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from cloud_sync.rows import Row, Rows
+from cloud_sync.store.contract import RawRow
+from cloud_sync.store.postgres_database import (
+    EARLY_MS,
+    LATE_MS,
+    connect,
+    load_psycopg,
+    public_name,
+    reason_of,
+)
+from cloud_sync.store.sql import SqlStore
+from edge.core.errors import StoreError
+
+_COPY = (
+    "COPY record_rows (journal, seq, kind, boot, mono_ms, wall_ms, clock, hash, body, device,"
+    " mantissas, qualities) FROM STDIN"
+)
+
+
+class PostgresStore(SqlStore):
+    """One connection to a database, which is made ours when it is empty."""
+
+    def __init__(self, url: str, read_only: bool = False) -> None:
+        """Connect; see `connect` of `postgres_database`."""
+        self._psycopg = load_psycopg()
+        self._url, self._read_only = url, read_only
+        self._name = public_name(url)
+        self._months: set[str] = set()
+        self._is_closed = False
+        self._db = connect(url, read_only)
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One inside of another is undone alone when it raises, and lasts if the other does."""
+        if self._db.closed and not self._is_closed:
+            self._months.clear()
+            self._db = connect(self._url, self._read_only)
+        try:
+            with self._db.transaction():
+                yield
+        except self._psycopg.Error as error:
+            raise self._failure(error)
+
+    def _run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            cursor = self._db.execute(_marked(sql), values)
+            found = cursor.fetchall() if cursor.description else []
+        except self._psycopg.Error as error:
+            raise self._failure(error)
+        return [tuple(_plain(value) for value in row) for row in found]
+
+    def _run_many(self, sql: str, rows: Iterable[Row]) -> None:
+        try:
+            with self._db.cursor() as cursor:
+                cursor.executemany(_marked(sql), list(rows))
+        except self._psycopg.Error as error:
+            raise self._failure(error)
+
+    def _failure(self, error: Exception) -> StoreError:
+        if isinstance(error, self._psycopg.errors.DiskFull):
+            return StoreError("cloud.full", file=self._name)
+        return StoreError("cloud.write", file=self._name, reason=reason_of(error))
+
+    def within(self, table: str) -> str:
+        if table in ("records", "readings"):
+            return f"{table}_within(?, ?, ?) {table} WHERE true"
+        return super().within(table)
+
+    def find_span(self, journal: int, start_ms: int, end_ms: int) -> tuple[int, int] | None:
+        ((first, last),) = self._run(
+            "SELECT min(low), max(high) FROM ("
+            "SELECT min(seq) AS low, max(seq) AS high FROM record_rows"
+            " WHERE journal = ? AND wall_ms >= ? AND wall_ms < ? UNION ALL"
+            " SELECT min(first), max(last) FROM poll_blocks"
+            " WHERE journal = ? AND start_ms >= ? AND end_ms < ? UNION ALL"
+            " SELECT min(u.seq), max(u.seq) FROM poll_blocks b"
+            " CROSS JOIN LATERAL unnest(b.seqs, b.walls) AS u (seq, wall_ms)"
+            " WHERE b.journal = ? AND b.start_ms < ? AND b.end_ms >= ?"
+            " AND (b.start_ms < ? OR b.end_ms >= ?) AND u.wall_ms >= ? AND u.wall_ms < ?) found",
+            *(journal, start_ms, end_ms, journal, start_ms, end_ms),
+            *(journal, end_ms, start_ms, start_ms, end_ms, start_ms, end_ms),
+        )
+        return None if first is None else (first, last)
+
+    def next_seq(self, journal: int, seq: int) -> int | None:
+        ((found,),) = self._run(
+            "SELECT least((SELECT min(seq) FROM record_rows WHERE journal = ? AND seq >= ?),"
+            " (SELECT greatest(min(first), ?) FROM poll_blocks"
+            " WHERE journal = ? AND last >= ? HAVING count(*) > 0))",
+            *(journal, seq, seq, journal, seq),
+        )
+        return None if found is None else int(found)
+
+    def _add_raw(self, journal: int, raw: Sequence[RawRow], rows: Rows) -> None:
+        if not raw:
+            return
+        self._add_months(row[4] for row in raw)
+        polls = {poll[0]: poll for poll in rows.polls}
+        lines = [_line(journal, row, polls.get(row[0])) for row in raw]
+        try:
+            with self._db.cursor() as cursor, cursor.copy(_COPY) as copy:
+                copy.write("".join(lines))
+        except self._psycopg.Error as error:
+            raise self._failure(error)
+
+    def _add_months(self, walls_ms: Iterable[int]) -> None:
+        """Make the partitions that these times need."""
+        for day in {wall_ms // 86_400_000 for wall_ms in walls_ms}:
+            if not EARLY_MS <= 86_400_000 * day < LATE_MS:
+                continue
+            at = datetime.fromtimestamp(86_400 * day, UTC)
+            name = f"{at.year}_{at.month:02}"
+            if name not in self._months:
+                low = datetime(at.year, at.month, 1, tzinfo=UTC)
+                high = datetime(at.year + at.month // 12, at.month % 12 + 1, 1, tzinfo=UTC)
+                low_ms, high_ms = (1000 * int(edge.timestamp()) for edge in (low, high))
+                self._add_partition(low_ms, high_ms, name)
+
+    def _add_partition(self, low_ms: int, high_ms: int, name: str) -> None:
+        found = self._run("SELECT to_regclass(?) IS NOT NULL", f"point_blocks_{name}")
+        if found[0][0]:
+            self._months.add(name)  # committed by whoever made it
+        else:
+            self._run("SELECT add_partition(?, ?, ?)", low_ms, high_ms, name)
+
+
+def _line(journal: int, row: RawRow, poll: Row | None) -> str:
+    """One record as a line of COPY's text format."""
+    seq, kind, boot, mono_ms, wall_ms, clock, digest, body = row
+    tail = "\\N\t\\N\t\\N"
+    if poll is not None:
+        _, device, values, qualities = poll
+        flagged = "\\N" if qualities is None else _array(qualities)
+        tail = f"{device}\t{_array(values)}\t{flagged}"
+    return (
+        f"{journal}\t{seq}\t{kind}\t{boot}\t{mono_ms}\t{wall_ms}\t{clock}"
+        f"\t\\\\x{digest.hex()}\t\\\\x{body.hex()}\t{tail}\n"
+    )
+
+
+def _array(values: Sequence[int | None]) -> str:
+    return "{" + str(values)[1:-1].replace("None", "NULL") + "}"
+
+
+def _marked(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+def _plain(value: Any) -> Any:
+    """A sum comes as a decimal; it is one of integers."""
+    return int(value) if isinstance(value, Decimal) else value

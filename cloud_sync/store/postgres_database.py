@@ -1,0 +1,192 @@
+"""Opening the cloud's PostgreSQL database: made ours, brought up to date, or refused."""
+
+import hashlib
+import re
+from typing import Any
+
+from cloud_sync.store.dialect import (
+    as_postgres,
+    column_comments,
+    postgres_tables,
+    postgres_views,
+    read_script,
+    unit_of,
+    view_name,
+)
+from cloud_sync.store.sqlite_file import APPLICATION_ID, BUSY_MS, SCHEMA_VERSION
+from edge.core.errors import StoreError, UsageError
+from edge.core.journal import clock
+from edge.core.numbers import quality
+from edge.core.numbers.fixed import PLACES_MAX
+
+SERVER_VERSION_MIN = 15
+
+#: The first version that a PostgreSQL database of ours had.
+FIRST_VERSION = 3
+
+#: Unix milliseconds between which a month has a partition of its own: 2020 to 2100.
+EARLY_MS, LATE_MS = 1_577_836_800_000, 4_102_444_800_000
+
+CONNECT_TIMEOUT_S = 5
+
+#: A server or a network that is silent for so long counts as away.
+_SILENCE_MS = 10_000
+
+
+def load_psycopg() -> Any:
+    """The driver, which is an extra; UsageError "usage.missing_extra"."""
+    try:
+        import psycopg
+    except ImportError as error:
+        raise UsageError("usage.missing_extra", package="psycopg", extra="postgres") from error
+    return psycopg
+
+
+def public_name(url: str) -> str:
+    """An address without user and password."""
+    return re.sub(r"([?&])(user|password)=[^&]*", r"\1", re.sub(r"//[^@/]*@", "//", url))
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of what the driver says."""
+    return next(iter(str(error).splitlines()), "") or "the connection is gone"
+
+
+def connect(url: str, read_only: bool = False) -> Any:
+    """A connection in autocommit mode to a database of ours, of this program's version.
+
+    read_only: transactions see one moment and change nothing; what is not up to date is refused.
+    Raises StoreError "cloud.open".
+    """
+    psycopg = load_psycopg()
+    settings = {"timezone": "UTC", "lock_timeout": BUSY_MS, "client_min_messages": "warning"}
+    if read_only:
+        settings["default_transaction_read_only"] = "on"
+        settings["default_transaction_isolation"] = "repeatable\\ read"
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    db = None
+    try:
+        db = psycopg.connect(
+            url,
+            autocommit=True,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            tcp_user_timeout=_SILENCE_MS,
+            keepalives_idle=_SILENCE_MS // 1000,
+            options=options,
+        )
+        reason = _check_server(db)
+        if not reason and not read_only:
+            with db.transaction():
+                reason = _prepare(db)
+        reason = reason or _objection(db)
+    except psycopg.Error as error:
+        reason = reason_of(error)
+    if reason:
+        if db is not None:
+            db.close()
+        raise StoreError("cloud.open", file=public_name(url), reason=reason)
+    return db
+
+
+def _check_server(db: Any) -> str:
+    major = db.info.server_version // 10_000
+    if major < SERVER_VERSION_MIN:
+        return f"the server is PostgreSQL {major}, version {SERVER_VERSION_MIN} is the oldest"
+    return ""
+
+
+def _number(db: Any, sql: str) -> int:
+    return int(db.execute(sql).fetchone()[0])
+
+
+def _is_ours(db: Any) -> bool:
+    return bool(_number(db, "SELECT (to_regclass('carbontally_schema') IS NOT NULL)::int"))
+
+
+def _objection(db: Any) -> str:
+    """Why this database cannot be used, "" when it can."""
+    if not _is_ours(db):
+        return "it is no carbontally cloud database"
+    found = _number(db, "SELECT version FROM carbontally_schema")
+    if found != SCHEMA_VERSION:
+        return f"its schema is version {found}, this program knows {SCHEMA_VERSION}"
+    return ""
+
+
+def _prepare(db: Any) -> str:
+    """Make a database ours or bring it up to date; others that open it meanwhile wait."""
+    db.execute(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})")
+    if not _is_ours(db):
+        if _number(db, "SELECT (to_regclass('gateways') IS NOT NULL)::int"):
+            return "it has a table of another program that is called gateways"
+        create_tables(db)
+        db.execute("INSERT INTO carbontally_schema VALUES (%s, '')", (SCHEMA_VERSION,))
+    found = _number(db, "SELECT version FROM carbontally_schema")
+    if FIRST_VERSION <= found < SCHEMA_VERSION:
+        _migrate(db, found)
+    elif found != SCHEMA_VERSION:
+        return ""  # the objection says it
+    wanted = _digest()
+    if db.execute("SELECT views FROM carbontally_schema").fetchone()[0] != wanted:
+        _drop_views(db)
+        _make_views(db)
+        db.execute("UPDATE carbontally_schema SET views = %s", (wanted,))
+    return ""
+
+
+def _digest() -> str:
+    text = "\n".join([*postgres_views(), read_script("postgres.sql")])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def create_tables(db: Any) -> None:
+    """Every table of this version, with what its names mean and the partitions at the ends."""
+    for statement in postgres_tables("schema.sql"):
+        db.execute(statement)
+    db.execute(read_script("postgres.sql"))
+    db.execute("SELECT add_partition(NULL, %s, 'early')", (EARLY_MS,))
+    db.execute("SELECT add_partition(%s, NULL, 'late')", (LATE_MS,))
+    with db.cursor() as cursor:
+        for table, names in (("quality_names", quality.NAMES), ("clock_names", clock.NAMES)):
+            sql = f"INSERT INTO {table} VALUES (%s, %s)"
+            cursor.executemany(sql, list(enumerate(names)))
+        scales = [(places, "0" * (places + 1)) for places in range(PLACES_MAX + 1)]
+        cursor.executemany("INSERT INTO scales VALUES (%s, %s)", scales)
+
+
+def _migrate(db: Any, found: int) -> None:
+    _drop_views(db)
+    for step in range(found + 1, SCHEMA_VERSION + 1):
+        for statement in postgres_tables(f"migrate_{step}.sql"):
+            db.execute(as_postgres(statement))
+    for table, names in (("quality_names", quality.NAMES), ("clock_names", clock.NAMES)):
+        sql = f"INSERT INTO {table} VALUES (%s, %s) ON CONFLICT DO NOTHING"
+        for row in enumerate(names):
+            db.execute(sql, row)
+    db.execute("UPDATE carbontally_schema SET version = %s, views = ''", (SCHEMA_VERSION,))
+
+
+def _drop_views(db: Any) -> None:
+    """Those that readers know and those under them; the layout's own stay."""
+    for statement in [*postgres_views()][::-1]:
+        db.execute(f"DROP VIEW IF EXISTS {view_name(statement)} CASCADE")
+
+
+def _make_views(db: Any) -> None:
+    for statement in postgres_views():
+        db.execute(statement)
+    for table, column, text in column_comments():
+        _comment(db, f'{table}."{column}"', text)
+    found = db.execute(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = current_schema() AND table_name LIKE %s",
+        ("v\\_%",),
+    ).fetchall()
+    for view, column in found:
+        if unit := unit_of(column):
+            _comment(db, f'{view}."{column}"', unit)
+
+
+def _comment(db: Any, column: str, text: str) -> None:
+    quoted = text.replace("'", "''")
+    db.execute(f"COMMENT ON COLUMN {column} IS '{quoted}'")

@@ -1,0 +1,13 @@
+"""One PostgreSQL server for the folder; each test has databases of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from .postgres_server import Server, running
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    with running() as server:
+        yield server
