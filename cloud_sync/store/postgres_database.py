@@ -135,8 +135,7 @@ def _prepare(db: Any) -> str:
 
 
 def _digest() -> str:
-    text = "\n".join([*postgres_views(), read_script("postgres.sql")])
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256("\n".join(postgres_views()).encode()).hexdigest()
 
 
 def create_tables(db: Any) -> None:

@@ -1,0 +1,42 @@
+"""Both databases have the same views with the same columns, and say their units."""
+
+from pathlib import Path
+
+import pytest
+
+from cloud_sync.store.postgres import PostgresStore
+from cloud_sync.store.sqlite import SqliteStore
+
+from .postgres_server import Server
+
+pytestmark = pytest.mark.system
+
+
+def test_views_have_the_same_names_and_columns(postgres_server: Server, tmp_path: Path):
+    lite = SqliteStore(tmp_path / "cloud.db")
+    expected: dict[str, list[str]] = {}
+    for (view,) in lite.query("SELECT name FROM sqlite_master WHERE name LIKE 'v!_%' ESCAPE '!'"):
+        expected[view] = [row[1] for row in lite.query(f"PRAGMA table_info({view})")]
+    post = PostgresStore(postgres_server.create())
+    found: dict[str, list[str]] = {}
+    for view, column in post.query(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE left(table_name, 2) = 'v_' ORDER BY table_name, ordinal_position"
+    ):
+        found.setdefault(view, []).append(column)
+    assert found == expected and len(found) > 10
+
+
+def test_columns_say_their_units(postgres_server: Server):
+    store = PostgresStore(postgres_server.create())
+    comments = dict(
+        store.query(
+            "SELECT attrelid::regclass || '.' || attname, col_description(attrelid, attnum)"
+            " FROM pg_attribute WHERE attnum > 0 AND attrelid IN (SELECT oid FROM pg_class"
+            " WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v', 'p'))"
+        )
+    )
+    assert comments["v_streams.emission_mg"] == "mg CO2"
+    assert comments["v_intervals.consumption_kwh"] == "kW.h"
+    assert comments["points.unit"] == "UCUM code"
+    assert comments["record_rows.wall_ms"] == "Unix milliseconds, as received"
