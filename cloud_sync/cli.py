@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from cloud_sync.broker import Broker, parse_broker, parse_stream, trust
-from cloud_sync.keys import read_keys, read_secret
+from cloud_sync.keys import WatchedKeys, read_secret
 from cloud_sync.mqtt import Deliver, Service, Source, Tell
 from cloud_sync.receiver import Receiver
 from cloud_sync.report import Report
@@ -56,9 +56,9 @@ def receive(
 ) -> int:
     """Receive batches from a broker, verify and store them, acknowledge what is committed."""
     password = read_secret(password_file).strip() if password_file else None
-    known = read_keys(keys)
-    place = Broker(*parse_broker(broker), client_id or _client_id(stream), ca, user, password)
     report = Report(json)
+    known = WatchedKeys(keys, lambda error: report.notice("failing", {"error": error}))
+    place = Broker(*parse_broker(broker), client_id or _client_id(stream), ca, user, password)
     service = Service(place, report.notice, _stream(place, stream, partitions))
     database = open_store(parse_address(store))
     with _stop_signals() as is_over:

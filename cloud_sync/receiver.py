@@ -10,23 +10,21 @@ from typing import NamedTuple
 from cloud_sync.keys import Keys
 from cloud_sync.ranges import Plan, Run, plan_loss, plan_merge
 from cloud_sync.rows import Rows
+from cloud_sync.sender import Sender, identify, read_epoch
 from cloud_sync.store.contract import Alarm, Head, RawRow, Refusal, Store
 from edge.core.errors import DataError, StoreError, SyncError, TallyError
 from edge.core.journal import chain
 from edge.core.journal.record import Kind, Record, encode_record
 from edge.core.journal.retain import decode_tombstone
-from edge.core.numbers import pack
 from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
 from edge.core.sync import topics
 from edge.core.sync.ack import Ack, encode_ack
-from edge.core.sync.batch import ITEMS_MAX, PAYLOAD_MAX_BYTES, Batch, decode_batch
+from edge.core.sync.batch import PAYLOAD_MAX_BYTES, Batch, decode_batch
 
 #: A topic is kept in quarantine up to this length.
 TOPIC_MAX_CHARS = 200
 
 STATES = (b"online", b"offline")
-
-_SEAL_BYTES = len(pack.encode(bytes(chain.HASH_BYTES)))
 
 
 class Reply(NamedTuple):
@@ -34,18 +32,6 @@ class Reply(NamedTuple):
 
     topic: str
     payload: bytes
-
-
-class Sender(NamedTuple):
-    """A registered gateway."""
-
-    tenant: str
-    gateway: str
-    key: bytes
-
-    @property
-    def owner(self) -> str:
-        return f"{self.tenant}/{self.gateway}"
 
 
 def _ignore(name: str, fields: dict[str, object]) -> None:
@@ -81,37 +67,40 @@ class Receiver:
         """
         sender = None
         try:
-            sender = self._identify(topic, topics.BATCH)
-            if len(payload) > PAYLOAD_MAX_BYTES:
-                raise DataError("data.pack", reason=f"larger than {PAYLOAD_MAX_BYTES} bytes")
-            batch = _open_batch(sender, payload)
-            return self._reply(sender, batch.epoch, self._take(sender, batch))
+            sender = self._identify(topic, topics.BATCH, payload)
+            return self._accept(sender, payload)
         except StoreError:
             raise
         except TallyError as error:
             self._refuse(sender, topic, payload, error)
-        return self._stand(sender, payload) if sender else None
+        return self._stand(sender, payload) if sender and not sender.objection else None
+
+    def replay(self, topic: str, payload: bytes) -> Reply:
+        """Take a message that was refused before, as `receive`; raises why it still is refused."""
+        return self._accept(self._identify(topic, topics.BATCH, payload), payload)
+
+    def _accept(self, sender: Sender, payload: bytes) -> Reply:
+        if len(payload) > PAYLOAD_MAX_BYTES:
+            raise DataError("data.pack", reason=f"larger than {PAYLOAD_MAX_BYTES} bytes")
+        if sender.objection:
+            raise SyncError("sync.key", gateway=sender.owner, reason=sender.objection)
+        batch = _open_batch(sender, payload)
+        return self._reply(sender, batch.epoch, self._take(sender, batch))
 
     def receive_state(self, topic: str, payload: bytes) -> None:
-        """Take one message from a state topic; what is no state of a known gateway is ignored."""
+        """Take one message from a state topic; ignored unless a known gateway has a valid key."""
         try:
             sender = self._identify(topic, topics.STATE)
         except TallyError:
             return
-        if payload in STATES:
+        if payload in STATES and not sender.objection:
             state = payload.decode()
             with self._store.transaction():
                 self._store.set_state(sender.tenant, sender.gateway, state, self._now_ms())
             self._notice("state", {"gateway": sender.owner, "state": state})
 
-    def _identify(self, topic: str, leaf: str) -> Sender:
-        parts = topics.parse_topic(topic)
-        if parts is None or parts[2] != leaf:
-            raise SyncError("sync.topic", topic=topic, leaf=leaf)
-        key = self._keys.find(parts[0], parts[1])
-        if key is None:
-            raise SyncError("sync.unknown_gateway", gateway=f"{parts[0]}/{parts[1]}")
-        return Sender(parts[0], parts[1], key)
+    def _identify(self, topic: str, leaf: str, payload: bytes = b"") -> Sender:
+        return identify(self._keys, topic, leaf, payload, self._now_ms())
 
     def _take(self, sender: Sender, batch: Batch) -> Head:
         """Store what is new of a batch; raises SyncError when it contradicts what is there."""
@@ -185,7 +174,7 @@ class Receiver:
         """Keep what was refused; a fork by an authentic gateway is an alarm as well."""
         now_ms = self._now_ms()
         owner = sender.owner if sender else ""
-        epoch = _read_epoch(sender, payload) if sender else None
+        epoch = read_epoch(sender, payload) if sender else None
         alarm = None
         if epoch is not None and error.code in ("sync.fork", "sync.chain"):
             seq = error.fields["seq"]
@@ -201,7 +190,7 @@ class Receiver:
 
     def _stand(self, sender: Sender, payload: bytes) -> Reply | None:
         """The acknowledgement of the head as it stands, for an authentic payload only."""
-        epoch = _read_epoch(sender, payload)
+        epoch = read_epoch(sender, payload)
         if epoch is None:
             return None
         journal = self._store.find_journal(sender.tenant, sender.gateway, epoch)
@@ -227,25 +216,6 @@ def _open_batch(sender: Sender, payload: bytes) -> Batch:
             if not INT64_MIN < value < INT64_MAX:
                 raise DataError("data.range", what="a record header", value=value)
     return batch
-
-
-def _is_authentic(sender: Sender, payload: bytes) -> bool:
-    signed, seal = payload[:-_SEAL_BYTES], payload[-_SEAL_BYTES:]
-    return chain.same(seal, pack.encode(chain.mac(sender.key, chain.BATCH_PURPOSE, signed)))
-
-
-def _read_epoch(sender: Sender, payload: bytes) -> bytes | None:
-    """The epoch of an authentic payload of this gateway that can be read so far, else None."""
-    if len(payload) > PAYLOAD_MAX_BYTES or not _is_authentic(sender, payload):
-        return None
-    try:
-        fields = pack.decode(payload, ITEMS_MAX)
-    except DataError:
-        return None
-    if not isinstance(fields, list) or fields[1:2] != [sender.gateway] or len(fields) < 3:
-        return None
-    epoch = fields[2]
-    return epoch if isinstance(epoch, bytes) and len(epoch) == chain.EPOCH_BYTES else None
 
 
 def _lay_out(batch: Batch, plan: Plan) -> tuple[list[RawRow], Rows]:

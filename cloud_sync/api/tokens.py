@@ -7,13 +7,12 @@ comparison takes the same time whatever differs.
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-from cloud_sync.keys import read_secret
+from cloud_sync.keys import read_secret, write_secret
 from edge.core.errors import ConfigError, UsageError
 
 _VERSION = 1
@@ -58,17 +57,7 @@ def read_tokens(path: Path) -> list[Token]:
 def write_tokens(path: Path, tokens: list[Token]) -> None:
     """Replace the file, all of it or nothing, mode 0600 from the first moment on."""
     document = {"version": _VERSION, "tokens": [token._asdict() for token in tokens]}
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise ConfigError("config.file", file=str(path), reason=str(error.strerror)) from error
+    write_secret(path, json.dumps(document, indent=1, ensure_ascii=False))
 
 
 def add_token(path: Path, tenant: str, name: str, days: int) -> tuple[Token, str]:

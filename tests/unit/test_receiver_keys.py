@@ -26,14 +26,16 @@ def write(path: Path, text: str, mode: int = 0o600) -> Path:
 
 def test_keys_stand_in_the_file_or_in_files_beside_it(tmp_path: Path):
     (tmp_path / "sub").mkdir()
-    write(tmp_path / "sub" / "b.key", f"  {SECRET}\n")
+    other = "ab" * 32
+    write(tmp_path / "sub" / "b.key", f"  {other}\n")
     keys = read_keys(
         write(
             tmp_path / "keys.toml",
             f'[park.gw-1]\nkey = "{SECRET.upper()}"\n[park."gw 2.x"]\nkey_file = "sub/b.key"\n',
         )
     )
-    assert keys.find("park", "gw-1") == keys.find("park", "gw 2.x") == KEY
+    assert keys.find("park", "gw-1") == KEY
+    assert keys.find("park", "gw 2.x") == bytes.fromhex(other)
     assert keys.find("works", "gw-1") is None and keys.find("gw-1", "park") is None
     assert len(keys) == 2 and repr(keys) == "Keys of 2 gateways"
 
@@ -62,6 +64,13 @@ def test_a_file_that_others_may_use_is_refused(tmp_path: Path, mode: int):
         (f'[park.gw-1]\nkye = "{SECRET}"', "config.unknown_key"),
         (f'[park.gw-1]\nkey = "{SECRET}"\nkey_file = "x"', "config.missing_key"),
         ("[park.gw-1]", "config.missing_key"),
+        (f'[[park.gw-1]]\nkey = "{SECRET}"\n[[park.gw-2]]\nkey = "{SECRET}"', "config.duplicate"),
+        (f'[[park.gw-1]]\nkey = "{SECRET}"\n[[park.gw-1]]\nkey = "{SECRET}"', "config.duplicate"),
+        (f'[park.gw-1]\nkey = "{SECRET}"\nfrom = 2026-11-20T08:00:00', "config.value"),
+        (f'[park.gw-1]\nkey = "{SECRET}"\nuntil = "tomorrow"', "config.value"),
+        (f'[park.gw-1]\nkey = "{SECRET}"\nrevoked = ""', "config.value"),
+        (f'[park.gw-1]\nkey = "{SECRET}"\nrevoked = true', "config.value"),
+        ("".join(f'[[p.g]]\nkey = "{n:064}"\n' for n in range(9)), "config.value"),
         (f'[park]\ngw-1 = "{SECRET}"', "config.value"),
         (f'park = "{SECRET}"', "config.value"),
         ("[park.gw-1]\nkey = 5", "config.value"),

@@ -78,6 +78,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "add its key to the receiver's key file",
         "将其密钥加入接收端密钥文件",
     ),
+    "sync.key": (
+        65,
+        "gateway {gateway} has no valid key for this: {reason}",
+        "网关 {gateway} 的密钥无效：{reason}",
+        "give the gateway a new key and register it: carbontally keys add",
+        "为网关更换新密钥并登记：carbontally keys add",
+    ),
     "sync.ack": (
         65,
         "an acknowledgement does not fit this journal: {reason}",
