@@ -1,4 +1,4 @@
-"""Who sent a message: a registered gateway, by its topic, and the key that it signed with. Pure."""
+"""Who sent a message: a registered gateway by its topic, and the key that it signed with. Pure."""
 
 from typing import NamedTuple
 
