@@ -28,6 +28,7 @@ VERBS = {
     "evidence": ("cloud_sync.cli_audit:evidence", "write an evidence file for an auditor"),
     "recompute": ("cloud_sync.cli_recompute:recompute", "compute intervals again from raw polls"),
     "gaps": ("cloud_sync.cli_recompute:gaps", "how complete the cloud is, by device and day"),
+    "compact": ("cloud_sync.cli_compact:compact", "polls of a PostgreSQL store into blocks"),
     "conformance": ("cloud_sync.conformance.cli:conformance", "play the contract at a receiver"),
     "serve": ("cloud_sync.api.cli_serve:serve", "a receiver's store over HTTP"),
     "keys": ("cloud_sync.cli_keys:keys", "which gateways may send: add list revoke"),

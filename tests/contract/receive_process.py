@@ -28,14 +28,16 @@ STATE_TOPIC = topics.topic(TENANT, GATEWAY, topics.STATE)
 class Process:
     """One `receive` process; its JSON lines are in `events`, its errors in `errors`."""
 
-    def __init__(self, folder: Path, url: str, *options: str, json: bool = True) -> None:
+    def __init__(
+        self, folder: Path, url: str, *options: str, json: bool = True, store: str = ""
+    ) -> None:
         self.path = folder / "cloud.db"
         keys = folder / "keys.toml"
         keys.write_text(f'[{TENANT}.{GATEWAY}]\nkey = "{KEY.hex()}"\n')
         keys.chmod(0o600)
         self.errors = folder / "errors.txt"
         command = [sys.executable, "-m", "edge", "receive", "--broker", url]
-        command += ["--store", f"sqlite:///{self.path}", "--keys", str(keys), *options]
+        command += ["--store", store or f"sqlite:///{self.path}", "--keys", str(keys), *options]
         if json:
             command.append("--json")
         with self.errors.open("ab") as errors:
@@ -84,7 +86,7 @@ class Process:
 
 
 @contextmanager
-def receiving(folder: Path, broker: Broker, *options: str, **more: bool) -> Iterator[Process]:
+def receiving(folder: Path, broker: Broker, *options: str, **more: Any) -> Iterator[Process]:
     process = Process(folder, f"mqtt://{HOST}:{broker.port}", *options, **more)
     try:
         yield process

@@ -1,0 +1,54 @@
+"""The verb that compacts a PostgreSQL store; a timer runs it once a day."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloud_sync.cli_audit import period_of
+from cloud_sync.rows import as_json
+from cloud_sync.store.address import parse_address
+from edge.core.errors import UsageError
+
+_DAY_MS = 86_400_000
+
+
+def compact(
+    store: Annotated[str, typer.Option(help="postgresql://host/name")],
+    before: Annotated[
+        str, typer.Option(help="a time; without it the start of the day before, UTC")
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> int:
+    """Turn polls of the past into compressed blocks; nothing is lost, views stay the same."""
+    place = parse_address(store)
+    if isinstance(place, Path):
+        expected = "postgresql://host/name: a SQLite store has no blocks"
+        raise UsageError("usage.value", option="--store", found=store, expected=expected)
+    before_ms = period_of(before, "").start_ms
+    if before_ms is None:
+        now_ms = time.time_ns() // 1_000_000
+        before_ms = now_ms - now_ms % _DAY_MS - _DAY_MS
+    polls = _run(place, before_ms, json)
+    instant = datetime.fromtimestamp(before_ms / 1000, UTC).isoformat()
+    print(as_json({"before": instant, "polls": polls}) if json else f"{polls} polls compacted")
+    return 0
+
+
+def _run(url: str, before_ms: int, is_quiet: bool) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from cloud_sync.store.compaction import compact as run
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=is_quiet or not console.is_terminal) as bar:
+        task = bar.add_task("polls", total=None)
+        return run(
+            url,
+            before_ms,
+            lambda total: bar.update(task, total=total),
+            lambda done: bar.advance(task, done),
+        )
