@@ -15,7 +15,7 @@ import typer
 
 from cloud_sync.broker import Broker, parse_broker, parse_stream, trust
 from cloud_sync.keys import WatchedKeys, read_secret
-from cloud_sync.mqtt import Deliver, Service, Source, Tell
+from cloud_sync.mqtt import RATE, Deliver, Service, Source, Tell
 from cloud_sync.receiver import Receiver
 from cloud_sync.report import Report
 from cloud_sync.store.address import open_store, parse_address
@@ -33,6 +33,9 @@ _StreamOption = Annotated[
 ]
 _PartitionsOption = Annotated[
     int, typer.Option(min=1, max=1024, help="of the stream, as the servers' mapping has it")
+]
+_RateOption = Annotated[
+    int, typer.Option(min=1, max=100_000, help="messages a second of one gateway; more wait")
 ]
 
 
@@ -52,6 +55,7 @@ def receive(
     ] = None,
     stream: _StreamOption = None,
     partitions: _PartitionsOption = 16,
+    rate: _RateOption = RATE,
     json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> int:
     """Receive batches from a broker, verify and store them, acknowledge what is committed."""
@@ -59,7 +63,7 @@ def receive(
     report = Report(json)
     known = WatchedKeys(keys, lambda error: report.notice("failing", {"error": error}))
     place = Broker(*parse_broker(broker), client_id or _client_id(stream), ca, user, password)
-    service = Service(place, report.notice, _stream(place, stream, partitions))
+    service = Service(place, report.notice, _stream(place, stream, partitions), rate)
     database = open_store(parse_address(store))
     with _stop_signals() as is_over:
         service.start(Receiver(database, known, _wall_ms, report.notice))

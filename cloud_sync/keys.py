@@ -76,6 +76,10 @@ class Keys:
         """All keys of a gateway as they stand in the file; none for one that is not registered."""
         return self._keys.get((tenant, gateway), ())
 
+    def has(self, tenant: str, gateway: str) -> bool:
+        """True for a gateway that was registered when the keys were last read."""
+        return (tenant, gateway) in self._keys
+
     def find(self, tenant: str, gateway: str) -> bytes | None:
         """The latest key of a gateway that is not revoked, or None."""
         standing = [key.secret for key in self.of(tenant, gateway) if not key.revoked]

@@ -2,10 +2,10 @@
 
 paho's callbacks only enqueue. The worker commits a batch, publishes its acknowledgement and only
 then sends the PUBACK, so that a broker hands over again what a killed receiver had not stored.
-Delivery does not rest on that: a gateway sends until it is acknowledged.
+Delivery does not rest on that: a gateway sends until it is acknowledged. So when many messages
+wait, the PUBACK comes at once: a broker that waits for it would decide whose turn it is.
 """
 
-import queue
 import sys
 import threading
 from collections.abc import Callable
@@ -16,12 +16,19 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud_sync.broker import Broker, server_name, trust
+from cloud_sync.inbox import Inbox
 from cloud_sync.receiver import Receiver
 from edge.core.errors import StoreError, SyncError, TallyError
 from edge.core.sync import topics
 
-#: Messages that wait for the worker, 64 KiB each at most; Mosquitto sends 20 ahead by default.
-QUEUE_MAX = 256
+#: Messages that wait without a PUBACK; Mosquitto sends 20 ahead by default.
+UNANSWERED_MAX = 16
+
+#: Acknowledgements on their way to the broker.
+REPLIES_MAX = 1_024
+
+#: Messages a second of one gateway, in the long run: see `fair`.
+RATE = 100
 
 #: Pauses between attempts to store while the database fails.
 STORE_RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -66,7 +73,7 @@ class Service:
     notice: called from the worker thread only, with the receiver's notices; "ready" whenever the
         broker has granted the subscription; "failing" with the error, when broker or database
         begin to fail in another way than before.
-    dropped: messages that found the queue full; their gateways send them again.
+    dropped: messages beyond what may wait, of one gateway or of all; gateways send them again.
     """
 
     def __init__(
@@ -74,15 +81,19 @@ class Service:
         broker: Broker,
         notice: Notice,
         open_source: Callable[[Deliver, Tell], Source] | None = None,
+        rate: int = RATE,
     ) -> None:
         """open_source: takes (deliver, tell); with it the broker takes acknowledgements only.
+
+        rate: messages a second of one gateway.
 
         Raises ConfigError or StoreError of what it is given, nothing of the network.
         """
         self._broker = broker
         self._servers = cycle(broker.servers)
         self._notice = notice
-        self._queue: queue.SimpleQueue[Message | _News | None] = queue.SimpleQueue()
+        self._inbox: Inbox[Message, _News] = Inbox(rate)
+        self._rate = rate
         self._source = open_source(self._deliver, self._tell_source) if open_source else None
         self._is_over = threading.Event()
         self._session = 0
@@ -105,7 +116,7 @@ class Service:
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
-        client.max_queued_messages_set(4 * QUEUE_MAX)
+        client.max_queued_messages_set(REPLIES_MAX)
         if broker.user is not None:
             client.username_pw_set(broker.user, broker.password)
         if broker.tls:
@@ -138,7 +149,7 @@ class Service:
     def stop(self) -> None:
         """Finish the batch at hand, say goodbye to the broker; returns within 5 s."""
         self._is_over.set()
-        self._queue.put(None)
+        self._inbox.tell(None)
         if self._source:
             self._source.stop()
         if self._worker.ident is not None:
@@ -194,40 +205,46 @@ class Service:
 
     def _enqueue(self, error: SyncError | None) -> None:
         self._is_granted = error is None
-        self._queue.put(_News("broker", error))
+        self._inbox.tell(_News("broker", error))
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        if self._queue.qsize() >= QUEUE_MAX:
-            # Unacknowledged, it would block the broker's window until the next connection.
-            self.dropped += 1
-            client.ack(message.mid, message.qos)
-            return
-        session = self._session
+        session, is_answered = self._session, False
 
         def done() -> None:
             # The numbers of an older connection mean other messages by now.
-            if session == self._session:
+            if session == self._session and not is_answered:
                 client.ack(message.mid, message.qos)
 
         try:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "not UTF-8"
-        self._deliver(topic, bytes(message.payload), done)
+        payload, owner = bytes(message.payload), self._receiver.owner_of(topic)
+        has_room = self._inbox.has_room(owner, len(payload))
+        if not has_room or len(self._inbox) >= UNANSWERED_MAX:
+            done()
+            is_answered = True
+        if has_room:
+            self._inbox.put(owner, len(payload), Message(topic, payload, done))
+            return
+        self.dropped += 1
+        error = SyncError("sync.rate", gateway=owner or "?", rate=self._rate)
+        self._inbox.tell(_News(f"rate {owner}", error))
 
     # A source's thread, or paho's.
 
     def _deliver(self, topic: str, payload: bytes, done: Callable[[], None]) -> None:
-        self._queue.put(Message(topic, payload, done))
+        owner = self._receiver.owner_of(topic)
+        self._inbox.put(owner, len(payload), Message(topic, payload, done))
 
     def _tell_source(self, error: SyncError | None) -> None:
-        self._queue.put(_News("stream", error))
+        self._inbox.tell(_News("stream", error))
 
     # The worker's thread.
 
     def _work(self) -> None:
         try:
-            while (item := self._queue.get()) is not None and not self._is_over.is_set():
+            while (item := self._inbox.get()) is not None and not self._is_over.is_set():
                 if isinstance(item, _News):
                     self._tell(item.part, item.error)
                 elif self._store(item):

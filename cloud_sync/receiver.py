@@ -75,6 +75,12 @@ class Receiver:
             self._refuse(sender, topic, payload, error)
         return self._stand(sender, payload) if sender and not sender.objection else None
 
+    def owner_of(self, topic: str) -> str:
+        """Whose turn a message takes: "tenant/gateway" when registered, "" for all others."""
+        parts = topics.parse_topic(topic)
+        is_known = parts is not None and self._keys.has(parts[0], parts[1])
+        return f"{parts[0]}/{parts[1]}" if parts is not None and is_known else ""
+
     def replay(self, topic: str, payload: bytes) -> Reply:
         """Take a message that was refused before, as `receive`; raises why it still is refused."""
         return self._accept(self._identify(topic, topics.BATCH, payload), payload)

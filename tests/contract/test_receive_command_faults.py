@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.broker import Broker as Place
+from cloud_sync.fair import PER_GATEWAY_MAX
 from cloud_sync.keys import Keys
-from cloud_sync.mqtt import QUEUE_MAX, Service
+from cloud_sync.mqtt import Service
 from cloud_sync.receiver import Receiver
 from cloud_sync.store.sqlite import SqliteStore
 from cloud_sync.verify import verify_store
+from edge.core.errors import TallyError
 from tests.contract.brokers import HOST, Broker, free_port, mosquitto, wait_until
 from tests.contract.receive_process import Process, gateway_on, query, receiving
 from tests.unit.receiver_journal import GATEWAY, KEY, NOW_MS, TENANT, Journal, factory
@@ -180,6 +182,11 @@ def make_service(port: int, path: Path, notice) -> tuple[Service, SqliteStore, R
     return service, store, Receiver(store, keys, lambda: NOW_MS, notice)
 
 
+def code_or_name(name: str, fields: dict) -> str:
+    error = fields.get("error")
+    return error.code if isinstance(error, TallyError) else name
+
+
 def test_more_than_the_queue_holds_is_sent_again(tmp_path: Path, journal: Journal):
     """A broker without a window, and a database that is held: the queue stays bounded."""
     last = len(journal.records) - 1
@@ -188,18 +195,19 @@ def test_more_than_the_queue_holds_is_sent_again(tmp_path: Path, journal: Journa
     options = {"max_inflight_messages": 0, "max_queued_messages": 0}
     with mosquitto(tmp_path, **options) as broker, gateway_on(broker) as gateway:
         service, store, receiver = make_service(
-            broker.port, path, lambda name, _: told.append(name)
+            broker.port, path, lambda name, fields: told.append(code_or_name(name, fields))
         )
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         service.start(receiver)
         try:
             wait_until(lambda: "ready" in told, "subscribed")
-            for number in range(QUEUE_MAX + 50):
+            for number in range(PER_GATEWAY_MAX + 50):
                 gateway.send(journal.batch(number % last, number % last))
             wait_until(lambda: service.dropped >= 40, "the queue is full")
             assert gateway.acks == []
             holder.execute("ROLLBACK")
+            wait_until(lambda: "sync.rate" in told, "the gateway's excess is reported")
             while gateway.acked < last:
                 before = len(gateway.acks)
                 gateway.send(journal.batch(gateway.acked + 1, last))

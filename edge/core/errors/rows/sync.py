@@ -85,6 +85,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "give the gateway a new key and register it: carbontally keys add",
         "为网关更换新密钥并登记：carbontally keys add",
     ),
+    "sync.rate": (
+        69,
+        "gateway {gateway} has more messages waiting than may wait at {rate} a second",
+        "网关 {gateway} 等待处理的消息超出每秒 {rate} 条限速下的上限",
+        "nothing is lost, it sends again; look for a loop, or give more with --rate",
+        "数据不会丢失，网关会重发；请检查是否存在循环发送，或用 --rate 提高限速",
+    ),
     "sync.ack": (
         65,
         "an acknowledgement does not fit this journal: {reason}",

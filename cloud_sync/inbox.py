@@ -1,0 +1,61 @@
+"""What waits for the worker: messages in fair order, and news before them. For threads."""
+
+import threading
+import time
+from collections import deque
+from typing import Generic, TypeVar
+
+from cloud_sync.fair import Fair
+
+Item = TypeVar("Item")
+News = TypeVar("News")
+
+
+class Inbox(Generic[Item, News]):
+    """Filled from any thread, emptied by one. rate: see `Fair`.
+
+    Where many threads fill it, `has_room` may be out of date by one message of each.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._fair: Fair[Item] = Fair(rate)
+        self._news: deque[News | None] = deque()
+        self._changed = threading.Condition()
+
+    def __len__(self) -> int:
+        """Messages that wait."""
+        return len(self._fair)
+
+    def has_room(self, owner: str, size: int) -> bool:
+        """False when one more would be beyond the bounds of `Fair`."""
+        with self._changed:
+            return self._fair.has_room(owner, size)
+
+    def put(self, owner: str, size: int, item: Item) -> None:
+        """Let a message wait; whoever bounds what it hands out need not ask `has_room`."""
+        with self._changed:
+            self._fair.put(owner, size, item, _now_us())
+            self._changed.notify()
+
+    def tell(self, news: News | None) -> None:
+        """Put news before all messages; None is the end."""
+        with self._changed:
+            self._news.append(news)
+            self._changed.notify()
+
+    def get(self) -> Item | News | None:
+        """Wait for what is next."""
+        with self._changed:
+            while True:
+                if self._news:
+                    return self._news.popleft()
+                now_us = _now_us()
+                item = self._fair.pop(now_us)
+                if item is not None:
+                    return item
+                wait_us = self._fair.wait_us(now_us)
+                self._changed.wait(None if wait_us is None else wait_us / 1_000_000)
+
+
+def _now_us() -> int:
+    return time.monotonic_ns() // 1_000
