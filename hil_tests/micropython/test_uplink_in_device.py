@@ -16,7 +16,6 @@ from tests.contract.test_uplink import watching
 pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = Path(__file__).with_name("programs")
 MQTT = ("mqtt", "mqtt_packets")
 TIMEOUT_MS = 1500
 #: Packet ids end at 65,535; a client that counts on sends id 0 and loses its session.
@@ -26,7 +25,7 @@ CLIENT = """
 import time
 from edge.core.errors import SyncError
 from edge.ports.umqtt import MQTTClient
-from socket_stream import SocketStream
+from edge.ports.esp32.socket_stream import SocketStream
 def attempt(call):
     try:
         return call()
@@ -43,16 +42,19 @@ def device(tmp_path: Path) -> Device:
     edge = ROOT / "edge"
     core = [edge / "core" / "sync" / f"{name}.py" for name in MQTT]
     ports = [edge / "ports" / f"{name}.py" for name in ("contracts", "mqtt_uplink", "umqtt")]
+    core.append(edge / "core" / "journal" / "clock.py")
+    ports.append(edge / "ports" / "esp32" / "socket_stream.py")
     packages = [
         edge,
         edge / "core",
+        edge / "core" / "journal",
+        edge / "ports" / "esp32",
         edge / "core" / "sync",
         edge / "core" / "errors",
         edge / "ports",
     ]
     files = [*core, *ports, *(package / "__init__.py" for package in packages)]
     compile_tree(ROOT, tree, files)
-    compile_tree(PROGRAMS, tree, [PROGRAMS / "socket_stream.py"])
     return Device(tmp_path / "device", tree, heap_bytes=64 * 1024)
 
 

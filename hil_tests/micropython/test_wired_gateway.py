@@ -42,8 +42,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The device's files, compiled."""
     folder = tmp_path_factory.mktemp("tree")
     ports = [ROOT / "edge" / "ports" / "mqtt_uplink.py"]
+    ports += sorted((ROOT / "edge" / "ports" / "esp32").glob("*.py"))
     compile_tree(ROOT, folder, [*gateway_files(), *ports])
-    for name in ("twin_gateway", "wired_gateway", "socket_stream"):
+    for name in ("twin_gateway", "wired_gateway"):
         compile_file(PROGRAMS / f"{name}.py", folder / f"{name}.mpy", f"{name}.py")
     return folder
 

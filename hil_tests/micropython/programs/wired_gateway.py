@@ -18,9 +18,9 @@ from edge.core.carbon.account import Accountant
 from edge.core.errors import BusError
 from edge.core.journal.clock import ClockQuality
 from edge.ports.contracts import Clock, Link
+from edge.ports.esp32.socket_stream import SocketStream
 from edge.ports.mqtt_uplink import MQTTUplink
 from machine import UART, Pin
-from socket_stream import SocketStream
 from twin_gateway import KEY, DigestStore
 
 EPOCH_2000_MS = 946_684_800_000
