@@ -16,7 +16,7 @@ PER_GATEWAY_MAX = 32
 WAITING_MAX_BYTES = 48 << 20
 
 #: A message up to this size is of the live kind.
-SMALL_MAX_BYTES = 4_096
+SMALL_MAX_BYTES = 2_048
 
 #: What a message costs beside its bytes: a commit takes as long as storing some kilobytes.
 MESSAGE_COST = 4_096
