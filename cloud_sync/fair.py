@@ -21,6 +21,9 @@ SMALL_MAX_BYTES = 2_048
 #: What a message costs beside its bytes: a commit takes as long as storing some kilobytes.
 MESSAGE_COST = 4_096
 
+#: A small message counts as so much less: live records keep up as long as there are any turns.
+SMALL_WEIGHT = 16
+
 #: Seconds of its rate that a gateway may send at once.
 BURST_S = 10
 
@@ -74,7 +77,8 @@ class Fair(Generic[Item]):
         """Let a message wait. size: its bytes. Owners are remembered: bound them."""
         gateway = self._gateways.setdefault(owner, _Gateway())
         kind = size > SMALL_MAX_BYTES
-        tag = max(self._tag, gateway.tags[kind]) + size + MESSAGE_COST
+        cost = (size + MESSAGE_COST) // (1 if kind else SMALL_WEIGHT)
+        tag = max(self._tag, gateway.tags[kind]) + cost
         gateway.tags[kind] = tag
         self._number += 1
         entry = _Entry(tag, self._number, owner, size)

@@ -13,6 +13,7 @@ from cloud_sync.fair import (
     MESSAGE_COST,
     PER_GATEWAY_MAX,
     SMALL_MAX_BYTES,
+    SMALL_WEIGHT,
     WAITING_MAX_BYTES,
     Fair,
 )
@@ -146,8 +147,8 @@ def test_every_message_comes_once_and_each_flow_in_its_order(puts, rate: int):
 def test_nobody_starves_under_an_endless_stream_of_small_messages():
     fair: Fair[str] = Fair(1_000)
     fair.put("slow", 65_536, "large", 0)
-    for turn in range(1_000):
+    for turn in range(5_000):
         fair.put("busy", 1, "small", turn * 1_000)
         if fair.pop(turn * 1_000) == "large":
             break
-    assert turn <= 65_536 // MESSAGE_COST + 2
+    assert turn <= SMALL_WEIGHT * (65_536 // MESSAGE_COST + 2)
