@@ -43,6 +43,17 @@ class Inbox(Generic[Item, News]):
             self._news.append(news)
             self._changed.notify()
 
+    def more(self, count: int) -> list[Item]:
+        """The next messages, `count` at most, without waiting; none while there is news."""
+        found: list[Item] = []
+        with self._changed:
+            while not self._news and len(found) < count:
+                item = self._fair.pop(_now_us())
+                if item is None:
+                    break
+                found.append(item)
+        return found
+
     def get(self) -> Item | News | None:
         """Wait for what is next."""
         with self._changed:

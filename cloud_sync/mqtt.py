@@ -17,12 +17,15 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud_sync.broker import Broker, server_name, trust
 from cloud_sync.inbox import Inbox
-from cloud_sync.receiver import Receiver
+from cloud_sync.receiver import Receiver, Reply
 from edge.core.errors import StoreError, SyncError, TallyError
 from edge.core.sync import topics
 
 #: Messages that wait without a PUBACK; Mosquitto sends 20 ahead by default.
 UNANSWERED_MAX = 16
+
+#: Messages stored in one transaction when they wait.
+GROUP_MAX = 32
 
 #: Acknowledgements on their way to the broker.
 REPLIES_MAX = 1_024
@@ -247,8 +250,11 @@ class Service:
             while (item := self._inbox.get()) is not None and not self._is_over.is_set():
                 if isinstance(item, _News):
                     self._tell(item.part, item.error)
-                elif self._store(item):
-                    item.done()
+                else:
+                    group = [item, *self._inbox.more(GROUP_MAX - 1)]
+                    if self._store(group):
+                        for message in group:
+                            message.done()
         except BaseException as error:
             self.failure = error
 
@@ -263,12 +269,12 @@ class Service:
         elif part == "broker":
             self._notice("ready", {"broker": self._server})
 
-    def _store(self, message: Message) -> bool:
-        """Store one message and acknowledge it to its gateway; False when stopped before."""
+    def _store(self, group: list[Message]) -> bool:
+        """Store messages and acknowledge them to their gateways; False when stopped before."""
         pause_s = iter(STORE_RETRY_S)
         while True:
             try:
-                self._take(message)
+                self._take(group)
             except StoreError as error:
                 self._tell("store", error)
                 if self._is_over.wait(next(pause_s, STORE_RETRY_S[-1])):
@@ -277,12 +283,20 @@ class Service:
             self._tell("store", None)
             return True
 
-    def _take(self, message: Message) -> None:
+    def _take(self, group: list[Message]) -> None:
+        if len(group) == 1:
+            replies = [self._receive(group[0])]
+        else:
+            with self._receiver.group():
+                replies = [self._receive(message) for message in group]
+        for reply in replies:
+            if reply is not None:
+                self._client.publish(reply.topic, reply.payload, qos=1, retain=True)
+
+    def _receive(self, message: Message) -> Reply | None:
         topic, payload, _ = message
         parts = topics.parse_topic(topic)
         if parts is not None and parts[2] == topics.STATE:
             self._receiver.receive_state(topic, payload)
-            return
-        reply = self._receiver.receive(topic, payload)
-        if reply is not None:
-            self._client.publish(reply.topic, reply.payload, qos=1, retain=True)
+            return None
+        return self._receiver.receive(topic, payload)

@@ -5,21 +5,23 @@ One batch is one transaction; the acknowledgement is built after it.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from cloud_sync.keys import Keys
+from cloud_sync.opening import Opened, decode_batch
 from cloud_sync.ranges import Plan, Run, plan_loss, plan_merge
 from cloud_sync.rows import Rows
 from cloud_sync.sender import Sender, identify, read_epoch
 from cloud_sync.store.contract import Alarm, Head, RawRow, Refusal, Store
 from edge.core.errors import DataError, StoreError, SyncError, TallyError
 from edge.core.journal import chain
-from edge.core.journal.record import Kind, Record, encode_record
+from edge.core.journal.record import Kind, Record
 from edge.core.journal.retain import decode_tombstone
 from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
 from edge.core.sync import topics
 from edge.core.sync.ack import Ack, encode_ack
-from edge.core.sync.batch import PAYLOAD_MAX_BYTES, Batch, decode_batch
+from edge.core.sync.batch import PAYLOAD_MAX_BYTES
 
 #: A topic is kept in quarantine up to this length.
 TOPIC_MAX_CHARS = 200
@@ -93,6 +95,20 @@ class Receiver:
         batch = _open_batch(sender, payload)
         return self._reply(sender, batch.epoch, self._take(sender, batch))
 
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """One transaction for all that is received in the block; its notices come after it."""
+        held: list[tuple[str, dict[str, object]]] = []
+        notice = self._notice
+        self._notice = lambda name, fields: held.append((name, fields))
+        try:
+            with self._store.transaction():
+                yield
+        finally:
+            self._notice = notice
+        for name, fields in held:
+            notice(name, fields)
+
     def receive_state(self, topic: str, payload: bytes) -> None:
         """Take one message from a state topic; ignored unless a known gateway has a valid key."""
         try:
@@ -108,7 +124,7 @@ class Receiver:
     def _identify(self, topic: str, leaf: str, payload: bytes = b"") -> Sender:
         return identify(self._keys, topic, leaf, payload, self._now_ms())
 
-    def _take(self, sender: Sender, batch: Batch) -> Head:
+    def _take(self, sender: Sender, batch: Opened) -> Head:
         """Store what is new of a batch; raises SyncError when it contradicts what is there."""
         store, now_ms = self._store, self._now_ms()
         genesis = chain.genesis(sender.gateway, batch.epoch)
@@ -122,7 +138,7 @@ class Receiver:
             raw, rows = _lay_out(batch, plan)
             contradictions = store.add_records(journal, raw, rows)
             head = store.apply_plan(journal, plan, genesis) if plan.new else None
-            for record, _ in _new_records(batch, plan):
+            for record, *_ in _new_records(batch, plan):
                 if record.kind == Kind.TOMBSTONE:
                     head = None
                     alarms += self._explain(sender, journal, batch.epoch, record)
@@ -212,42 +228,32 @@ class Receiver:
         return Reply(topic, encode_ack(ack, sender.key))
 
 
-def _open_batch(sender: Sender, payload: bytes) -> Batch:
+def _open_batch(sender: Sender, payload: bytes) -> Opened:
     """Verify and read a payload whose headers, and their neighbours, fit 64 bits signed."""
     batch = decode_batch(payload, sender.key)
     if batch.gateway != sender.gateway:
         raise SyncError("sync.mac", what="batch", gateway=sender.owner)
-    for record in batch.records:
-        for value in record[1:5]:
+    for column in list(zip(*batch.records, strict=True))[1:5]:
+        for value in (min(column), max(column)):
             if not INT64_MIN < value < INT64_MAX:
                 raise DataError("data.range", what="a record header", value=value)
     return batch
 
 
-def _lay_out(batch: Batch, plan: Plan) -> tuple[list[RawRow], Rows]:
+def _lay_out(batch: Opened, plan: Plan) -> tuple[list[RawRow], Rows]:
     raw: list[RawRow] = []
     rows = Rows()
-    for record, digest in _new_records(batch, plan):
-        raw.append(
-            (
-                record.seq,
-                record.kind,
-                record.boot,
-                record.mono_ms,
-                record.wall_ms,
-                record.clock,
-                digest,
-                encode_record(record),
-            )
-        )
+    for record, digest, data in _new_records(batch, plan):
+        kind, seq, *times, _ = record
+        raw.append((seq, kind, *times, digest, data))
         rows.add(record)
     return raw, rows
 
 
-def _new_records(batch: Batch, plan: Plan) -> Iterator[tuple[Record, bytes]]:
+def _new_records(batch: Opened, plan: Plan) -> Iterator[tuple[Record, bytes, bytes]]:
     for first, last in plan.new:
         for at in range(first - batch.first, last - batch.first + 1):
-            yield batch.records[at], batch.hashes[at]
+            yield batch.records[at], batch.hashes[at], batch.encoded[at]
 
 
 def _fields(error: TallyError, sender: Sender | None) -> dict[str, object]:

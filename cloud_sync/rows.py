@@ -13,7 +13,7 @@ from edge.core.carbon.interval import OLD_ENTRY_FIELDS, OLD_TOTAL_FIELDS
 from edge.core.errors import DataError, TallyError
 from edge.core.journal.record import Kind, Part, Record, is_integer
 from edge.core.numbers import pack
-from edge.core.numbers.fixed import PLACES_MAX, check_int64
+from edge.core.numbers.fixed import INT64_MAX, INT64_MIN, PLACES_MAX, check_int64
 
 Row = tuple[Any, ...]
 
@@ -55,13 +55,16 @@ class Rows:
 
     def add(self, record: Record) -> None:
         """Lay one record into its tables, all of it or nothing."""
-        part = Rows()
+        if record.kind == Kind.POLL:
+            part = self  # it has one row, and adds it last
+        else:
+            part = Rows()
         try:
             _LAYERS[record.kind](part, record.seq, record.body)
         except DataError as error:
             self.refused.append((record.seq, error))
             return
-        for name in TABLES:
+        for name in TABLES if part is not self else ():
             getattr(self, name).extend(getattr(part, name))
 
 
@@ -102,6 +105,8 @@ def _columns(seq: int, values: object, types: str) -> list[object]:
     for value, kind in zip(values, types, strict=True):
         if not isinstance(value, _TYPES[kind]) or isinstance(value, bool):
             raise DataError("data.record", seq=seq, reason="a field has the wrong type")
+        if isinstance(value, str) and "\0" in value:
+            raise DataError("data.record", seq=seq, reason="a text holds NUL")
         if isinstance(value, int):
             check_int64(value, f"a field of record {seq}")
     return values
@@ -169,8 +174,13 @@ def _lay_fact(rows: Rows, seq: int, part: list[object]) -> None:
     rows.facts.append((seq, *fields[1:]))
 
 
-def _lay_poll(rows: Rows, seq: int, body: list[list[int | None]]) -> None:
+def _lay_poll(rows: Rows, seq: int, body: list[Any]) -> None:
     device, values, flat, _ = body
+    if not flat and device <= INT64_MAX:  # most polls
+        there = [value for value in values if value is not None]
+        if not there or (min(there) >= INT64_MIN and max(there) <= INT64_MAX):
+            rows.polls.append((seq, device, values, None))
+            return
     codes = dict(zip(flat[::2], flat[1::2], strict=True))
     if 2 * len(codes) != len(flat) or not set(codes) <= set(range(len(values))):
         raise DataError("data.record", seq=seq, reason="a quality points nowhere or twice")

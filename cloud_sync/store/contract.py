@@ -60,6 +60,7 @@ class Store:
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing: durable when the block has ended, undone when it raised.
 
+        One inside of another is undone alone when it raises, and lasts if the outer one does.
         Writing methods are called inside of one only; reading methods anywhere.
         """
         raise NotImplementedError

@@ -22,7 +22,7 @@ from cloud_sync.store.postgres_database import (
     reason_of,
 )
 from cloud_sync.store.sql import SqlStore
-from edge.core.errors import StoreError
+from edge.core.errors import DataError, StoreError, TallyError
 
 _COPY = (
     "COPY record_rows (journal, seq, kind, boot, mono_ms, wall_ms, clock, hash, body, device,"
@@ -73,7 +73,10 @@ class PostgresStore(SqlStore):
         except self._psycopg.Error as error:
             raise self._failure(error)
 
-    def _failure(self, error: Exception) -> StoreError:
+    def _failure(self, error: Exception) -> TallyError:
+        # What the database cannot hold, however often it is tried, is the sender's.
+        if str(getattr(error, "sqlstate", None) or "")[:2] in ("22", "54"):
+            return DataError("data.record", seq=-1, reason=reason_of(error))
         if isinstance(error, self._psycopg.errors.DiskFull):
             return StoreError("cloud.full", file=self._name)
         return StoreError("cloud.write", file=self._name, reason=reason_of(error))

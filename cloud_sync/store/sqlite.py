@@ -33,6 +33,10 @@ class SqliteStore(SqlStore):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        if self._db.in_transaction:
+            with self._part():
+                yield
+            return
         self._run("BEGIN IMMEDIATE")
         try:
             yield
@@ -41,6 +45,19 @@ class SqliteStore(SqlStore):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+    @contextmanager
+    def _part(self) -> Iterator[None]:
+        self._run("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            if self._db.in_transaction:  # some failures have ended all of it
+                self._db.execute("ROLLBACK TO part")
+            raise
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("RELEASE part")
 
     def _run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         try:

@@ -143,6 +143,23 @@ def test_a_transaction_that_raises_leaves_nothing(store: Store):
     assert add(store, number, 0, 5).seq == 5
 
 
+def test_a_transaction_inside_of_another_is_undone_alone(reopen: Callable[[], Store]):
+    store = reopen()
+    number = open_journal(store)
+    with store.transaction():
+        add(store, number, 0, 1)
+        with pytest.raises(ZeroDivisionError), store.transaction():
+            add(store, number, 2, 5)
+            raise ZeroDivisionError
+        assert add(store, number, 4, 5) == Head(1, JOURNAL.hashes[1], (2, 3))
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        add(store, number, 2, 3)
+        raise ZeroDivisionError
+    store.close()
+    found = reopen().query("SELECT seq FROM records ORDER BY seq")
+    assert found == [(0,), (1,), (4,), (5,)]
+
+
 def test_a_record_is_never_stored_twice(store: Store):
     number = open_journal(store)
     add(store, number, 0, 5)

@@ -1,6 +1,7 @@
 """`carbontally receive` on a real broker and a real PostgreSQL: faults lose and ack nothing."""
 
 import os
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,15 +9,28 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from cloud_sync.keys import Keys
+from cloud_sync.receiver import Receiver
 from cloud_sync.rows import Rows
 from cloud_sync.store import postgres_database
 from cloud_sync.store.postgres import PostgresStore
 from cloud_sync.verify import verify_store
 from edge.__main__ import main
 from edge.core.errors import StoreError
+from edge.core.journal.record import Kind, Part
 from tests.contract.brokers import Broker, mosquitto, wait_until
 from tests.contract.receive_process import gateway_on, receiving
-from tests.unit.receiver_journal import EPOCH, GATEWAY, NOW_MS, TENANT, Journal, factory
+from tests.unit.receiver_journal import (
+    EPOCH,
+    GATEWAY,
+    KEY,
+    NOW_MS,
+    TENANT,
+    TOPIC,
+    Journal,
+    acked,
+    factory,
+)
 
 from .postgres_server import Server, running
 
@@ -146,3 +160,39 @@ def test_each_month_has_a_partition_and_odd_clocks_have_one(postgres_server: Ser
             "early",
             "late",
         ]
+
+
+@pytest.mark.parametrize("text", ["with a \0 in it", random.Random(1).randbytes(9_000).hex()])
+def test_what_a_database_cannot_hold_stops_nobody(postgres_server: Server, text: str):
+    """A text with NUL, and one that no index can take: refused, the next batch is stored."""
+    store = PostgresStore(postgres_server.create())
+    receiver = Receiver(store, Keys({(TENANT, GATEWAY): KEY}), lambda: NOW_MS)
+    poison = Journal()
+    poison.append(Kind.TABLE, [[Part.FACTORS, text, b"f" * 32]])
+    other = factory(epoch=b"epoch-02")
+    with receiver.group():
+        receiver.receive(TOPIC, poison.batch(0, 0))
+        reply = receiver.receive(TOPIC, other.batch(0, 20))
+    assert acked(reply).seq == 20
+    found = store.query("SELECT code FROM quarantine UNION ALL SELECT code FROM alarms")
+    assert found == [("data.record",)]
+    store.close()
+
+
+def test_many_messages_are_one_transaction_and_told_after_it(postgres_server: Server):
+    store = PostgresStore(postgres_server.create())
+    told: list[str] = []
+    keys = Keys({(TENANT, GATEWAY): KEY})
+    receiver = Receiver(store, keys, lambda: NOW_MS, lambda name, _: told.append(name))
+    journal = factory(polls=30)
+    with pytest.raises(ZeroDivisionError), receiver.group():
+        receiver.receive(TOPIC, journal.batch(0, 9))
+        raise ZeroDivisionError
+    assert told == [] and store.query("SELECT count(*) FROM records") == [(0,)]
+    with receiver.group():
+        for payload in (journal.batch(0, 9), b"no batch", journal.batch(10, 19)):
+            receiver.receive(TOPIC, payload)
+        assert told == []
+    assert told == ["stored", "quarantined", "stored"]
+    assert store.query("SELECT head_seq FROM journals") == [(19,)]
+    store.close()

@@ -8,6 +8,7 @@ import cloud_sync.rows as cloud_rows
 import cloud_sync.store.sql as cloud_sql
 import edge.core.sync.batch as batch_module
 import hil_tests.soak.cloud as cloud_module
+from cloud_sync.opening import Opened
 from edge.core.errors import SyncError
 from edge.core.journal import chain
 from edge.core.journal.record import Kind, encode_record
@@ -69,7 +70,8 @@ def _any_chain(patches: Patches) -> None:
         for record in records:
             head = chain.link(head, encode_record(record))
             hashes.append(head)
-        return batch_module.Batch(*fields[1:5], records, (*hashes[:-1], fields[10]))
+        encoded = tuple(encode_record(record) for record in records)
+        return Opened(*fields[1:5], records, (*hashes[:-1], fields[10]), encoded)
 
     patches.set(receiver_module, "decode_batch", decoded)
 
@@ -78,7 +80,7 @@ def _last_of_a_batch_lost(patches: Patches) -> None:
     def new(batch: Any, plan: Any) -> Iterator[Any]:
         for first, last in plan.new:
             for at in range(first - batch.first, max(1, last - batch.first)):
-                yield batch.records[at], batch.hashes[at]
+                yield batch.records[at], batch.hashes[at], batch.encoded[at]
 
     patches.set(receiver_module, "_new_records", new)
 
