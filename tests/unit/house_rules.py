@@ -38,7 +38,7 @@ CORE_STDLIB = ("struct", "binascii", "collections", "hashlib", "array", "errno",
 TERMINAL = ("typer", "rich")
 #: Packages with a home: nothing outside it may import them.
 HOMES = {
-    "msgpack": ("edge.core.numbers.pack", "hil_tests"),
+    "msgpack": ("edge.core.numbers.pack", "cloud_sync.opening", "hil_tests"),
     "paho": ("cloud_sync", "hil_tests"),
     "serial": ("edge.ports.linux", "boards", "hil_tests"),
     "minimalmodbus": ("edge.ports.linux", "hil_tests"),
