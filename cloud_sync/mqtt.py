@@ -284,11 +284,8 @@ class Service:
             return True
 
     def _take(self, group: list[Message]) -> None:
-        if len(group) == 1:
-            replies = [self._receive(group[0])]
-        else:
-            with self._receiver.group():
-                replies = [self._receive(message) for message in group]
+        with self._receiver.group():
+            replies = [self._receive(message) for message in group]
         for reply in replies:
             if reply is not None:
                 self._client.publish(reply.topic, reply.payload, qos=1, retain=True)
