@@ -105,6 +105,10 @@ class Store:
         """Put a message in quarantine, or count up the same one; the bounds above hold after."""
         raise NotImplementedError
 
+    def drop_refusal(self, number: int) -> None:
+        """Take the message of this id out of quarantine, if it is there."""
+        raise NotImplementedError
+
     def set_state(self, tenant: str, gateway: str, state: str, now_ms: int) -> None:
         """Note whether a gateway is "online" or "offline"."""
         raise NotImplementedError

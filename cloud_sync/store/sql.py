@@ -210,6 +210,9 @@ class SqlStore(Store):
         )
         self._trim("quarantine", refusal.owner)
 
+    def drop_refusal(self, number: int) -> None:
+        self._run("DELETE FROM quarantine WHERE id = ?", number)
+
     def _trim(self, table: str, owner: str) -> None:
         newest = f"SELECT id FROM {table}{{}} ORDER BY last_ms DESC, id DESC LIMIT ?"
         kept, kept_of_all = newest.format(" WHERE owner = ?"), newest.format("")

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud_sync.store.sqlite import SqliteStore
+from edge.core.errors import SyncError
 from edge.core.sync import topics
 from edge.core.sync.ack import Ack, decode_ack
 from tests.contract.brokers import HOST, Broker, wait_until
@@ -99,6 +100,7 @@ class Gateway:
 
     def __init__(self, port: int) -> None:
         self.acks: list[Ack] = []
+        self.keys: tuple[bytes, ...] = (KEY,)
         self.is_listening = threading.Event()
         self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id="a gateway")
         self.client.on_connect = lambda client, *_: client.subscribe(ACK_TOPIC, 1)
@@ -110,7 +112,11 @@ class Gateway:
         assert self.is_listening.wait(20)
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        self.acks.append(decode_ack(bytes(message.payload), GATEWAY, KEY))
+        for key in self.keys:
+            with suppress(SyncError):
+                self.acks.append(decode_ack(bytes(message.payload), GATEWAY, key))
+                return
+        raise AssertionError("an acknowledgement under no key of the gateway")
 
     @property
     def acked(self) -> int:
