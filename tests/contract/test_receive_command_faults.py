@@ -12,7 +12,7 @@ import pytest
 from cloud_sync.broker import Broker as Place
 from cloud_sync.fair import PER_GATEWAY_MAX
 from cloud_sync.keys import Keys
-from cloud_sync.mqtt import Service
+from cloud_sync.mqtt import GROUP_MAX, Service
 from cloud_sync.receiver import Receiver
 from cloud_sync.store.sqlite import SqliteStore
 from cloud_sync.verify import verify_store
@@ -202,7 +202,7 @@ def test_more_than_the_queue_holds_is_sent_again(tmp_path: Path, journal: Journa
         service.start(receiver)
         try:
             wait_until(lambda: "ready" in told, "subscribed")
-            for number in range(PER_GATEWAY_MAX + 50):
+            for number in range(PER_GATEWAY_MAX + GROUP_MAX + 50):
                 gateway.send(journal.batch(number % last, number % last))
             wait_until(lambda: service.dropped >= 40, "the queue is full")
             assert gateway.acks == []
