@@ -41,6 +41,7 @@ VERBS = {
     "read": ("edge.app.cli.read:read", "one station by profile, or raw registers on trial"),
     "doctor": ("edge.app.cli.doctor:doctor", "what is wrong on a bus, and what to do about it"),
     "tap": ("edge.app.cli.tap:tap", "listen to a bus; save a trace the emulator plays"),
+    "build": ("edge.app.cli.build:build", "the files of a device: build esp32 -b BOARD -c FILE"),
     "meter": ("edge.app.cli.meter:meter", "set a meter's station, baud or ratio, with undo"),
     "demo": ("hil_tests.demo.cli:demo", "the main job on this machine, end to end"),
     "soak": ("hil_tests.soak.cli:soak", "simulate gateways with every fault: --hours H"),

@@ -37,11 +37,12 @@ class Uploader:
         tenant: str,
         key: bytes,
         linger_ms: int,
+        records_max: int = RECORDS_MAX,
     ) -> None:
         self.uplink = uplink
         self.store = store
         self.gateway = gateway
-        self.window = Window(store.acked_seq, linger_ms, RECORDS_MAX)
+        self.window = Window(store.acked_seq, linger_ms, records_max)
         self._epoch = store.epoch
         self.error: TallyError | None = None
         self.batches_sent = 0
@@ -90,7 +91,7 @@ class Uploader:
         """The journal was renewed: its seq numbers begin anew."""
         was_online = self.window.online
         self._epoch = self.store.epoch
-        self.window = Window(self.store.acked_seq, self.window.linger_ms, RECORDS_MAX)
+        self.window = Window(self.store.acked_seq, self.window.linger_ms, self.window.records_max)
         if was_online:
             self.window.connected(now_ms)
 

@@ -37,7 +37,7 @@ def read_copies(folder: str = "") -> tuple[dict, list[str]]:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return "errno " + str(error.args[0] if error.args else "?")
-    return str(error)
+    return str(error) or type(error).__name__
 
 
 def _read(path: str) -> dict:

@@ -8,7 +8,6 @@ the chain's head and of all batches.
 
 import hashlib
 
-import edge.app.uploader
 from edge.app.config import Library, Settings
 from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
@@ -222,7 +221,6 @@ class Twin:
         ]
         self.link = MeterLink(self.clock)
         # A batch is decoded and encoded in memory: a board takes fewer records at a time.
-        edge.app.uploader.RECORDS_MAX = plan["records_max"]
         uploader = Uploader(
             self.cloud,
             self.store,
@@ -230,6 +228,7 @@ class Twin:
             settings.tenant,
             KEY,
             settings.linger_ms,
+            plan["records_max"],
         )
         self.gateway = Gateway(
             [Poller(bus, stations, self.link, 0)],

@@ -4,7 +4,6 @@
 
 import time
 
-import edge.app.uploader
 from edge.app.config import Library, Settings
 from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
@@ -127,18 +126,29 @@ def build(plan: dict) -> "tuple[Gateway, RtcClock, UartLink]":
     ]
     uart = UART(2, bus.baud, tx=17, rx=16, rxbuf=512)
     link = UartLink(uart, Pin(4, Pin.OUT, value=0), bus.baud)
-    broker = settings.broker
-    uplink = MQTTUplink("gw", broker.host, SocketStream(), time.ticks_ms, broker.port)
-    edge.app.uploader.RECORDS_MAX = plan["records_max"]
     gateway = Gateway(
         [Poller(bus, stations, link, clock.mono_ms())],
         Recorder(store, clock, settings.commit_ms),
         Accountant(streams, settings.interval_ms),
-        Uploader(uplink, store, settings.gateway, settings.tenant, KEY, settings.linger_ms),
+        _uploader(plan, settings, store),
     )
     ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
     gateway.start(definitions.fresh, ancestors, clock.mono_ms())
     return gateway, clock, link
+
+
+def _uploader(plan: dict, settings: Settings, store: DigestStore) -> Uploader:
+    broker = settings.broker
+    uplink = MQTTUplink("gw", broker.host, SocketStream(), time.ticks_ms, broker.port)
+    return Uploader(
+        uplink,
+        store,
+        settings.gateway,
+        settings.tenant,
+        KEY,
+        settings.linger_ms,
+        plan["records_max"],
+    )
 
 
 def run(plan: dict) -> Gateway:

