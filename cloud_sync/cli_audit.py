@@ -14,9 +14,9 @@ import typer
 from rich.progress import Progress
 
 from cloud_sync.evidence import plan_span, write_evidence
+from cloud_sync.json_text import as_json
 from cloud_sync.keys import read_keys, read_secret
 from cloud_sync.raw import ALWAYS, Period, find_journals
-from cloud_sync.rows import as_json
 from cloud_sync.store.address import EXPECTED, open_store, parse_address
 from cloud_sync.store.contract import Store
 from cloud_sync.verifier import STATUSES, line_of

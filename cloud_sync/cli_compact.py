@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cloud_sync.cli_audit import period_of
-from cloud_sync.rows import as_json
+from cloud_sync.json_text import as_json
 from cloud_sync.store.address import parse_address
 from edge.core.errors import UsageError
 

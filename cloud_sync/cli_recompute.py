@@ -23,7 +23,7 @@ from cloud_sync.cli_audit import (
 from cloud_sync.gaps import Counts, Day, find_missing, find_removed
 from cloud_sync.raw import Journal, find_journals, read_segments
 from cloud_sync.recompute import DIFFERS, UNPROVEN, Outcome, Recomputer
-from cloud_sync.revise import Revision, read_set
+from cloud_sync.revise import Revision, read_set, read_tariffs
 from cloud_sync.stacks import read_stacks
 from edge.core.errors import StoreError, UsageError
 from edge.core.journal.record import Kind
@@ -52,7 +52,7 @@ def recompute(
         raise UsageError("usage.value", option="--out", found=str(out), expected=expected)
     period = period_of(since, until)
     revision = Revision(read_set(factors)) if factors else None
-    stacks = read_stacks(config) if config is not None else []
+    given = ([], []) if config is None else (read_stacks(config), read_tariffs(config))
     tally = _Tally(json, revision)
     with ExitStack() as stack:
         database = stack.enter_context(reading(store))
@@ -61,7 +61,7 @@ def recompute(
         tally.results = stack.enter_context(_new_file(out)) if out is not None else None
         advance = stack.enter_context(progress("intervals", sum(totals), json))
         for journal in journals:
-            engine = Recomputer(database, journal, revision.stream if revision else None, stacks)
+            engine = Recomputer(database, journal, revision.stream if revision else None, *given)
             for outcome in engine.run(period, advance):
                 tally.take(journal, outcome)
     if not json:

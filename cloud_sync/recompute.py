@@ -4,16 +4,20 @@ Each interval starts from the record of the one before, as a gateway does after 
 a figure that does not come out is named where it arises and not in all that follow.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from cloud_sync.differences import ENTRY_NAMES, TOTAL_NAMES, Difference, compared
 from cloud_sync.raw import ALWAYS, Journal, Period, read_kind, read_late, read_raw
 from cloud_sync.restream import Definitions
 from cloud_sync.stacks import Geometry
 from cloud_sync.store.contract import Store
 from edge.core.carbon.account import Accountant
-from edge.core.carbon.interval import OLD_ENTRY_FIELDS, bases_of, totals_of
+from edge.core.carbon.figures import facts_at, figures_of
+from edge.core.carbon.interval import OLD_ENTRY_FIELDS, TOTAL_FIELDS, bases_of, totals_of
 from edge.core.carbon.streams import Stream
+from edge.core.carbon.tariff import Tariff
 from edge.core.errors import DataError, TallyError
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, Part, Record, decode_record
@@ -22,41 +26,8 @@ from edge.core.numbers import pack
 
 EQUAL, DIFFERS, UNPROVEN = "equal", "differs", "unproven"
 
-ENTRY_NAMES = (
-    "number",
-    "cumulative",
-    "rest",
-    "activity",
-    "emission_mg",
-    "good",
-    "expected",
-    "flags",
-    "substituted",
-    "others",
-    "state",
-)
-TOTAL_NAMES = (
-    "scope1_mg",
-    "scope2_mg",
-    "electricity_mg",
-    "consumption_wh",
-    "intensity_mg_per_kwh",
-    "green_wh",
-    "storage_wh",
-    "bases",
-)
-
-#: What a thinned interval still has to give exactly; how often it was read is lost with the polls.
-_FIGURES = ("cumulative", "rest", "activity", "emission_mg", "others")
-
-
-class Difference(NamedTuple):
-    """One figure that does not come out. stream: its name, "" for a total."""
-
-    stream: str
-    field: str
-    recorded: object
-    computed: object
+#: The longest look-back of any rule for stacks, in intervals of an hour (40 CFR Part 75).
+LOOK_BACK_HOURS = 8760
 
 
 class Outcome(NamedTuple):
@@ -86,10 +57,19 @@ class Recomputer:
         journal: Journal,
         revise: Callable[[Stream], Stream] | None = None,
         stacks: Sequence[Geometry] = (),
+        tariffs: Sequence[Tariff] = (),
     ) -> None:
-        """revise: the same stream with other factors; stacks: see `stacks.read_stacks`."""
+        """revise: the same stream with other factors; stacks: see `stacks.read_stacks`.
+
+        tariffs: those that streams of the journal name by their digest.
+        """
         self._store, self._number, self._revise = store, journal.number, revise
-        self._definitions = Definitions(stacks)
+        self._definitions = Definitions(stacks, tariffs)
+        self._tariffs = tuple(tariffs)
+        #: Interval bodies that stacks look back to, the newest last.
+        self._past: deque[list[Any]] = deque(maxlen=LOOK_BACK_HOURS)
+        #: FACT parts and windows as they were at the end of the interval before.
+        self._stated: tuple[list[list[Any]], list[list[Any]]] = ([], [])
         #: device number -> its last poll before the interval: stacks take in what is older
         self._latest: dict[int, Record] = {}
         self._counted: dict[int, tuple[int, int]] = {}
@@ -114,6 +94,8 @@ class Recomputer:
             else:
                 self._pass(between)
             before = record
+            self._past.append(record.body)
+            self._stated = list(self._definitions.facts), self._definitions.windows
             advance(1)
 
     def _read(self, first: int, last: int) -> list[Record]:
@@ -211,27 +193,37 @@ class Recomputer:
     def _account(
         self, streams: tuple[Stream, ...], before: Record | None, polls: list[Record], end_ms: int
     ) -> list[Any] | None:
-        accountant = Accountant(streams, 1)
+        accountant = Accountant(streams, 1, self._tariffs)
+        facts, windows = self._stated
+        accountant.facts = list(facts)
+        accountant.declare(windows)
         if before is not None:
             ancestors = {one.number: self._definitions.ancestors(one.number) for one in streams}
+            for past in self._past if accountant.looks_back() else ():
+                accountant.recall(past, ancestors)
             accountant.restore(before.body, ancestors)
         for device, record in self._latest.items():
             values, qualities = record.body[1], _pairs(record.body[2])
             accountant.remember(device, record.boot, record.mono_ms, values, qualities)
         for record in polls:
             if record.kind == Kind.TABLE:
-                self._swap(accountant, record)
+                self._state(accountant, record)
             elif record.kind == Kind.POLL and self._is_next(record):
                 device, values, flat, _ = record.body
                 wall_ms = None if record.clock == ClockQuality.UNSET else record.wall_ms
                 time = (record.boot, record.mono_ms, wall_ms)
                 accountant.observe(device, *time, values, _pairs(flat))
-        body = accountant.close(end_ms)
+        body: Any = accountant.close(end_ms)
         return None if body is None else _plain(body)
 
-    def _swap(self, accountant: Accountant, record: Record) -> None:
+    def _state(self, accountant: Accountant, record: Record) -> None:
+        """Let what a TABLE states take effect, as it does in the gateway."""
         for part in record.body:
-            if part[0] == Part.SWAP:
+            if part[0] == Part.FACT:
+                accountant.facts.append(part)
+            elif part[0] == Part.WINDOWS:
+                accountant.declare(part[1])
+            elif part[0] == Part.SWAP:
                 for device, point in self._definitions.devices_of(part[1], part[2]):
                     accountant.swap(device, point, part[3], part[4])
 
@@ -241,23 +233,17 @@ class Recomputer:
         by_number = {entry[0]: entry for entry in computed[2]}
         entries = [by_number.get(entry[0], entry) for entry in recorded[2]]
         for stream, entry, again in zip(streams, recorded[2], entries, strict=True):
-            yield from _compared(stream.name, ENTRY_NAMES, entry, again, is_thinned)
+            yield from compared(stream.name, ENTRY_NAMES, entry, again, is_thinned)
         # What is only given has no further bases in the first form.
         if any(len(entry) == OLD_ENTRY_FIELDS for entry in entries):
             return
         totals = _plain(totals_of(tuple(streams), entries, bases_of(tuple(streams))))
-        yield from _compared("", TOTAL_NAMES, recorded[3], totals[: len(recorded[3])], False)
+        if len(recorded[3]) > TOTAL_FIELDS:
+            facts = facts_at(self._definitions.facts, recorded[0])
+            totals.append(_plain(figures_of(tuple(streams), entries, totals, facts)))
+        yield from compared("", TOTAL_NAMES, recorded[3], totals[: len(recorded[3])], False)
         if not is_thinned and recorded[0] != computed[0]:
             yield Difference("", "start_ms", recorded[0], computed[0])
-
-
-def _compared(
-    name: str, names: tuple[str, ...], recorded: list[Any], computed: list[Any], is_thinned: bool
-) -> Iterator[Difference]:
-    """Fields that differ; a record of the first form has fewer of them."""
-    for field, one, other in zip(names, recorded, computed, strict=False):
-        if one != other and not (is_thinned and field not in _FIGURES):
-            yield Difference(name, field, one, other)
 
 
 def _pairs(flat: list[Any]) -> dict[Any, Any]:

@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from cloud_sync.rows import as_json
+from cloud_sync.json_text import as_json
 from edge.core.errors import TallyError
 from edge.core.errors.table import describe, printable
 

@@ -9,14 +9,24 @@ from typing import Any
 
 from cloud_sync.stacks import Geometry, find_source
 from edge.core.carbon.counter import Limits
-from edge.core.carbon.streams import Rate, Source, Stream, Summand, source_digest
+from edge.core.carbon.streams import (
+    TARIFF,
+    Coal,
+    Rate,
+    Source,
+    Stream,
+    Summand,
+    source_digest,
+)
+from edge.core.carbon.tariff import Tariff
 from edge.core.journal.record import Part
 from edge.core.numbers.fixed import power_of_ten
 from edge.core.numbers.units import CANONICAL, ratio_to, reduce_ratio
 
-#: Fields of a stream's part in the first form, and of the one that is understood here.
+#: Fields of a stream's part in the first form, and of those that are understood here: the second
+#: is that of a stack or with coal.
 _FIRST_FORM = 12
-_FULL_FORM = 18
+_FULL_FORMS = (18, 20)
 
 _DIMENSIONS = {unit: dimension for dimension, unit in CANONICAL.items()}
 
@@ -24,10 +34,14 @@ _DIMENSIONS = {unit: dimension for dimension, unit in CANONICAL.items()}
 class Definitions:
     """What the numbers of a journal mean, as far as it has been read."""
 
-    def __init__(self, stacks: Sequence[Geometry] = ()) -> None:
-        """stacks: geometries that the journal's stacks may have."""
+    def __init__(self, stacks: Sequence[Geometry] = (), tariffs: Sequence[Tariff] = ()) -> None:
+        """stacks: geometries that the journal's stacks may have; tariffs: those at hand."""
         self._stacks = list(stacks)
+        self._tariffs = {tariff.digest for tariff in tariffs}
         self.streams: dict[int, list[Any]] = {}
+        #: FACT parts in order; the declared windows in force.
+        self.facts: list[list[Any]] = []
+        self.windows: list[list[Any]] = []
         self.devices: dict[int, list[Any]] = {}
 
     def take(self, parts: Iterable[Any]) -> None:
@@ -37,6 +51,10 @@ class Definitions:
                 self.streams.setdefault(part[1], part)
             elif part[0] == Part.DEVICE:
                 self.devices.setdefault(part[1], part)
+            elif part[0] == Part.FACT:
+                self.facts.append(part)
+            elif part[0] == Part.WINDOWS:
+                self.windows = part[1]
 
     def ancestors(self, number: int) -> list[int]:
         """Numbers that counted the same source under the same name, the newest first."""
@@ -66,10 +84,13 @@ class Definitions:
             basis, where = part[12], part[14]
             rates = tuple(Rate(*rate) for rate in part[13])
         fields: list[Any] = [number, part[2], part[3], part[5], (1, 1), *part[6:11], 1, None]
-        fields += [part[11], basis, rates, where, None, (), ()]
+        coal = tuple(Coal(*one) for one in part[19]) if len(part) == max(_FULL_FORMS) else ()
+        fields += [part[11], basis, rates, where, None, (), (), None, coal]
         blank = Stream(*fields)
-        if len(part) != _FULL_FORM:
+        if len(part) not in _FULL_FORMS:
             return blank  # what a longer form adds may change what its figures are
+        if self._lacks_tariff(blank):
+            return blank
         if part[3] == "stack_co2":
             return self._stack(blank, part, polled)
         if part[5] not in _DIMENSIONS:
@@ -77,6 +98,13 @@ class Definitions:
         if part[17]:
             return self._virtual(blank, part, polled)
         return self._counter(blank, part, polled) if part[15] is not None else blank
+
+    def _lacks_tariff(self, stream: Stream) -> bool:
+        rates = [(stream.factor, stream.factor_digest)]
+        rates += [(rate.factor, rate.factor_digest) for rate in stream.rates]
+        return any(
+            factor.startswith(TARIFF) and digest not in self._tariffs for factor, digest in rates
+        )
 
     def _counter(self, blank: Stream, part: list[Any], polled: dict[int, int]) -> Stream:
         owner, point = part[16][0]
@@ -107,11 +135,12 @@ class Definitions:
             ]
             fitting.sort(key=lambda place: polled.get(place[0], -1), reverse=True)
             places.append(fitting)
-        source = find_source(part, places, self._stacks)
-        if source is None:
+        found = find_source(part, places, self._stacks)
+        if found is None:
             return blank
+        source, rules = found
         poll_ms = self.devices[source.inputs[0][0]][7]
-        return blank._replace(poll_ms=poll_ms, source=source)
+        return blank._replace(poll_ms=poll_ms, source=source, rules=rules)
 
     def _virtual(self, blank: Stream, part: list[Any], polled: dict[int, int]) -> Stream:
         summands = tuple(Summand(*item) for item in part[17])

@@ -6,11 +6,13 @@ A set never changes, so a revision is another result beside the recorded one, un
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import edge.core
 from edge.core.carbon.factors import FactorSet, parse_set
 from edge.core.carbon.fuels import FULL, emission_ratio
 from edge.core.carbon.streams import Factor, Rate, Stream, mg_ratio
+from edge.core.carbon.tariff import Tariff, parse_tariff
 from edge.core.errors import ConfigError, DataError, TallyError
 from edge.core.numbers.units import CANONICAL
 from edge.core.schema import check_document, nearest
@@ -32,15 +34,32 @@ def read_set(name: str) -> FactorSet:
             raise ConfigError(
                 "config.reference", file="--factors", key="set", found=name, nearest=guess
             )
+    document = _parse(path)
+    schema = json.loads((SHIPPED / "factors.schema.json").read_text("utf-8"))
+    check_document(document, schema, str(path))
+    return parse_set(document, str(path))
+
+
+def read_tariffs(path: Path) -> list[Tariff]:
+    """The tariffs that a gateway.toml names, in files beside it. Raises ConfigError."""
+    names = _parse(path).get("accounting", {}).get("tariffs", [])
+    schema = json.loads((SHIPPED / "tariff.schema.json").read_text("utf-8"))
+    found = []
+    for name in names:
+        file = path.resolve().parent / str(name)
+        document = _parse(file)
+        check_document(document, schema, str(file))
+        found.append(parse_tariff(document, str(file)))
+    return found
+
+
+def _parse(path: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("config.syntax", file=str(path), reason=str(error))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("config.file", file=str(path), reason=str(error))
-    schema = json.loads((SHIPPED / "factors.schema.json").read_text("utf-8"))
-    check_document(document, schema, str(path))
-    return parse_set(document, str(path))
 
 
 class Revision:

@@ -4,12 +4,17 @@ A record that is authentic but whose body cannot be laid into columns stays as r
 listed in `Rows.refused` and stops nothing.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.core.carbon.interval import OLD_ENTRY_FIELDS, OLD_TOTAL_FIELDS
+from cloud_sync.json_text import as_json
+from edge.core.carbon.interval import (
+    ENTRY_FIELDS,
+    OLD_ENTRY_FIELDS,
+    OLD_TOTAL_FIELDS,
+    TOTAL_FIELDS,
+)
 from edge.core.errors import DataError, TallyError
 from edge.core.journal.record import Kind, Part, Record, is_integer
 from edge.core.numbers import pack
@@ -38,6 +43,9 @@ class Rows:
     interval_bases: list[Row] = field(default_factory=list)
     interval_streams: list[Row] = field(default_factory=list)
     interval_emissions: list[Row] = field(default_factory=list)
+    interval_figures: list[Row] = field(default_factory=list)
+    windows: list[Row] = field(default_factory=list)
+    serials: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     refused: list[tuple[int, TallyError]] = field(default_factory=list)
 
@@ -80,11 +88,18 @@ TABLES = (
     "interval_bases",
     "interval_streams",
     "interval_emissions",
+    "interval_figures",
+    "windows",
+    "serials",
     "events",
 )
 
-#: A stream's part in the first form ends here.
+#: A stream's part in the first form ends here; one that is no stack and has no coal, there.
 _OLD_STREAM_FIELDS = 12
+_PLAIN_STREAM_FIELDS = 18
+
+#: A fact's part in the first form ends here.
+_OLD_FACT_FIELDS = 9
 
 #: Column types of a body: i integer, n integer or None, t text, b bytes, l array,
 #: m array or None
@@ -112,6 +127,11 @@ def _columns(seq: int, values: object, types: str) -> list[object]:
     return values
 
 
+def _check_places(seq: int, places: object) -> None:
+    if not isinstance(places, int) or not 0 <= places <= PLACES_MAX:
+        raise DataError("data.record", seq=seq, reason="a value has impossible places")
+
+
 def _lay_table(rows: Rows, seq: int, body: list[list[object]]) -> None:
     for part in body:
         code = part[0] if isinstance(part, list) and part and is_integer(part[0]) else None
@@ -130,6 +150,10 @@ def _lay_table(rows: Rows, seq: int, body: list[list[object]]) -> None:
             rows.swaps.append((seq, *_columns(seq, part, "ittnittt")[1:]))
         elif code == Part.FACT:
             _lay_fact(rows, seq, part)
+        elif code == Part.WINDOWS:
+            _lay_windows(rows, seq, part)
+        elif code == Part.SERIAL:
+            rows.serials.append((seq, *_columns(seq, part, "iti")[1:]))
         else:
             raise DataError("data.record", seq=seq, reason="an unknown part of a table")
 
@@ -138,9 +162,7 @@ def _lay_device(rows: Rows, seq: int, part: list[object]) -> None:
     _, number, *rest, points = _columns(seq, part, "iittitbil")
     assert isinstance(points, list)
     for point in points:
-        places = _columns(seq, point, "ttit")[2]
-        if not isinstance(places, int) or not 0 <= places <= PLACES_MAX:
-            raise DataError("data.record", seq=seq, reason="a point has impossible places")
+        _check_places(seq, _columns(seq, point, "ttit")[2])
     rows.devices.append((number, seq, *rest, pack.encode(points)))
 
 
@@ -150,12 +172,15 @@ def _lay_stream(rows: Rows, seq: int, part: list[object]) -> None:
         rows.streams.append((number, seq, *rest, None, None, None))
         return
     _, number, *rest = _columns(seq, part[:_OLD_STREAM_FIELDS], "iittitiitbtb")
-    tail = _columns(seq, part[_OLD_STREAM_FIELDS:], "tltmll")
+    tail = _columns(seq, part[_OLD_STREAM_FIELDS:_PLAIN_STREAM_FIELDS], "tltmll")
     basis, rates, place, limits, inputs, summands = tail
     assert isinstance(rates, list)
     for rate in rates:
         _columns(seq, rate, "tiitb")
-    details = pack.encode([rates, limits, inputs, summands])
+    told = [rates, limits, inputs, summands]
+    if len(part) > _PLAIN_STREAM_FIELDS:
+        told += _columns(seq, part[_PLAIN_STREAM_FIELDS:], "ml")
+    details = pack.encode(told)
     rows.streams.append((number, seq, *rest, basis, place, details))
 
 
@@ -168,10 +193,25 @@ def rates_of(details: bytes | None) -> list[Row]:
 
 
 def _lay_fact(rows: Rows, seq: int, part: list[object]) -> None:
-    fields = _columns(seq, part, "ittiitttt")
-    if not isinstance(fields[4], int) or not 0 <= fields[4] <= PLACES_MAX:
-        raise DataError("data.record", seq=seq, reason="a fact has impossible places")
+    types = "ittiitttt" if len(part) == _OLD_FACT_FIELDS else "ittiittttii"
+    fields = _columns(seq, part, types)[:_OLD_FACT_FIELDS]
+    _check_places(seq, fields[4])
     rows.facts.append((seq, *fields[1:]))
+
+
+def _lay_windows(rows: Rows, seq: int, part: list[object]) -> None:
+    _, windows = _columns(seq, part, "il")
+    assert isinstance(windows, list)
+    for at, window in enumerate(windows):
+        rows.windows.append((seq, at, *_columns(seq, window, "tiitt")))
+
+
+def _lay_figures(rows: Rows, seq: int, stream: object, figures: object) -> None:
+    assert isinstance(figures, list)
+    for figure in figures:
+        fields = _columns(seq, figure, "tttnit")
+        _check_places(seq, fields[4])
+        rows.interval_figures.append((seq, len(rows.interval_figures), stream, *fields))
 
 
 def _lay_poll(rows: Rows, seq: int, body: list[Any]) -> None:
@@ -198,10 +238,13 @@ def _lay_poll(rows: Rows, seq: int, body: list[Any]) -> None:
 def _lay_interval(rows: Rows, seq: int, body: list[object]) -> None:
     start_ms, end_ms, streams, totals = _columns(seq, body, "iill")
     assert isinstance(streams, list) and isinstance(totals, list)
+    figures: object = []
     if len(totals) == OLD_TOTAL_FIELDS:
         sums = [*_columns(seq, totals, "nnnnn"), None, None]
     else:
-        *sums, bases = _columns(seq, totals, "nnnnnnnl")
+        if len(totals) > TOTAL_FIELDS:
+            (figures,) = _columns(seq, totals[TOTAL_FIELDS:], "l")
+        *sums, bases = _columns(seq, totals[:TOTAL_FIELDS], "nnnnnnnl")
         assert isinstance(bases, list)
         rows.interval_bases += [(seq, *_columns(seq, basis, "tnnnn")) for basis in bases]
         if len({row[1] for row in rows.interval_bases}) != len(bases):
@@ -209,6 +252,7 @@ def _lay_interval(rows: Rows, seq: int, body: list[object]) -> None:
     rows.intervals.append((seq, start_ms, end_ms, *sums))
     for entry in streams:
         _lay_entry(rows, seq, entry)
+    _lay_figures(rows, seq, None, figures)
     if len({row[1] for row in rows.interval_streams}) != len(streams):
         raise DataError("data.record", seq=seq, reason="a stream stands twice in an interval")
 
@@ -217,7 +261,12 @@ def _lay_entry(rows: Rows, seq: int, entry: object) -> None:
     if isinstance(entry, list) and len(entry) == OLD_ENTRY_FIELDS:
         rows.interval_streams.append((seq, *_columns(seq, entry, "ininnii"), None, None, None))
         return
+    figures: object = []
+    if isinstance(entry, list) and len(entry) > ENTRY_FIELDS:
+        figures, _ = _columns(seq, entry[ENTRY_FIELDS:], "ll")
+        entry = entry[:ENTRY_FIELDS]
     *fields, others, state = _columns(seq, entry, "ininnii" + "iill")
+    _lay_figures(rows, seq, fields[0], figures)
     assert isinstance(others, list)
     rows.interval_streams.append((seq, *fields, pack.encode(state)))
     for position, emission in enumerate(_columns(seq, others, "n" * len(others))):
@@ -244,12 +293,3 @@ _LAYERS: dict[int, Callable[[Rows, int, Any], None]] = {
     Kind.CLOCK: _lay_nothing,
     Kind.TOMBSTONE: _lay_nothing,
 }
-
-
-def as_json(fields: dict[str, object]) -> str:
-    """Fields as a JSON object, keys sorted, bytes as hexadecimal text."""
-    return json.dumps(fields, sort_keys=True, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)

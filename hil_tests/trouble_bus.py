@@ -172,7 +172,7 @@ def _as_poll(reply) -> Served:  # type: ignore[no-untyped-def]
 def _device(station: int, profile_id: str, names: tuple[str, ...]) -> Device:
     profile = parse_profile(read_document(profile_id, "test", "profile"))
     name = f"s{station}"
-    return Device(name, "bus1", station, profile, profile.select(names), 20, name)
+    return Device(name, "bus1", station, profile, profile.select(names), 20, name, None)
 
 
 def _wall_ms() -> int:

@@ -1,4 +1,4 @@
--- The cloud's database, version 3. Whoever writes it checks PRAGMA user_version first; a file of an
+-- The cloud's database, version 4. Whoever writes it checks PRAGMA user_version first; a file of an
 -- older version is brought to this one when it is opened, see migrate_*.sql.
 -- Times are Unix milliseconds, masses milligrams CO2, energies watt hours, hashes SHA-256.
 -- A reading is an exact integer: value x 10^-places in the unit of its point.
@@ -109,7 +109,8 @@ CREATE TABLE streams (
     source_digest BLOB NOT NULL,
     basis TEXT,                     -- name of the main basis; NULL: defined in the first form
     place TEXT,                     -- path in the tree of places, '' for none
-    details BLOB,                   -- canonical bytes of [rates, limits, inputs, summands]
+    details BLOB,                   -- canonical bytes of [rates, limits, inputs, summands] and,
+                                    -- of a stack or with coal, stack, coal
     PRIMARY KEY (journal, number)
 ) WITHOUT ROWID;
 
@@ -217,6 +218,43 @@ CREATE TABLE interval_emissions (
     position INTEGER NOT NULL,
     emission_mg INTEGER,
     PRIMARY KEY (journal, seq, stream, position)
+) WITHOUT ROWID;
+
+-- What else an interval tells: hours of a stack, standard coal, intensities; see the contract.
+CREATE TABLE interval_figures (
+    journal INTEGER NOT NULL REFERENCES journals (id),
+    seq INTEGER NOT NULL,
+    position INTEGER NOT NULL,      -- in the record, from 0
+    stream INTEGER,                 -- NULL: of all streams together
+    name TEXT NOT NULL,
+    subject TEXT NOT NULL,          -- what it is of: a flag, a rule, an accounting, a fact
+    basis TEXT NOT NULL,            -- '' where it has none
+    value INTEGER,                  -- value x 10^-places in unit; NULL: no figure
+    places INTEGER NOT NULL,
+    unit TEXT NOT NULL,
+    PRIMARY KEY (journal, seq, position)
+) WITHOUT ROWID;
+
+-- Declared windows of stacks; those of the highest seq are in force.
+CREATE TABLE windows (
+    journal INTEGER NOT NULL REFERENCES journals (id),
+    seq INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    stream TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,        -- the first moment after it
+    flag TEXT NOT NULL,             -- HJ 212-2017 Table 8, 'O': the source stands still
+    note TEXT NOT NULL,
+    PRIMARY KEY (journal, seq, position)
+) WITHOUT ROWID;
+
+-- Serial numbers that devices told of themselves; that of the highest seq is the meter's.
+CREATE TABLE serials (
+    journal INTEGER NOT NULL REFERENCES journals (id),
+    seq INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    serial INTEGER NOT NULL,
+    PRIMARY KEY (journal, seq, device)
 ) WITHOUT ROWID;
 
 CREATE TABLE events (

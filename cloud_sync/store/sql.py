@@ -7,8 +7,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cloud_sync.json_text import as_json
 from cloud_sync.ranges import Plan, Segment, gaps_of, head_of
-from cloud_sync.rows import Row, Rows, as_json, rates_of
+from cloud_sync.rows import Row, Rows, rates_of
 from cloud_sync.store.contract import (
     REFUSALS_MAX,
     REFUSALS_PER_OWNER_MAX,
@@ -41,6 +42,9 @@ _INSERTS = {
     "interval_bases": _insert("interval_bases", 7),
     "interval_streams": _insert("interval_streams", 12),
     "interval_emissions": _insert("interval_emissions", 5),
+    "interval_figures": _insert("interval_figures", 10),
+    "windows": _insert("windows", 8, _IGNORE),
+    "serials": _insert("serials", 4, _IGNORE),
     "events": _insert("events", 4),
 }
 _SEGMENT = "SELECT first, last, hash_before, hash_last FROM ranges WHERE journal = ?"

@@ -203,6 +203,48 @@ FROM facts f
 JOIN journals j ON j.id = f.journal
 JOIN gateways g ON g.id = j.gateway;
 
+-- Every further figure of an interval, of a stream or ('') of all together; `value` is exact text.
+CREATE VIEW v_figures AS
+SELECT tenant, gateway, epoch, seq,
+       strftime('%Y-%m-%dT%H:%M:%SZ', start_ms / 1000, 'unixepoch') AS start,
+       strftime('%Y-%m-%dT%H:%M:%SZ', end_ms / 1000, 'unixepoch') AS end,
+       stream, name, subject, basis,
+       CASE WHEN places = 0 THEN sign || digits
+            ELSE sign || substr(digits, 1, length(digits) - places)
+                 || '.' || substr(digits, length(digits) - places + 1) END AS value,
+       unit, start_ms, end_ms, named.position
+FROM (
+    SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, f.seq,
+           coalesce(s.name, '') AS stream, f.name, f.subject, f.basis, f.places, f.unit,
+           CASE WHEN f.value < 0 THEN '-' ELSE '' END AS sign,
+           substr(z.zeros, length(CAST(abs(f.value) AS TEXT)) + 1)
+               || CAST(abs(f.value) AS TEXT) AS digits,
+           i.start_ms, i.end_ms, f.position
+    FROM interval_figures f
+    JOIN intervals i ON i.journal = f.journal AND i.seq = f.seq
+    JOIN journals j ON j.id = f.journal
+    JOIN gateways g ON g.id = j.gateway
+    JOIN scales z ON z.places = f.places
+    LEFT JOIN streams s ON s.journal = f.journal AND s.number = f.stream
+) named;
+
+-- Declared windows of stacks, as they were stated.
+CREATE VIEW v_windows AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, w.seq, w.stream, w.flag, w.note,
+       strftime('%Y-%m-%dT%H:%M:%SZ', w.start_ms / 1000, 'unixepoch') AS start,
+       strftime('%Y-%m-%dT%H:%M:%SZ', w.end_ms / 1000, 'unixepoch') AS end,
+       w.start_ms, w.end_ms
+FROM windows w
+JOIN journals j ON j.id = w.journal
+JOIN gateways g ON g.id = j.gateway;
+
+-- Serial numbers that meters told of themselves.
+CREATE VIEW v_serials AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, n.seq, n.device, n.serial
+FROM serials n
+JOIN journals j ON j.id = n.journal
+JOIN gateways g ON g.id = j.gateway;
+
 -- Records that have not arrived, between others that have.
 CREATE VIEW v_gaps AS
 SELECT tenant, gateway, epoch, first_missing, last_missing

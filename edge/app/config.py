@@ -6,7 +6,7 @@ keys. Each fault is one ConfigError that names file, key, what was found and wha
 
 from collections import namedtuple
 
-from edge.app.facts import read_facts, read_swaps
+from edge.app.facts import read_facts, read_swaps, read_windows
 from edge.app.streams import StreamReader
 from edge.core.bus.profile import Point, Profile, parse_profile
 from edge.core.carbon.factors import FactorSet, apply_overrides, parse_set
@@ -17,13 +17,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.core.carbon.tariff import Tariff
+
 Bus = namedtuple("Bus", ("name", "port", "baud", "format", "reply_timeout_ms"))
 
 #: What is polled at one rate: a device of the configuration, or a group of its points. owner: the
 #: device's name; points: tuple of Point in profile order.
-Device = namedtuple("Device", ("name", "bus", "station", "profile", "points", "poll_ms", "owner"))
+#: serial: index of the point that is its meter's serial number, or None.
+Device = namedtuple(
+    "Device", ("name", "bus", "station", "profile", "points", "poll_ms", "owner", "serial")
+)
 
 Broker = namedtuple("Broker", ("host", "port", "tls"))
+
+CHINA_OFFSET_MIN = 480
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -43,9 +50,7 @@ class Settings:
         self._sets = {"": library.factor_set(self._main_set, file, "accounting.factors")}
         self._override(document.get("override", []))
         self.factors = self._sets[""].factors
-        self.basis = accounting.get("basis", self._main_set)
-        self.bases = accounting.get("bases", [])
-        self._unique("accounting", "bases", [self.basis] + self.bases)
+        self._take_accounting(accounting)
         self.buses = [
             Bus(
                 bus["name"],
@@ -66,8 +71,23 @@ class Settings:
         self._unique("device", "bus/station", stations)
         self.streams = StreamReader(self, document).read()
         self.swaps = read_swaps(self, document.get("swap", []))
-        self.facts = read_facts(document.get("fact", []))
+        offset_ms = accounting.get("utc_offset_min", CHINA_OFFSET_MIN) * 60_000
+        self.facts = read_facts(document.get("fact", []), offset_ms, file)
+        self.windows = read_windows(self, document.get("window", []))
         self._unique("fact", "name", [fact.name for fact in self.facts])
+
+    def _take_accounting(self, accounting: dict) -> None:
+        self.basis = accounting.get("basis", self._main_set)
+        self.bases = accounting.get("bases", [])
+        self._unique("accounting", "bases", [self.basis] + self.bases)
+        #: Accountings of standard coal.
+        self.coal = accounting.get("coal", [])
+        self._unique("accounting", "coal", self.coal)
+        self.tariffs = [
+            self._library.tariff(name, self.file, "accounting.tariffs")
+            for name in accounting.get("tariffs", [])
+        ]
+        self._unique("accounting", "tariffs", [tariff.id for tariff in self.tariffs])
 
     def _take_gateway(self, gateway: dict, uplink: dict) -> None:
         self.gateway = gateway["id"]
@@ -130,6 +150,9 @@ class Settings:
             if name not in known:
                 self._unknown(where + ".points", name, known)
         self._unique(where, "points", rest + apart)
+        serial = item.get("serial_point")
+        if serial is not None and serial not in rest + apart:
+            self._unknown(where + ".serial_point", serial, rest + apart)
         parts = [(item["name"], rest, item.get("poll_ms", 10_000))] if rest else []
         for group in groups:
             parts.append((item["name"] + "-" + group["name"], group["points"], group["poll_ms"]))
@@ -142,6 +165,7 @@ class Settings:
                 profile.select(tuple(points)),
                 poll_ms,
                 item["name"],
+                _place_of(serial, points),
             )
             for name, points, poll_ms in parts
         ]
@@ -196,6 +220,10 @@ class Settings:
         return found
 
 
+def _place_of(name: str | None, points: list[str]) -> int | None:
+    return points.index(name) if name in points else None
+
+
 class Library:
     """Profiles and factor sets by name, each read and parsed once."""
 
@@ -203,8 +231,13 @@ class Library:
         self,
         read_profile: "Callable[[str, str, str], dict[str, object]]",
         read_factors: "Callable[[str, str, str], dict[str, object]]",
+        read_tariff: "Callable[[str, str, str], dict[str, object]] | None" = None,
     ) -> None:
-        """The readers take (name, file that asks, key that asks) and return a document."""
+        """The readers take (name, file that asks, key that asks) and return a document.
+
+        read_tariff: of a site's own file; None where there are none.
+        """
+        self._read_tariff = read_tariff
         self._read_profile = read_profile
         self._read_factors = read_factors
         self._profiles: dict[str, Profile] = {}
@@ -223,3 +256,13 @@ class Library:
     def factor_set(self, name: str, file: str, key: str) -> FactorSet:
         """The factor set `name`."""
         return parse_set(self._read_factors(name, file, key), name)
+
+    def tariff(self, name: str, file: str, key: str) -> "Tariff":
+        """The tariff in a site's own file; ConfigError says what is wrong with it."""
+        from edge.core.carbon.tariff import parse_tariff
+
+        if self._read_tariff is None:
+            raise ConfigError(
+                "config.value", file=file, key=key, found=name, expected="no tariff here"
+            )
+        return parse_tariff(self._read_tariff(name, file, key), name)

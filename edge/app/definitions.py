@@ -6,25 +6,12 @@ an unchanged one keeps its own across restarts, and only what is new is written.
 """
 
 from edge.app.config import Device, Settings
+from edge.app.drafts import draft_stream
 from edge.app.station import NOTHING_LEARNED
-from edge.app.streams import StreamSetting
 from edge.core.bus.holes import Learned
-from edge.core.bus.profile import Point
 from edge.core.carbon.counter import Limits
-from edge.core.carbon.streams import (
-    KINDS,
-    Setup,
-    Source,
-    Stream,
-    Summand,
-    counter_stream,
-    source_digest,
-    stack_stream,
-    virtual_stream,
-)
+from edge.core.carbon.streams import KINDS, Stream
 from edge.core.journal.record import Part
-from edge.core.numbers.fixed import power_of_ten
-from edge.core.numbers.units import reduce_ratio
 
 
 class Definitions:
@@ -52,9 +39,8 @@ class Definitions:
 
     def config(self, digest: bytes, version: str) -> None:
         """Record the configuration in force, when it is not the one recorded last."""
-        recorded = [body for body in self.known if body[0] == Part.CONFIG]
         body: list[object] = [Part.CONFIG, digest, version]
-        if not recorded or recorded[-1] != body:
+        if self.last(Part.CONFIG) != body:
             self._define(body)
 
     def factor_set(self, set_id: str, digest: bytes) -> None:
@@ -81,33 +67,53 @@ class Definitions:
 
     def stream(self, stream: Stream) -> int:
         """The number of a stream; its own number field is not looked at."""
-        return self._number(
-            Part.STREAM,
-            [
-                stream.name,
-                stream.kind,
-                KINDS[stream.kind].scope,
-                stream.unit,
-                stream.numerator,
-                stream.denominator,
-                stream.factor,
-                stream.factor_digest,
-                stream.method,
-                stream.source_digest,
-                stream.basis,
-                [list(rate) for rate in stream.rates],
-                stream.where,
-                _limits(stream.limits),
-                [list(place) for place in stream.inputs],
-                [list(summand) for summand in stream.summands],
-            ],
-        )
+        meaning: list[object] = [
+            stream.name,
+            stream.kind,
+            KINDS[stream.kind].scope,
+            stream.unit,
+            stream.numerator,
+            stream.denominator,
+            stream.factor,
+            stream.factor_digest,
+            stream.method,
+            stream.source_digest,
+            stream.basis,
+            [list(rate) for rate in stream.rates],
+            stream.where,
+            _limits(stream.limits),
+            [list(place) for place in stream.inputs],
+            [list(summand) for summand in stream.summands],
+        ]
+        if stream.rules is not None or stream.coal:
+            meaning += [_stack(stream), [list(coal) for coal in stream.coal]]
+        return self._number(Part.STREAM, meaning)
 
     def once(self, part: int, fields: list[object]) -> None:
         """Record a swap or a fact, when it is not recorded yet."""
         body = [part] + fields
         if body not in self.known:
             self._define(body)
+
+    def windows(self, windows: list[list[object]]) -> None:
+        """Record the declared windows in force, when they are not those recorded last."""
+        recorded = self.last(Part.WINDOWS)
+        body: list[object] = [Part.WINDOWS, windows]
+        if recorded != body and (recorded is not None or windows):
+            self._define(body)
+
+    def last(self, part: int) -> list[object] | None:
+        """The part of this kind that was recorded last."""
+        recorded = [body for body in self.known if body[0] == part]
+        return recorded[-1] if recorded else None
+
+    def serials(self) -> dict[str, int]:
+        """Device name -> its meter's serial number as recorded last."""
+        return {str(body[1]): int(str(body[2])) for body in self.known if body[0] == Part.SERIAL}
+
+    def facts(self) -> list[list[object]]:
+        """FACT parts, in order."""
+        return [body for body in self.known if body[0] == Part.FACT]
 
     def learned(self, number: int) -> tuple[Learned, int | None]:
         """What a device has taught in earlier runs: (Learned, reply timeout in ms or None)."""
@@ -158,125 +164,29 @@ def define_streams(
     """
     streams: list[Stream] = []
     for setting in settings.streams:
-        draft = _draft(settings, setting, numbers, streams)
+        draft = draft_stream(settings, setting, numbers, streams)
         streams.append(Stream(definitions.stream(draft), *draft[1:]))
     for swap in settings.swaps:
         definitions.once(Part.SWAP, list(swap))
     for fact in settings.facts:
         definitions.once(Part.FACT, list(fact))
+    definitions.windows([list(window) for window in settings.windows])
     return tuple(streams)
 
 
-def _draft(
-    settings: Settings, setting: StreamSetting, numbers: list[int], streams: list[Stream]
-) -> Stream:
-    """A stream before it has its number; streams: those before it, which it may sum."""
-    if setting.summands:
-        return _virtual(settings, setting, streams)
-    leading = settings.devices[setting.input[0]]
-    if setting.stack is None:
-        point = settings.point(setting.input)
-        return counter_stream(
-            0,
-            setting.name,
-            setting.kind,
-            setting.factor,
-            point.unit,
-            point.places,
-            leading.poll_ms,
-            (numbers[setting.input[0]], setting.input[1]),
-            source_digest([_place(settings, setting.input)], [], None),
-            _setup(settings, setting, [setting.input]),
-            counter_limits(point, setting.most_per_h),
-        )
-    stack, places, status, accepted = setting.stack
-    inputs = tuple((numbers[place[0]], place[1], settings.point(place).places) for place in places)
-    state = None
-    if status is not None:
-        state = (numbers[status[0]], status[1], accepted)
-        places = places + [status]
-    digest = source_digest([_place(settings, place) for place in places], list(accepted), stack)
-    return stack_stream(
-        0,
-        setting.name,
-        leading.poll_ms,
-        Source(inputs, state, stack),
-        digest,
-        _setup(settings, setting, places),
-    )
-
-
-def _setup(settings: Settings, setting: StreamSetting, places: list[tuple[int, int]]) -> Setup:
-    inputs = tuple(
-        (settings.devices[place[0]].owner, settings.point(place).name) for place in places
-    )
-    return Setup(settings.basis, setting.rates, setting.place, inputs)
-
-
-def counter_limits(point: Point, most_per_h: int | None) -> Limits | None:
-    """How a register may move; None where nothing at all is known of it.
-
-    most_per_h: the rating as a mantissa, None for the largest that any park has.
-    """
-    step, exact = _step(point)
-    modulus = point.rollover
-    if modulus is None and exact and point.kind in _MODULI:
-        modulus = step * _MODULI[point.kind]
-    if most_per_h is not None:
-        return Limits(modulus, most_per_h, True, step)
-    return Limits(modulus, 0, False, step)
-
-
-#: Integer types -> how many values a register of the type has.
-_MODULI = {
-    "u16": 1 << 16,
-    "u32": 1 << 32,
-    "bcd16": 10**4,
-    "bcd32": 10**8,
-}
-
-
-def _step(point: Point) -> tuple[int, bool]:
-    """(what one count of the register is as a mantissa, whether exactly)."""
-    mantissa, places = point.scale
-    if point.kind[0] == "f" or point.kind == "terms" or point.exponent is not None:
-        return 1, False
-    up, down = abs(mantissa) * power_of_ten(point.places), power_of_ten(places)
-    return max(1, -(-up // down)), up % down == 0 and point.offset[0] == 0
-
-
-def _virtual(settings: Settings, setting: StreamSetting, streams: list[Stream]) -> Stream:
-    """A virtual meter over the streams before it, at one common denominator."""
-    by_name = {stream.name: stream for stream in streams}
-    ratios = []
-    denominator = 1
-    for name, up, down in setting.summands:
-        activity = by_name[name].activity
-        ratio = reduce_ratio(up * activity[0], down * activity[1])
-        ratios.append(ratio)
-        # Least common multiple: what the new one adds to what is there.
-        denominator = denominator * reduce_ratio(ratio[1], denominator)[0]
-    summands = []
-    places = []
-    for (name, _, _), (up, down) in zip(setting.summands, ratios):
-        weight = up * (denominator // down)
-        summands.append(Summand(by_name[name].number, weight))
-        places.append([name, by_name[name].source_digest, weight])
-    first = by_name[setting.summands[0][0]]
-    return virtual_stream(
-        0,
-        setting.name,
-        setting.kind,
-        setting.factor,
-        setting.dimension,
-        denominator,
-        first.poll_ms,
-        tuple(summands),
-        source_digest(places, [], None),
-        Setup(settings.basis, setting.rates, setting.place, ()),
-    )
-
-
-def _place(settings: Settings, place: tuple[int, int]) -> list[object]:
-    device = settings.devices[place[0]]
-    return [device.name, device.profile.digest, settings.point(place).name]
+def _stack(stream: Stream) -> list[object] | None:
+    """What a stack's mass is made with, so that its records alone say it."""
+    if stream.rules is None:
+        return None
+    stack, status = stream.source.stack, stream.source.status
+    family, potential, states = stream.rules
+    return [
+        stack.method.id,
+        list(stack.area_m2),
+        stack.ambient_pa,
+        stack.basis,
+        [] if status is None else list(status[2]),
+        family,
+        potential,
+        [list(state) for state in states],
+    ]

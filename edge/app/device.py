@@ -8,6 +8,7 @@ import gc
 
 import edge.app.gateway
 import edge.app.recorder
+import edge.app.replay
 from edge import VERSION
 from edge.app.config import Library, Settings
 from edge.app.counted_link import CountedLink
@@ -76,7 +77,7 @@ class Program:
         self.gateway = Gateway(
             self._pollers(settings, numbers, definitions),
             Recorder(store, self.clock, settings.commit_ms),
-            Accountant(streams, settings.interval_ms),
+            Accountant(streams, settings.interval_ms, tuple(settings.tariffs)),
             self._uploader(settings, store),
         )
         ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
@@ -165,7 +166,7 @@ class Program:
 
 def _bound_memory() -> None:
     """Of the app's bounds, those that are for machines with more memory."""
-    edge.app.gateway.REPLAY_CHUNK = REPLAY_CHUNK
+    edge.app.replay.CHUNK = REPLAY_CHUNK
     edge.app.recorder.WAITING_MAX = WAITING_MAX
     edge.app.recorder.WAITING_ALL_MAX = WAITING_MAX + WAITING_MAX // 4
 

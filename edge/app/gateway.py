@@ -5,14 +5,16 @@ all state, blocks nowhere and reads time only as an argument.
 """
 
 from edge.app.definitions import encode_learned
+from edge.app.identity import Identities
 from edge.app.poller import Poll, Poller
 from edge.app.recorder import Recorder
+from edge.app.replay import Replay
 from edge.app.station import Station
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
 from edge.core.errors import StoreError, TallyError
 from edge.core.journal.clock import ClockQuality
-from edge.core.journal.record import Kind, Part, Record, decode_record
+from edge.core.journal.record import Kind, Part
 
 #: The system clock is compared with the anchor this often.
 CLOCK_CHECK_MS = 1_000
@@ -22,9 +24,6 @@ REMEMBER_MS = 3_600_000
 
 #: Errors of the uploader after which the journal cannot be believed, and why.
 RENEWING = {"store.corrupt": "damaged", "sync.rewound": "rewound"}
-
-#: Records replayed into the account per read when a gateway starts.
-REPLAY_CHUNK = 1_000
 
 
 class Health:
@@ -51,6 +50,8 @@ class Gateway:
         self.accountant = accountant
         self.uploader = uploader
         self.stations = {s.number: s for poller in pollers for s in poller.stations}
+        self.identities = Identities(self.stations, accountant)
+        self.replay = Replay(recorder.store, accountant, self.stations, self.identities)
         self.health = {number: Health() for number in self.stations}
         self.scope1_mg = 0
         self.scope2_mg = 0
@@ -59,8 +60,6 @@ class Gateway:
         self.stopping = False
         self._clock_due_ms = 0
         self._remember_due_ms = REMEMBER_MS
-        self._counted: dict[int, tuple[int, int]] = {}
-        self._counted_from = (0, 0)
         self._noted: dict[tuple[str, str], int] = {}
 
     def start(
@@ -73,85 +72,30 @@ class Gateway:
         self._take_up(ancestors, now_ms)
         self._keep_time(now_ms)
         for part in definitions:
-            names = self._apply(part)
-            self.recorder.add(Kind.TABLE, [part], now_ms)
-            if part[0] == Part.SWAP:
-                _, device, point, old, new, at, why, _ = part
-                fields = {"device": device, "point": point, "old": old, "new": new, "why": why}
-                fields["at"], fields["streams"] = at, " ".join(names)
-                self.recorder.event("counter.swap", fields, now_ms)
+            self._state(part, now_ms)
         self.recorder.event("gateway.boot", {"boot": self.recorder.boot}, now_ms)
         self.recorder.commit(now_ms, True)
+
+    def _state(self, part: list[object], now_ms: int) -> None:
+        """Record a part of a TABLE; it takes effect here."""
+        names = self.replay.apply(part)
+        self.recorder.add(Kind.TABLE, [part], now_ms)
+        if part[0] == Part.SWAP:
+            _, device, point, old, new, at, why, note = part
+            fields = {"device": device, "point": point, "old": old, "new": new, "why": why}
+            fields["at"], fields["streams"], fields["note"] = at, " ".join(names), note
+            self.recorder.event("counter.swap", fields, now_ms)
 
     def _take_up(self, ancestors: dict[int, list[int]], now_ms: int) -> None:
         """Replay the journal; one that turns out to be damaged is renewed first."""
         try:
-            self._replay(ancestors)
+            self.replay.run(ancestors)
         except StoreError as error:
             if error.code != "store.corrupt":
                 raise
             self.recorder.renew("damaged", now_ms)
             if self.recorder.failure is None:
-                self._replay(ancestors)
-
-    def _replay(self, ancestors: dict[int, list[int]]) -> None:
-        store = self.recorder.store
-        self._counted = {}
-        self._counted_from = (0, 0)
-        first = 0
-        last_interval = store.last_of_kind(Kind.INTERVAL)
-        if last_interval is not None:
-            record = decode_record(last_interval)
-            self.accountant.restore(record.body, ancestors)
-            self._counted_from = (record.boot, record.mono_ms)
-            first = record.seq + 1
-            for data, _ in store.read(max(0, first - REPLAY_CHUNK), first - 1):
-                self._look_back(decode_record(data))
-        while first < store.next_seq:
-            for data, _ in store.read(first, first + REPLAY_CHUNK - 1):
-                self._recount(decode_record(data))
-            first += REPLAY_CHUNK
-
-    def _look_back(self, record: Record) -> None:
-        """What a stack takes in may be older than the interval."""
-        if record.kind == Kind.POLL and self._is_next(record):
-            device, values, flat, _ = record.body
-            qualities = {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}
-            self.accountant.remember(device, record.boot, record.mono_ms, values, qualities)
-
-    def _is_next(self, record: Record) -> bool:
-        """False for a poll that retention has recorded anew: it was counted in its time."""
-        device, time = record.body[0], (record.boot, record.mono_ms)
-        if time <= self._counted.get(device, (0, -1)):
-            return False
-        self._counted[device] = time
-        return True
-
-    def _apply(self, part: list) -> list[str]:
-        """Let a SWAP part take effect; return the names of the streams that it steps."""
-        if part[0] != Part.SWAP:
-            return []
-        _, owner, name, old, new = part[:5]
-        names: list[str] = []
-        for number in sorted(self.stations, key=int):
-            device = self.stations[number].device
-            points = [point.name for point in device.points]
-            if device.owner == owner and name in points:
-                names += self.accountant.swap(number, points.index(name), old, new)
-        return names
-
-    def _recount(self, record: Record) -> None:
-        if record.kind == Kind.TABLE:
-            for part in record.body:
-                self._apply(part)
-        at = (record.boot, record.mono_ms)
-        if record.kind == Kind.POLL and at >= self._counted_from and self._is_next(record):
-            device, values, flat, _ = record.body
-            qualities = {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}
-            wall_ms = None if record.clock == ClockQuality.UNSET else record.wall_ms
-            self.accountant.observe(
-                device, record.boot, record.mono_ms, wall_ms, values, qualities
-            )
+                self.replay.run(ancestors)
 
     def step(self, now_ms: int) -> int:
         """Do what can be done now; return when to be called again at the latest.
@@ -196,6 +140,8 @@ class Gateway:
         )
         for error in errors:
             self.recorder.event(error.code, error.fields, now_ms)
+        for part in self.identities.take(poll.device, poll.values):
+            self._state(part, now_ms)
         if poll.taught:
             self._remember(self.stations[poll.device], now_ms)
         self._watch(poll, now_ms)

@@ -82,7 +82,12 @@ def read_settings(path: Path) -> tuple[Settings, bytes]:
     data = files.read_bytes(path)
     document = files.parse_toml(data, str(path))
     check_document(document, json.loads(SCHEMA.read_text("utf-8")), str(path))
-    library = Library(files.read_profile, files.read_factors)
+    folder = path.resolve().parent
+    library = Library(
+        files.read_profile,
+        files.read_factors,
+        lambda name, file, key: files.read_tariff(folder / name),
+    )
     settings = Settings(document, str(path), library)
     return settings, data
 
@@ -114,7 +119,7 @@ class Service:
         self.gateway = Gateway(
             self._pollers(settings, numbers, definitions, trace),
             Recorder(self.store, self.clock, settings.commit_ms),
-            Accountant(streams, settings.interval_ms),
+            Accountant(streams, settings.interval_ms, tuple(settings.tariffs)),
             Uploader(
                 uplink,
                 self.store,

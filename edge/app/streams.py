@@ -2,11 +2,10 @@
 
 from collections import namedtuple
 
-from edge.core.carbon import cems
 from edge.core.carbon.boundary import Node, Place, check_boundary, flatten, place_paths
 from edge.core.carbon.factors import FactorSet
 from edge.core.carbon.fuels import FULL, emission_ratio, find_fuel
-from edge.core.carbon.streams import KINDS, Factor
+from edge.core.carbon.streams import KINDS, TARIFF, Factor
 from edge.core.errors import ConfigError, DataError
 from edge.core.numbers.fixed import PLACES_MAX, parse_decimal, power_of_ten
 from edge.core.numbers.units import CANONICAL, RATIOS, ratio_to
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from edge.app.config import Settings
 
 #: A stream with its input as (device index, point index), None for a virtual meter; stack: None
-#: for a counter, else (cems.Stack, input pairs, status pair or None, accepted status values);
+#: for a counter, else as `stacks.read_stack` gives it; coal: `Coal` by accounting;
 #: rates: (basis, Factor) of the further bases; most_per_h: the rating as a mantissa, or None;
 #: place: path in the tree; summands: (stream name, numerator, denominator), flattened to meters.
 StreamSetting = namedtuple(
@@ -33,6 +32,7 @@ StreamSetting = namedtuple(
         "place",
         "summands",
         "dimension",
+        "coal",
     ),
 )
 
@@ -118,9 +118,11 @@ class StreamReader:
         if kind == "stack_co2":
             if "stack" not in item:
                 self._missing(where + ".stack", "the table of the stack's measurements")
-            stack = self._stack(item["stack"], where + ".stack")
-            place = stack[1][0]
-            return StreamSetting(name, kind, place, None, stack, (), None, path, (), "co2")
+            from edge.app.stacks import read_stack
+
+            stack = read_stack(self._settings, item["stack"], where + ".stack")
+            coal, place = self._coal(item, where, ""), stack[1][0]
+            return StreamSetting(name, kind, place, None, stack, (), None, path, (), "co2", coal)
         place, unit = None, ""
         summands: tuple[tuple[str, int, int], ...] = ()
         if "plus" in item or "minus" in item:
@@ -141,9 +143,17 @@ class StreamReader:
         dimension = self._check_dimension(kind, factor, unit, where)
         self._dimensions[name] = dimension
         rated = None if place is None else self._rated(item, place, dimension, where)
+        coal = self._coal(item, where, CANONICAL[dimension])
         return StreamSetting(
-            name, kind, place, factor, None, rates, rated, path, summands, dimension
+            name, kind, place, factor, None, rates, rated, path, summands, dimension, coal
         )
+
+    def _coal(self, item: dict, where: str, unit: str) -> tuple:
+        if not self._settings.coal and "coal" not in item:
+            return ()
+        from edge.app.coal import read_coal
+
+        return read_coal(self._settings, item, where, unit)
 
     def _common_dimension(self, summands: tuple, where: str) -> str:
         found = [self._dimensions.get(name, "co2") for name, _, _ in summands]
@@ -158,6 +168,8 @@ class StreamReader:
 
     def _factor(self, item: dict, table: dict, where: str, unit: str) -> Factor | None:
         """The factor that `table` (the stream, or one of its bases) names."""
+        if "tariff" in table:
+            return self._tariff(item, table, where)
         if "fuel" in table:
             found, name = self._split(table["fuel"], where + ".fuel")
             return self._fuel(found, name, item["kind"], unit, where)
@@ -172,6 +184,20 @@ class StreamReader:
                 return chosen
         self._unknown(where + ".factor", name, [factor.id for factor in found.factors])
         return None
+
+    def _tariff(self, item: dict, table: dict, where: str) -> Factor:
+        """A factor that changes with time; only electricity has one."""
+        name = table["tariff"]
+        if "factor" in table or "fuel" in table:
+            self._refuse(where + ".tariff", name, "a factor or a tariff, not both")
+        if KINDS[item["kind"]].dimension != "energy":
+            self._refuse(where + ".tariff", item["kind"], "a kind of electricity")
+        for tariff in self._settings.tariffs:
+            if tariff.id == name:
+                return Factor(TARIFF + name, "energy", 1, tariff.id, tariff.digest)
+        known = [tariff.id for tariff in self._settings.tariffs]
+        self._unknown(where + ".tariff", name, known)
+        raise KeyError(name)
 
     def _split(self, reference: str, key: str) -> tuple[FactorSet, str]:
         """ "set.id" or "id" of the default set."""
@@ -236,23 +262,3 @@ class StreamReader:
             mantissa, places = self._positive(item["rated"], where + ".rated")
             return int(-(-mantissa * power_of_ten(point.places) // power_of_ten(places)))
         return None
-
-    def _stack(self, item: dict, where: str) -> tuple:
-        settings = self._settings
-        places = [
-            settings.locate(item[key], where + "." + key)
-            for key in ("co2", "velocity", "temperature", "pressure", "moisture")
-        ]
-        units = ("%{vol}", "m/s", "Cel", "Pa", "%{vol}")
-        for place, unit in zip(places, units):
-            point = settings.point(place)
-            if point.unit != unit:
-                self._refuse(where, point.name + " in " + point.unit, "a point in " + unit)
-        area = self._positive(item["area_m2"], where + ".area_m2")
-        stack = cems.Stack(cems.METHODS[item["method"]], area, item["ambient_pa"], item["basis"])
-        status = None
-        if "status" in item:
-            status = settings.locate(item["status"], where + ".status")
-            if "status_ok" not in item:
-                self._missing(where + ".status_ok", "the status values that mean measuring")
-        return stack, places, status, tuple(item.get("status_ok", ()))

@@ -25,7 +25,7 @@ T0 = 1_800_000_000_000
 
 FACTOR = Factor("f", "energy", 832_500, "set", bytes(32))
 OTHER = Factor("g", "energy", 530_600, "set", bytes(32))
-SETUP = Setup("park", (("national", OTHER),), "", ())
+SETUP = Setup("park", (("national", OTHER),), "", (), ())
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = ROOT / "hil_tests" / "micropython" / "run_file.mjs"
@@ -39,7 +39,7 @@ def streams() -> tuple[Stream, ...]:
         place = (number // REGISTERS, number % REGISTERS)
         kind = "grid_import" if number % 2 else "memo"
         factor = FACTOR if number % 2 else None
-        setup = SETUP if number % 2 else Setup("park", (), "", ())
+        setup = SETUP if number % 2 else Setup("park", (), "", (), ())
         made.append(
             counter_stream(
                 number, f"s{number}", kind, factor, "kW.h", 3, MINUTE_MS, place, b"", setup

@@ -56,7 +56,9 @@ class Ours:
         stations = [
             plan_station(
                 number,
-                Device(f"m{number}", "bench", station, task.profile, task.points, 100, "bench"),
+                Device(
+                    f"m{number}", "bench", station, task.profile, task.points, 100, "bench", None
+                ),
                 bus,
                 10,
             )

@@ -13,7 +13,7 @@ HOURS = 2
 #: So many records a batch fit the memory of a board, see `docs/device_in_a_test.md`.
 RECORDS_MAX = 8
 #: Code included, as it is loaded from .mpy files; less is too little as things are.
-HEAP_BYTES = 368 * 1024
+HEAP_BYTES = 416 * 1024
 LIVE_BYTES_MAX = 52 * 1024
 
 

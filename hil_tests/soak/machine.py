@@ -1,6 +1,6 @@
 """The product's own gateway, put together on simulated ports."""
 
-from edge.app import gateway as gateway_module
+from edge.app import replay as replay_module
 from edge.app.config import Settings
 from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
@@ -21,7 +21,7 @@ from hil_tests.soak.site import GATEWAY, KEY, TENANT
 SOFTWARE_DIGEST = bytes(32)
 
 # The site has no stack, so nothing is looked back for: a shorter look changes no figure.
-gateway_module.REPLAY_CHUNK = 100
+replay_module.CHUNK = 100
 
 
 class PowerCut(BaseException):  # noqa: N818

@@ -70,7 +70,7 @@ def accountant():
             dimension = {"m3": "volume", "t": "mass"}[unit]
         factor = streams.Factor("f", dimension, main, "set", b"d")
         second = streams.Factor("g", dimension, other, "set", b"d")
-        setup = streams.Setup("park", (("other", second),), "", ())
+        setup = streams.Setup("park", (("other", second),), "", (), ())
         limits = Limits(MODULUS if at == 0 else None, 1_000_000, True, 1)
         made.append(
             streams.counter_stream(

@@ -24,7 +24,7 @@ def feed(accountant, device, second, values):
 
 def test_bases_are_results_from_the_same_quantities():
     national = streams.Factor("national", "energy", 530600, "mee", bytes(32))
-    setup = streams.Setup("park", (("national", national),), "works", ())
+    setup = streams.Setup("park", (("national", national),), "works", (), ())
     bought = streams.counter_stream(
         0, "grid", "grid_import", GRID, "kW.h", 3, 1000, (0, 0), b"", setup
     )

@@ -1,5 +1,6 @@
-from edge.core.carbon.tariff import Tariff, days_from_civil, parse_moment, parse_tariff
+from edge.core.carbon.tariff import Tariff, parse_tariff
 from edge.core.errors import TallyError
+from edge.core.numbers.civil import days_from_civil, parse_moment
 
 MINUTE = 60000
 HOUR = 60 * MINUTE

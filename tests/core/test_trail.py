@@ -24,7 +24,7 @@ def definition(stream):
 
 
 def site():
-    setup = streams.Setup("park", (("national", GREEN),), "", (("meter", "energy"),))
+    setup = streams.Setup("park", (("national", GREEN),), "", (("meter", "energy"),), ())
     grid = streams.counter_stream(
         0, "grid", "grid_import", GRID, "kW.h", 3, 1000, (4, 1), b"s", setup
     )

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.cems import METHODS, Sample, Stack, mass_rate_ratio
+from edge.core.carbon.stack_meter import HOLD_PERIODS
 from edge.core.carbon.streams import KINDS, Source, stack_stream
-from edge.core.carbon.tally import HOLD_PERIODS
 from tests.property.metered import INTERVALS, MINUTE, POLL_MS, SECONDS, T0, parks, run
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import edge.app.gateway as gateway_module
+import edge.core.journal.record as record_module
 import edge.core.sync.batch as batch_module
 import edge.core.sync.columns as columns
 from edge.app.recorder import Recorder
@@ -47,7 +47,7 @@ def _never_rewind(patches: Patches) -> None:
 def _hash_of_itself(patches: Patches) -> None:
     def cut(self: Uploader, first: int, last: int) -> tuple[bytes, int]:
         rows = self.store.read(first, last)
-        records = tuple(gateway_module.decode_record(row[0]) for row in rows)
+        records = tuple(record_module.decode_record(row[0]) for row in rows)
         before = self.store.hash_at(first) or b""
         args = (self.gateway, self.store.epoch, before, records, rows[-1][1], self._key)
         return batch_module.encode_batch(*args), last

@@ -30,13 +30,15 @@ def digest_of(text: str) -> bytes:
 
 
 def table_parts() -> list[list[Any]]:
-    """One part of each kind; the stream is a virtual meter over a counter."""
+    """One part of each kind; streams: a counter, a virtual meter over it, a stack."""
     factors = digest_of("factors")
     points = [["active_power_total", "W", 1, "gauge"], ["energy", "kW.h", 3, "counter"]]
     stream = ["grid_import", 2, "W.h", 832_500_000, 1_000_000, "electricity_fossil", factors]
     rates = [["national", 530_600_000, 1_000_000, "national_average", factors]]
     limits = [None, 500_000_000, 0, 1]
     memo = ["memo", 0, "W.h", 0, 1_000, "", b"", "sum of counters", digest_of("sum"), "park_910"]
+    stack = ["hj212", [2827, 2], 101_300, "dry", [], "hj75", None, [[1, "N"], [2, "C"]]]
+    coal = [["equivalent", 1229, 10_000, "electricity", factors]]
     return [
         [Part.CONFIG, digest_of("config"), "0.1.0"],
         [Part.DEVICE, 0, "grid", "bus1", 1, "eastron_sdm630", digest_of("p"), 10_000, points],
@@ -48,6 +50,14 @@ def table_parts() -> list[list[Any]]:
         [Part.LEARNED, 0, 40, [4, 12, 19], [1], 35],
         [Part.SWAP, "grid", "energy", None, 0, "2026-09-21T10:00:00+08:00", "meter", "换表 4711"],
         [Part.FACT, "floor", "floor_area", 12_345, 1, "m2", "2026", "2026-01-31", "deed 88"],
+        [Part.FACT, "lamps", "product", 425, 2, "10*3", "2026-09", "2026-10-08", "ledger"]
+        + [1_788_192_000_000, 1_790_784_000_000],
+        [Part.STREAM, 2, "chimney", "stack_co2", 1, "mg", 1, 1, "", b"", "hj212+hj75"]
+        + [digest_of("stack"), "park_910", [], "", None, [["stack", "energy"]], [], stack, []],
+        [Part.STREAM, 3, "bought", *stream, "counter x factor", digest_of("b"), "park_910", []]
+        + ["", limits, [["grid", "energy"]], [], None, coal],
+        [Part.WINDOWS, [["chimney", WALL_MS, WALL_MS + 60_000, "C", "年检"]]],
+        [Part.SERIAL, "grid", 20_110_734],
     ]
 
 
@@ -55,6 +65,9 @@ def kinds() -> list[tuple[int, int, int, list[Any]]]:
     """(kind, mono_ms, clock, body): every kind, both clocks, the ends of the number range."""
     end = WALL_MS // 900_000 * 900_000
     entry = [0, 48_211_552, 0, 525, 437_062, 2, 90, 1, 0, [278_565], []]
+    hours = [["hours", "valid", "", 1, 0, "h"], ["samples", "N", "", 720, 0, "1"]]
+    mass = [2, 9_000, 0, 4_000, 4_000, 720, 720, 16, 1_000, [], [b"\x90", []], hours, []]
+    coal = [["coal", "equivalent", "", 65, 0, "g"], ["per_coal", "equivalent", "", None, 6, "t/t"]]
     lost = [2, 4, "minute", WALL_MS, WALL_MS + 9, 3, digest_of("before"), digest_of("end")]
     memory = [None, None, "memory", WALL_MS, WALL_MS + 5, 17, None, None]
     totals = [0, 437_062, 437_062, 525, 832_499, 0, 0, [["national", 0, 1, 1, None]]]
@@ -68,6 +81,7 @@ def kinds() -> list[tuple[int, int, int, list[Any]]]:
         (Kind.POLL, 10_531, 2, [7, [LOWEST], [0, 9], []]),
         (Kind.POLL, 20_231, 2, [0, [-189_001, 48_211_552], [], [1, b"\x47\x3c\x53\x8d"]]),
         (Kind.INTERVAL, 800_000, 2, [end, end + 900_000, [entry], totals]),
+        (Kind.INTERVAL, 800_000, 2, [end, end + 900_000, [entry, mass], [*totals, coal]]),
         (Kind.TOMBSTONE, 800_001, 2, lost),
         (Kind.TOMBSTONE, 800_002, 2, memory),
     ]

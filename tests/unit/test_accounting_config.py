@@ -197,6 +197,8 @@ def test_swaps_and_facts_become_parts_once():
             "2026",
             "2026-01-15",
             "land register",
+            1_767_196_800_000,
+            1_798_732_800_000,
         ],
     ]
     assert [part for part in definitions.fresh if part[0] in (5, 6)] == wanted

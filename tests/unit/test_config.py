@@ -233,7 +233,7 @@ CASES = {
     "stack with points swapped": (
         [("stack.flue_gas_velocity", "stack.stack_temperature")],
         "config.value",
-        ("stream[1].stack is stack_temperature in Cel", "a point in m/s"),
+        ("stream[1].stack.velocity is stack_temperature in Cel", "a point in m/s"),
     ),
     "stack point that does not exist": (
         [("stack.co2_concentration", "stack.co2_concentratoin")],

@@ -29,6 +29,8 @@ def place_site(folder: Path, text: str) -> Path:
     for name in ("device.key", "boiler-house.key"):
         (folder / name).write_text("ab" * 32)
         (folder / name).chmod(0o600)
+    (tariff,) = blocks("toml tariff")
+    (folder / "hours.toml").write_text(tariff.text)
     path = folder / "gateway.toml"
     path.write_text(text)
     return path
@@ -54,7 +56,7 @@ def test_the_example_has_every_key():
 def document_keys(document: dict, path: str = "") -> Iterator[str]:
     for key, value in document.items():
         if isinstance(value, dict):
-            yield from ([path + key] if key in ("stack", "instrument") else [])
+            yield from ([path + key] if key in ("stack", "instrument", "coal") else [])
             yield from document_keys(value, f"{path}{key}.")
         elif isinstance(value, list) and isinstance(value[0], dict):
             for row in value:

@@ -68,17 +68,32 @@ def test_it_is_then_like_a_new_one(tmp_path: Path):
     new.close()
 
 
-def test_version_2_has_all_but_the_indexes_of_version_3(tmp_path: Path):
+#: What a version has not: tables, indexes, and the views that stand on them.
+LATER = {
+    3: (("interval_figures", "windows", "serials"), (), ("v_figures", "v_windows", "v_serials")),
+    2: (
+        ("interval_figures", "windows", "serials"),
+        ("records_clock", "records_untrusted"),
+        (
+            *("v_figures", "v_windows", "v_serials"),
+            *("v_readings", "v_events", "named_readings", "restamped", "stamped"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("version", LATER)
+def test_every_later_version_becomes_this_one(tmp_path: Path, version: int):
+    tables, indexes, views = LATER[version]
     world = World(tmp_path / "cloud.db")
     world.receiver.receive(TOPIC, factory().batch(0, 30))
     rows, wanted = content(world), shape(world.store)
     world.store.close()
     with closing(sqlite3.connect(tmp_path / "cloud.db")) as db:
-        for view in ("v_readings", "v_events", "named_readings", "restamped", "stamped"):
-            db.execute(f"DROP VIEW {view}")
-        db.execute("DROP INDEX records_clock")
-        db.execute("DROP INDEX records_untrusted")
-        db.execute("PRAGMA user_version = 2")
+        for kind, names in (("VIEW", views), ("TABLE", tables), ("INDEX", indexes)):
+            for name in names:
+                db.execute(f"DROP {kind} {name}")
+        db.execute(f"PRAGMA user_version = {version}")
     world = World(tmp_path / "cloud.db")
     assert content(world) == rows and shape(world.store) == wanted
     world.store.close()

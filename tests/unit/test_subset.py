@@ -25,7 +25,7 @@ PACKERS = (
 #: Built into the stock ESP32 firmware. Linux has no machine, network or micropython: esp32 only.
 DEVICE_STDLIB = (*CORE_STDLIB, "gc", "io", "json", "os", "select", "socket", "ssl", "sys", "time")
 BOARD_ONLY = ("esp", "esp32", "machine", "micropython", "network", "uctypes")
-CORE_BYTES = 51 * 1024
+CORE_BYTES = 52 * 1024
 #: What looks for, names and questions stations: a board that only polls goes without.
 TOOLS = "edge.core.field"
 #: What turns files into settings: a build for a device runs it on the host.
@@ -37,20 +37,26 @@ BUILD_TIME = (
     "edge.core.carbon.factors",
     "edge.core.carbon.fuels",
     "edge.core.carbon.tariff",
+    "edge.core.numbers.civil",
 )
 #: Methods: a device carries those that its streams use.
 METHODS = (
+    "edge.core.carbon.cems",
     "edge.core.carbon.eu_mrr",
+    "edge.core.carbon.figures",
     "edge.core.carbon.flags",
     "edge.core.carbon.hj212",
     "edge.core.carbon.intensity",
     "edge.core.carbon.part75",
+    "edge.core.carbon.ratio",
     "edge.core.carbon.stack_book",
     "edge.core.carbon.stack_family",
     "edge.core.carbon.stack_hours",
     "edge.core.carbon.stack_ledger",
     "edge.core.carbon.stack_meter",
+    "edge.core.carbon.stack_tally",
     "edge.core.carbon.substitute",
+    "edge.core.carbon.timed",
     "edge.core.carbon.trail",
 )
 TOOL_BYTES = 24 * 1024

@@ -103,7 +103,7 @@ class Site:
         self.link.silent = self.silent
         self.uplink.close()
         self.seen = len(self.uplink.sent)
-        settings = Settings(DOCUMENT, "f", Library(lambda *_: PROFILE, files.read_factors))
+        settings = self.settings()
         parts = [part for body in self.store.bodies(Kind.TABLE) for part in body]
         definitions = Definitions(parts)
         numbers = [definitions.device(device) for device in settings.devices]
@@ -115,11 +115,21 @@ class Site:
         self.gateway = Gateway(
             [Poller(settings.buses[0], stations, self.link, 0)],
             Recorder(self.store, self.clock, 1000),
-            Accountant(streams, INTERVAL_MS),
+            Accountant(streams, settings.interval_ms, tuple(settings.tariffs)),
             Uploader(self.uplink, self.store, "gw-1", "wuxi", KEY, settings.linger_ms),
         )
         ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
         self.gateway.start(definitions.fresh, ancestors, 0)
+
+    def settings(self) -> Settings:
+        """What the gateway is told at its next start."""
+        return Settings(DOCUMENT, "f", Library(lambda *_: PROFILE, files.read_factors))
+
+    def fill(self) -> None:
+        """Put into the registers what they show now."""
+        for station in (1, 2):
+            self.link.put_u32(station, 4, 0, self.register(station))
+            self.link.registers[(station, 4, 200)] = 1234
 
     def set_clock(self, wall_at_zero_ms: int | None) -> None:
         """The system clock is set; wall_at_zero_ms: wall time at the beginning of the world."""
@@ -136,9 +146,7 @@ class Site:
     def run(self, until_ms: int) -> None:
         """Step whenever the gateway or a port wants it, up to `until_ms` of the world."""
         while self.up_ms < until_ms:
-            for station in (1, 2):
-                self.link.put_u32(station, 4, 0, self.register(station))
-                self.link.registers[(station, 4, 200)] = 1234
+            self.fill()
             due_ms = self.gateway.step(self.clock.mono)
             assert due_ms >= self.clock.mono
             self.answer()

@@ -12,9 +12,14 @@ the flag LATE says so.
 from edge.core.carbon.counter import Counter, Flag
 from edge.core.carbon.interval import CUMULATIVE, NUMBER, bases_of, totals_of
 from edge.core.carbon.streams import Stream
-from edge.core.carbon.tally import HOLD_PERIODS, CounterTally, StackTally, VirtualTally, make_tally
+from edge.core.carbon.tally import CounterTally, Tally, VirtualTally
 from edge.core.errors import DataError, TallyError
 from edge.core.numbers.quality import Quality
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edge.core.carbon.stack_tally import StackTally
+    from edge.core.carbon.tariff import Tariff
 
 #: A register with one of these is looked at: the marks are ours, set when it was held.
 _COUNTED = (Quality.GOOD, Quality.BACKWARDS, Quality.UNCONFIRMED)
@@ -23,11 +28,21 @@ _COUNTED = (Quality.GOOD, Quality.BACKWARDS, Quality.UNCONFIRMED)
 class Accountant:
     """All streams of a gateway and the interval they are in."""
 
-    def __init__(self, streams: tuple[Stream, ...], interval_ms: int) -> None:
-        """streams: a virtual meter's summands name others of them by number."""
+    def __init__(
+        self,
+        streams: tuple[Stream, ...],
+        interval_ms: int,
+        tariffs: "tuple[Tariff, ...]" = (),
+    ) -> None:
+        """streams: a virtual meter's summands name others of them by number.
+
+        tariffs: every one that a stream's rates name. Raises ConfigError when one is missing.
+        """
         self.streams = streams
         self.bases = bases_of(streams)
-        self.tallies = [make_tally(stream) for stream in streams]
+        self.tallies = [make_tally(stream, tariffs) for stream in streams]
+        #: FACT parts of all TABLE records, in order: what intensities are divided by.
+        self.facts: list[list] = []
         self.interval_ms = interval_ms
         self.start_ms: int | None = None
         #: (device, point) of a stack's input -> its latest (value, quality, boot, mono_ms)
@@ -37,9 +52,11 @@ class Accountant:
         self._waiting: list[VirtualTally] = []
         #: device -> its counters as (point, tally, counter); device -> stacks that it leads
         self._counters: dict[int, list[tuple[int, CounterTally, Counter]]] = {}
-        self._stacks: dict[int, list[StackTally]] = {}
+        self._stacks: "dict[int, list[StackTally]]" = {}
         #: device -> points that stacks take in
         self._watched: dict[int, list[int]] = {}
+        #: device -> tallies it moves that have a rate by tariff
+        self._timed: dict[int, list[Tally]] = {}
         self._wire()
 
     def _wire(self) -> None:
@@ -50,17 +67,23 @@ class Accountant:
                 tally.parts = [(by_number[part.stream], part.weight) for part in parts]
                 self._virtual.append(tally)
                 self._waiting.append(tally)
-                continue
-            inputs = tally.stream.source.inputs
-            if isinstance(tally, CounterTally):
-                place = (inputs[0][1], tally, tally.counter)
-                self._counters.setdefault(inputs[0][0], []).append(place)
-                continue
-            self._stacks.setdefault(inputs[0][0], []).append(tally)
-            status = tally.stream.source.status
-            places = [(item[0], item[1]) for item in inputs]
-            for device, point in places + ([] if status is None else [(status[0], status[1])]):
-                self._watched.setdefault(device, []).append(point)
+            elif isinstance(tally, CounterTally):
+                device, point, _ = tally.stream.source.inputs[0]
+                place = (point, tally, tally.counter)
+                self._counters.setdefault(device, []).append(place)
+            else:
+                self._wire_stack(tally)
+            if tally.timed:
+                for device in sorted(_devices_of(tally), key=int):
+                    self._timed.setdefault(device, []).append(tally)
+
+    def _wire_stack(self, tally: "StackTally") -> None:
+        source = tally.stream.source
+        self._stacks.setdefault(source.inputs[0][0], []).append(tally)
+        places = [(item[0], item[1]) for item in source.inputs]
+        status = source.status
+        for device, point in places + ([] if status is None else [(status[0], status[1])]):
+            self._watched.setdefault(device, []).append(point)
 
     def restore(self, body: list, ancestors: dict[int, list[int]]) -> None:
         """Continue after the interval record `body`: same cumulatives, next interval.
@@ -72,8 +95,34 @@ class Accountant:
         for tally in self.tallies:
             for number in ancestors.get(tally.stream.number, [tally.stream.number]):
                 if number in counted:
-                    tally.restore(counted[number])
+                    tally.take_up(counted[number], body[1])
                     break
+
+    def recall(self, body: list, ancestors: dict[int, list[int]]) -> None:
+        """Take in what an earlier interval record says of hours that stacks look back to.
+
+        The oldest first, up to and with the one given to `restore`. ancestors: as there.
+        """
+        entries = {entry[NUMBER]: entry for entry in body[2]}
+        for stacks in self._stacks.values():
+            for stack in stacks:
+                number = stack.stream.number
+                for at in ancestors.get(number, [number]):
+                    if at in entries:
+                        stack.recall(entries[at])
+                        break
+
+    def looks_back(self) -> bool:
+        """True when a stack needs `recall` after a restart."""
+        stacks = [stack for group in self._stacks.values() for stack in group]
+        return any([stack.meter.ledger is not None for stack in stacks])
+
+    def declare(self, windows: list[list]) -> None:
+        """Take the declared windows in force: [stream name, start_ms, end_ms, flag, ...]."""
+        for stacks in self._stacks.values():
+            for stack in stacks:
+                named = [item for item in windows if item[0] == stack.stream.name]
+                stack.windows = [(item[1], item[2], item[3]) for item in named]
 
     def observe(
         self,
@@ -108,13 +157,19 @@ class Accountant:
                 qualities[point] = Quality.BACKWARDS if is_low else Quality.UNCONFIRMED
             if counter.events:
                 errors.extend(_named(tally))
-        for stack in self._stacks.get(device, ()):
-            stack.sample(self._sample(stack, boot, mono_ms), boot, mono_ms)
         if wall_ms is not None and self.start_ms is not None and wall_ms < self.start_ms:
             self._mark_late(device)
+        self._follow(device, boot, mono_ms, wall_ms)
+        return errors
+
+    def _follow(self, device: int, boot: int, mono_ms: int, wall_ms: int | None) -> None:
+        """Let all that hangs on other streams or on the time take a poll in."""
+        for stack in self._stacks.get(device, ()):
+            stack.look(self.latest, boot, mono_ms, wall_ms)
         if self._waiting:
             self._waiting = [meter for meter in self._waiting if not meter.begin()]
-        return errors
+        for timed in self._timed.get(device, ()):
+            timed.clock(wall_ms)
 
     def _mark_late(self, device: int) -> None:
         for _, tally, _ in self._counters.get(device, ()):
@@ -134,32 +189,6 @@ class Accountant:
         for point in self._watched.get(device, ()):
             self.latest[(device, point)] = (values[point], qualities.get(point, 0), boot, mono_ms)
 
-    def _fresh(self, key: tuple[int, int], boot: int, mono_ms: int, hold_ms: int) -> int | None:
-        """The latest good value of an input, or None when it is missing, bad or too old."""
-        if key not in self.latest:
-            return None
-        value, quality, then, at_ms = self.latest[key]
-        if quality != Quality.GOOD or then != boot or mono_ms - at_ms > hold_ms:
-            return None
-        return value
-
-    def _sample(self, tally: StackTally, boot: int, mono_ms: int) -> list | None:
-        """The fields of a sample, None while the instrument is not measuring."""
-        source = tally.stream.source
-        hold_ms = HOLD_PERIODS * tally.stream.poll_ms
-        if source.status is not None:
-            device, point, accepted = source.status
-            state = self._fresh((device, point), boot, mono_ms, hold_ms)
-            if state is None or state not in accepted:
-                return None
-        quantities = []
-        for device, point, places in source.inputs:
-            value = self._fresh((device, point), boot, mono_ms, hold_ms)
-            if value is None:
-                return None
-            quantities.append((value, places))
-        return quantities
-
     def swap(self, device: int, point: int, old: int | None, new: int) -> list[str]:
         """An operator confirms a register's step; see `Counter.swap`. Returns stream names."""
         names = []
@@ -168,6 +197,17 @@ class Accountant:
                 counter.swap(old, new)
                 names.append(tally.stream.name)
         return names
+
+    def counters(self) -> list[tuple[int, int]]:
+        """(device, point) of every register that is counted."""
+        return [(device, at[0]) for device in self._counters for at in self._counters[device]]
+
+    def held(self, device: int, point: int) -> int | None:
+        """The first register of the level that a counter holds; None when it holds none."""
+        for at, _, counter in self._counters.get(device, ()):
+            if at == point and counter.is_held:
+                return counter.held_from
+        return None
 
     def due_ms(self) -> int | None:
         """Wall time at which the running interval ends; None before a first reading."""
@@ -184,12 +224,23 @@ class Accountant:
         start_ms, self.start_ms = self.start_ms, end_ms
         span_ms = end_ms - start_ms
         # A virtual meter reads its parts' polls and flags before they begin anew.
-        virtual = {tally.stream.number: tally.close(span_ms) for tally in self._virtual}
+        virtual = {tally.stream.number: tally.close(span_ms, end_ms) for tally in self._virtual}
         entries = []
         for tally in self.tallies:
             number = tally.stream.number
-            entries.append(virtual[number] if number in virtual else tally.close(span_ms))
-        return [start_ms, end_ms, entries, totals_of(self.streams, entries, self.bases)]
+            entries.append(virtual[number] if number in virtual else tally.close(span_ms, end_ms))
+        totals = totals_of(self.streams, entries, self.bases)
+        return [start_ms, end_ms, entries, self._with_figures(start_ms, entries, totals)]
+
+    def _with_figures(self, start_ms: int, entries: list, totals: list) -> list[object]:
+        """The totals, with what they are divided by where the site has stated anything."""
+        if not self.facts and not any([stream.coal for stream in self.streams]):
+            return totals
+        from edge.core.carbon.figures import facts_at, figures_of
+
+        facts = facts_at(self.facts, start_ms)
+        figures = figures_of(self.streams, entries, totals, facts)
+        return totals + [figures] if figures else totals
 
 
 def _named(tally: CounterTally) -> list[DataError]:
@@ -198,3 +249,26 @@ def _named(tally: CounterTally) -> list[DataError]:
     for event in events:
         event.fields["point"] = tally.stream.name
     return events
+
+
+def make_tally(
+    stream: Stream, tariffs: "tuple[Tariff, ...]"
+) -> "CounterTally | StackTally | VirtualTally":
+    """The tally that fits the stream's source; tariffs: those that its rates name by digest."""
+    if stream.source.stack is not None:
+        from edge.core.carbon.stack_tally import StackTally
+
+        return StackTally(stream)
+    tally = VirtualTally(stream) if stream.summands else CounterTally(stream)
+    tally.wire(tariffs)
+    return tally
+
+
+def _devices_of(tally: Tally) -> set[int]:
+    """The devices whose polls move a tally's count."""
+    if not isinstance(tally, VirtualTally):
+        return {item[0] for item in tally.stream.source.inputs}
+    found: set[int] = set()
+    for part, _ in tally.parts:
+        found |= _devices_of(part)
+    return found

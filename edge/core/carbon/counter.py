@@ -231,6 +231,11 @@ class Counter:
         """True while the register shows a level that is not counted."""
         return self._held is not None
 
+    @property
+    def held_from(self) -> int | None:
+        """The first register of the level that is held, None when none is."""
+        return None if self._held is None else int(self._held[0])
+
     def _release(self, register: int) -> None:
         held = self._held
         if held is not None:

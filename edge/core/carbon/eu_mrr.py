@@ -5,7 +5,7 @@ being 1 m3 at 273.15 K and 101 325 Pa. The chain from sensors to these two is th
 """
 
 from edge.core.carbon import ratio
-from edge.core.carbon.hj212 import Method
+from edge.core.carbon.hj212 import METHODS, Method
 
 #: The regulation gives neither: the ideal gas at 273.15 K, and the molar mass of CO2.
 METHOD = Method(
@@ -17,6 +17,11 @@ TIERS_TENTHS = (100, 75, 50, 25)
 
 #: An hour's mean is valid from this share of the most readings it can have (Art. 44).
 READINGS_PERCENT = 80
+
+
+def method_of(name: str) -> Method:
+    """The method of a stack with that id, one of HJ 212 or this one; KeyError for another."""
+    return METHOD if name == METHOD.id else METHODS[name]
 
 
 def hour_ratio(g_per_nm3: tuple[int, int], nm3: tuple[int, int]) -> tuple[int, int]:

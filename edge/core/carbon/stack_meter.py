@@ -8,10 +8,12 @@ whole hours of the wall clock, with validity and substitution, see `stack_family
 from collections import namedtuple
 
 from edge.core.carbon import cems, flags
-from edge.core.carbon.stack_family import of_id
-from edge.core.carbon.stack_ledger import Ledger
 from edge.core.errors import DataError
 from edge.core.numbers.fixed import div_round
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edge.core.carbon.stack_ledger import Ledger
 
 MS_PER_HOUR = 3_600_000
 
@@ -57,8 +59,12 @@ class StackMeter:
         """
         self.stack = stack
         self.poll_ms = poll_ms
-        self.ledger: Ledger | None = None
+        self.ledger: "Ledger | None" = None
         if family != HOLD:
+            # The families are a third of the carbon core: only a stack that needs them pays.
+            from edge.core.carbon.stack_family import of_id
+            from edge.core.carbon.stack_ledger import Ledger
+
             self.ledger = Ledger(stack, of_id(family), poll_ms, potential)
         self.method = stack.method.id if family == HOLD else stack.method.id + "+" + family
         #: Cumulative mg of the "hold" family and what is beyond, in mg.ms/h.
@@ -155,6 +161,15 @@ class StackMeter:
         expected = max(1, div_round(span_ms, self.poll_ms))
         figures = (mass_mg, substituted_mg, min(counts[0], expected), expected, counts)
         return Closed(*(figures + hours + (fills, values)))
+
+    def carry(self, total_mg: int) -> None:
+        """Go on from a mass that another meter counted, with nothing else known of it."""
+        if self.ledger is not None:
+            self.ledger.book.total_mg = total_mg
+        else:
+            self.total_mg = total_mg
+        self._begun = True
+        self._start_mg = total_mg
 
     def settle(self) -> None:
         """Fill an open gap without the hour after it, at the end of a report."""

@@ -6,13 +6,13 @@ basis a stream may have rates for others (national average, location-based, ...)
 another result from the same quantities.
 """
 
-import hashlib
 from collections import namedtuple
 
-from edge.core.carbon.cems import Stack
 from edge.core.carbon.counter import Limits
+from edge.core.carbon.sources import HOLD, Rules
+from edge.core.carbon.sources import Source as Source
+from edge.core.carbon.sources import source_digest as source_digest
 from edge.core.errors import ConfigError
-from edge.core.numbers import pack
 from edge.core.numbers.fixed import check_int64, power_of_ten
 from edge.core.numbers.units import CANONICAL, RATIOS, ratio_to
 
@@ -43,13 +43,15 @@ KINDS = {
 #: Kinds whose electricity is the site's own green supply, for matching it with consumption.
 GREEN = ("green_direct", "pv", "pv_self_use")
 
-#: Where a stream's values come from. inputs: (device, point, places) triples: one register of a
-#: counter, or the fields of `cems.Sample` in their order; none for a virtual meter. status:
-#: (device, point, accepted values) or None. stack: `cems.Stack`, None for a counter.
-Source = namedtuple("Source", ("inputs", "status", "stack"))
-
 #: A further basis: cumulative x numerator/denominator = mg CO2.
 Rate = namedtuple("Rate", ("basis", "numerator", "denominator", "factor", "factor_digest"))
+
+#: Standard coal in a stream: activity x numerator/denominator = g, under one accounting.
+Coal = namedtuple("Coal", ("accounting", "numerator", "denominator", "factor", "factor_digest"))
+
+#: A rate whose factor begins so changes with time: it is in ug per unit of the activity, and
+#: numerator/denominator turn what moves between two readings times that into mg, see `timed`.
+TARIFF = "tariff:"
 
 #: One summand of a virtual meter: the stream it is taken from, and its integer weight.
 Summand = namedtuple("Summand", ("stream", "weight"))
@@ -57,7 +59,8 @@ Summand = namedtuple("Summand", ("stream", "weight"))
 #: activity: (numerator, denominator) from the cumulative mantissa to `unit`; poll_ms: how often
 #: the leading input is polled; basis: name of the main one; rates: `Rate` of the others; where:
 #: the path of its place, "" for none; limits: how its register may move, None for a stack or a
-#: virtual meter; summands: of a virtual meter; inputs: what a person calls its inputs.
+#: virtual meter; summands: of a virtual meter; inputs: what a person calls its inputs; rules: of a
+#: stack, None for others; coal: `Coal` by accounting.
 Stream = namedtuple(
     "Stream",
     (
@@ -80,18 +83,20 @@ Stream = namedtuple(
         "limits",
         "summands",
         "inputs",
+        "rules",
+        "coal",
     ),
 )
 
 #: An emission factor in micrograms CO2 per canonical unit of its dimension: an exact integer, or
-#: a (numerator, denominator) pair where 44/12 leaves none.
+#: a (numerator, denominator) pair where 44/12 leaves none. That of a tariff has 1 in its place.
 Factor = namedtuple("Factor", ("id", "dimension", "ug_per_unit", "set_id", "set_digest"))
 
 #: What accompanies a stream beside its meter and main factor; see `Stream`. rates: (basis name,
 #: Factor) pairs.
-Setup = namedtuple("Setup", ("basis", "rates", "where", "inputs"))
+Setup = namedtuple("Setup", ("basis", "rates", "where", "inputs", "coal"))
 
-PLAIN = Setup("", (), "", ())
+PLAIN = Setup("", (), "", (), ())
 
 COUNTER_METHOD = "counter x factor, half-even to 1 mg at the close"
 VIRTUAL_METHOD = "sum of counters x factor, half-even to 1 mg at the close"
@@ -179,29 +184,11 @@ def _assemble(
     for basis, other in setup.rates:
         _dimension(head[1], head[2], other, head[3])
         rates.append(Rate(basis, *mg_ratio(other, up, down), other.id, other.set_digest))
-    numerator, denominator = mg_ratio(factor, up, down)
-    number, name, kind, unit, activity = head
-    return Stream(
-        number,
-        name,
-        kind,
-        unit,
-        activity,
-        numerator,
-        denominator,
-        "" if factor is None else factor.id,
-        b"" if factor is None else factor.set_digest,
-        method,
-        poll_ms,
-        source,
-        digest,
-        setup.basis,
-        tuple(rates),
-        setup.where,
-        limits,
-        summands,
-        setup.inputs,
-    )
+    main = ("", b"") if factor is None else (factor.id, factor.set_digest)
+    wired = (method, poll_ms, source, digest)
+    rest = (setup.basis, tuple(rates), setup.where, limits, summands, setup.inputs)
+    ratio = mg_ratio(factor, up, down)
+    return Stream(*(head + ratio + main + wired + rest + (None, setup.coal)))
 
 
 def mg_ratio(factor: Factor | None, up: int, down: int) -> tuple[int, int]:
@@ -246,9 +233,16 @@ def _dimension(name: str, kind: str, factor: Factor | None, unit: str) -> str:
 
 
 def stack_stream(
-    number: int, name: str, poll_ms: int, source: Source, digest: bytes, setup: Setup = PLAIN
+    number: int,
+    name: str,
+    poll_ms: int,
+    source: Source,
+    digest: bytes,
+    setup: Setup = PLAIN,
+    rules: Rules = HOLD,
 ) -> Stream:
     """A stream over a stack's CEMS; its cumulative quantity is milligrams of CO2 already."""
+    method = source.stack.method.id
     return Stream(
         number,
         name,
@@ -259,7 +253,7 @@ def stack_stream(
         1,
         "",
         b"",
-        source.stack.method.id,
+        method if rules.family == HOLD.family else method + "+" + rules.family,
         poll_ms,
         source,
         digest,
@@ -269,17 +263,6 @@ def stack_stream(
         None,
         (),
         setup.inputs,
+        rules,
+        (),
     )
-
-
-def source_digest(places: list[list[object]], accepted: list[int], stack: Stack | None) -> bytes:
-    """SHA-256 over where a stream's values come from: other wiring is another source.
-
-    places: [device name, profile digest, point name] per input, a status last; for a virtual
-    meter [stream name, source digest, weight] per summand. accepted: status values that mean
-    measuring.
-    """
-    parts: list[object] = [places, accepted]
-    if stack is not None:
-        parts.append([stack.method.id, list(stack.area_m2), stack.ambient_pa, stack.basis])
-    return hashlib.sha256(pack.encode(parts)).digest()

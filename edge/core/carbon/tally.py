@@ -5,17 +5,18 @@ intervals sum exactly to any longer period. What was not read in an interval is 
 next: nothing is guessed, coverage says how much was seen.
 """
 
-from edge.core.carbon import cems
 from edge.core.carbon.counter import Counter, Flag
-from edge.core.carbon.interval import CUMULATIVE, REST, STATE
-from edge.core.carbon.streams import KINDS, Stream
-from edge.core.errors import DataError
+from edge.core.carbon.interval import CUMULATIVE, EMISSION, OTHERS, STATE, TIMES
+from edge.core.carbon.streams import KINDS, TARIFF, Stream
+from edge.core.errors import ConfigError
 from edge.core.numbers.fixed import check_int64, div_round
 
-MS_PER_HOUR = 3_600_000
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edge.core.carbon.tariff import Tariff
+    from edge.core.carbon.timed import Timed
 
-#: A stack sample stands for the time since the one before it, at most this many poll periods.
-HOLD_PERIODS = 3
+MS_PER_HOUR = 3_600_000
 
 
 class Tally:
@@ -31,6 +32,38 @@ class Tally:
         for rate in stream.rates:
             self._ratios.append((rate.numerator, rate.denominator))
         self._before: list[int] | None = None
+        #: (place of the rate in `_ratios`, basis, its sum) of rates that change with time.
+        self.timed: list[tuple[int, str, Timed]] = []
+
+    def wire(self, tariffs: "tuple[Tariff, ...]") -> None:
+        """Give each rate that changes with time its tariff; ConfigError when it is not there."""
+        stream = self.stream
+        rates = [(stream.basis, stream.factor, stream.factor_digest)]
+        rates += [(rate.basis, rate.factor, rate.factor_digest) for rate in stream.rates]
+        for at, (basis, factor, digest) in enumerate(rates):
+            if not factor.startswith(TARIFF):
+                continue
+            from edge.core.carbon.timed import Timed
+
+            known = [tariff for tariff in tariffs if tariff.digest == digest]
+            if not known:
+                raise ConfigError(
+                    "config.reference",
+                    file=stream.name,
+                    key="tariff",
+                    found=factor,
+                    nearest="the tariff of this digest",
+                )
+            up, down = self._ratios[at + 1]
+            self._ratios[at + 1] = (0, 1)
+            self.timed.append((at + 1, basis, Timed(known[0], up, down)))
+
+    def clock(self, wall_ms: int | None) -> None:
+        """Let rates that change with time take in what has been counted up to this reading."""
+        count = self.count()
+        if count is not None:
+            for _, _, timed in self.timed:
+                timed.take(count[0], wall_ms)
 
     def count(self) -> tuple[int, int] | None:
         """C as (whole, rest in mg.ms/h); None before a first reading."""
@@ -38,6 +71,14 @@ class Tally:
 
     def state(self) -> list[object]:
         """What a meter needs beside C to go on after this interval."""
+        return []
+
+    def substituted(self) -> int:
+        """The part of the interval's activity that was not measured."""
+        return 0
+
+    def figures(self) -> list[list[object]]:
+        """What else the interval tells of this stream, see `interval`."""
         return []
 
     def polls(self, span_ms: int) -> tuple[int, int]:
@@ -51,34 +92,72 @@ class Tally:
         flags, self.flags = self.flags, 0
         return flags
 
-    def close(self, span_ms: int) -> list[object]:
+    def close(self, span_ms: int, end_ms: int) -> list[object]:
         """The stream's entry in the interval record; a new interval begins."""
         number = self.stream.number
         good, expected = self.polls(span_ms)
         flags = self.take_flags()
+        figures = self.figures()
         end = self.count()
         if end is None:
             others: list[object] = [None] * len(self.stream.rates)
-            return [number, None, 0, None, None, good, expected, flags, 0, others, []]
+            entry = [number, None, 0, None, None, good, expected, flags, 0, others, []]
+            return entry + [figures, []] if figures else entry
         start = end if self.start is None else self.start
         before = self._rounded(start) if self._before is None else self._before
         after = before if start == end else self._rounded(end)
         self.start, self._before = end, after
         sign = KINDS[self.stream.kind].emission
         emissions = [sign * (after[at] - before[at]) for at in range(1, len(after))]
-        return [
+        activity = after[0] - before[0]
+        entry = [
             number,
             check_int64(end[0], "a count"),
             end[1],
-            after[0] - before[0],
-            emissions[0],
+            activity,
+            0,
             good,
             expected,
             flags,
-            0,
-            emissions[1:],
+            self.substituted(),
+            [],
             self.state(),
         ]
+        if self.timed:
+            figures = figures + self._close_timed(emissions, sign)
+        entry[EMISSION], entry[OTHERS] = emissions[0], emissions[1:]
+        if figures or self.timed:
+            entry += [figures, [timed.state() for _, _, timed in self.timed]]
+        return entry
+
+    def _close_timed(self, emissions: list[int], sign: int) -> list[list[object]]:
+        """Put emissions by tariffs in their places; return what a later layer stood in for."""
+        figures: list[list[object]] = []
+        for at, basis, timed in self.timed:
+            gained_mg, fallback = timed.close()
+            emissions[at - 1] = sign * gained_mg
+            if fallback:
+                up, down = self.stream.activity
+                shown = div_round(fallback * up, down)
+                figures.append(["fallback", timed.tariff.id, basis, shown, 0, self.stream.unit])
+        return figures
+
+    def take_up(self, entry: list, end_ms: int) -> None:
+        """Go on after the interval that this entry closed."""
+        self.restore(entry)
+        times = entry[TIMES] if len(entry) > TIMES else []
+        for at, (_, _, timed) in enumerate(self.timed):
+            if len(times) == len(self.timed):
+                timed.restore(times[at])
+            else:
+                timed.begin(entry[CUMULATIVE], end_ms)
+
+    def restore(self, entry: list) -> None:
+        """The count and its meter as this entry has them."""
+        raise NotImplementedError
+
+    def recall(self, entry: list) -> None:
+        """Take in what an entry of an earlier interval says about the past."""
 
     def _rounded(self, count: tuple[int, int]) -> list[int]:
         """R(C x ratio) for every ratio of the stream."""
@@ -100,10 +179,10 @@ class CounterTally(Tally):
         total = self.counter.total
         return None if total is None else (total, 0)
 
-    def close(self, span_ms: int) -> list[object]:
+    def close(self, span_ms: int, end_ms: int) -> list[object]:
         if self.start is None and self.counter.total is not None:
             self.start = (self.counter.first, 0)
-        return super().close(span_ms)
+        return super().close(span_ms, end_ms)
 
     def state(self) -> list[object]:
         return self.counter.state()
@@ -114,56 +193,8 @@ class CounterTally(Tally):
         return flags | (Flag.HELD if self.counter.is_held else 0)
 
     def restore(self, entry: list) -> None:
-        """Go on after the interval that this entry closed."""
         self.counter.restore(entry[CUMULATIVE], entry[STATE] if len(entry) > STATE else [])
         self.start = (entry[CUMULATIVE], 0)
-
-
-class StackTally(Tally):
-    """A stream over a stack's CEMS: mass rates, each standing for the time since the last."""
-
-    def __init__(self, stream: Stream) -> None:
-        super().__init__(stream)
-        self.total: int | None = None
-        self.rest = 0
-        self.last_sample: tuple[int, int] | None = None
-
-    def count(self) -> tuple[int, int] | None:
-        return None if self.total is None else (self.total, self.rest)
-
-    def sample(self, quantities: list[tuple[int, int]] | None, boot: int, mono_ms: int) -> None:
-        """Take the fields of a `cems.Sample` in; None interrupts: the time is not counted."""
-        rate = None
-        if quantities is not None:
-            try:
-                stack = self.stream.source.stack
-                rate = cems.mass_rate_mg_per_h(stack, cems.Sample(*quantities))
-            except DataError:
-                rate = None
-        if rate is None:
-            self.last_sample = None
-            return
-        if self.total is None:
-            self.total = 0
-            self.start = (0, 0)
-        if self.last_sample is not None and self.last_sample[0] == boot:
-            elapsed_ms = mono_ms - self.last_sample[1]
-            if 0 < elapsed_ms <= HOLD_PERIODS * self.stream.poll_ms:
-                exact = self.rest + rate * elapsed_ms
-                self.total += exact // MS_PER_HOUR
-                self.rest = exact % MS_PER_HOUR
-        self.last_sample = (boot, mono_ms)
-        self.good += 1
-
-    def state(self) -> list[object]:
-        return [] if self.last_sample is None else list(self.last_sample)
-
-    def restore(self, entry: list) -> None:
-        """Go on after the interval that this entry closed."""
-        self.total, self.rest = entry[CUMULATIVE], entry[REST]
-        self.start = (entry[CUMULATIVE], entry[REST])
-        state = entry[STATE] if len(entry) > STATE else []
-        self.last_sample = (state[0], state[1]) if state else None
 
 
 class VirtualTally(Tally):
@@ -205,14 +236,4 @@ class VirtualTally(Tally):
         return flags
 
     def restore(self, entry: list) -> None:
-        """Go on after the interval that this entry closed."""
         self.start = (entry[CUMULATIVE], 0)
-
-
-def make_tally(stream: Stream) -> CounterTally | StackTally | VirtualTally:
-    """The tally that fits the stream's source."""
-    if stream.summands:
-        return VirtualTally(stream)
-    if stream.source.stack is not None:
-        return StackTally(stream)
-    return CounterTally(stream)

@@ -10,6 +10,7 @@ import hashlib
 from edge.core.carbon.factors import check_evidence
 from edge.core.errors import ConfigError, DataError
 from edge.core.numbers import pack
+from edge.core.numbers.civil import digits, parse_moment
 from edge.core.numbers.fixed import parse_decimal, power_of_ten
 
 MS_PER_MINUTE = 60_000
@@ -216,7 +217,7 @@ def _parse_pattern(
     for index, item in enumerate(items):
         where = "weekly[%d]" % index
         value = _ug(str(item["value"]), unit, file, where + ".value")
-        hour, minute = _digits(str(item["from"]), ((0, 2, 23), (3, 5, 59)), "..:..") or (-1, -1)
+        hour, minute = digits(str(item["from"]), ((0, 2, 23), (3, 5, 59)), "..:..") or (-1, -1)
         if hour < 0:
             _refuse(file, where + ".from", item["from"], "a time of day like 08:30")
         days = item["days"]
@@ -227,44 +228,3 @@ def _parse_pattern(
                 raise ConfigError("config.duplicate", file=file, key=where, found=moment)
             found.append((begin, value))
     return tuple(sorted(found, key=lambda entry: entry[0]))
-
-
-def _digits(
-    text: str, fields: tuple[tuple[int, int, int], ...], shape: str
-) -> tuple[int, ...] | None:
-    """The numbers at (start, end, most) of a text of a fixed shape, or None."""
-    if len(text) != len(shape):
-        return None
-    for found, wanted in zip(text, shape):
-        if found not in "0123456789" if wanted == "." else found != wanted:
-            return None
-    numbers = tuple(int(text[start:end]) for start, end, _ in fields)
-    if [n for n, field in zip(numbers, fields) if n > field[2]]:
-        return None
-    return numbers
-
-
-_MOMENT = ((0, 4, 9999), (5, 7, 12), (8, 10, 31), (11, 13, 23), (14, 16, 59))
-
-
-def parse_moment(text: str, file: str, key: str) -> int:
-    """UTC ms of a moment such as 2026-01-31T08:00Z; ConfigError "config.value" for another."""
-    numbers = _digits(text, _MOMENT, "....-..-..T..:..Z")
-    if numbers is not None:
-        year, month, day, hour, minute = numbers
-        days = days_from_civil(year, month, day) if month else None
-        if days is not None and year >= 1970:
-            return ((days * 24 + hour) * 60 + minute) * MS_PER_MINUTE
-    _refuse(file, key, text, "a UTC moment like 2026-01-31T08:00Z")
-    return 0
-
-
-def days_from_civil(year: int, month: int, day: int) -> int | None:
-    """Days since 1970-01-01 in the Gregorian calendar; None for a day that does not exist."""
-    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    lengths = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-    if not 1 <= day <= lengths[month - 1]:
-        return None
-    past = year - 1
-    years = past * 365 + past // 4 - past // 100 + past // 400
-    return years + sum(lengths[: month - 1]) + day - 719_163

@@ -10,16 +10,25 @@ TABLE     [part, ...]: definitions; numbers are never given another meaning in o
           factors [2, set id, set digest]
           stream  [3, number, name, kind, scope, unit, numerator, denominator, factor id,
                    factor set digest, method id, source digest, basis, rates, place, limits,
-                   inputs, summands]; the first form ends after the source digest
+                   inputs, summands, stack, coal]; the first form ends after the source digest,
+                   that of a counter without coal after the summands
                   rates: [[basis, numerator, denominator, factor id, set digest], ...]
                   limits: [modulus or nil, most per hour, rated 0 or 1, step] or nil
                   inputs: [[device name, point name], ...], a status last
                   summands: [[stream number, weight], ...] of a virtual meter
+                  stack: [method id, [mantissa, places] of the area in m2, ambient Pa, basis,
+                          accepted status values, family, potential in 10^-6 % or nil,
+                          [[status value, flag], ...]] or nil
+                  coal: [[accounting, numerator, denominator, id, set digest], ...]
           learned [4, device number, most registers or 0, [function, first, last, ...] holes,
                    [missing point, ...], reply timeout in ms]; the newest one holds
           swap    [5, device name, point name, old register or nil, new register, time text, why,
                    note]: an operator confirms a step; it takes effect at this record
-          fact    [6, name, kind, mantissa, places, unit, period, vintage, source]
+          fact    [6, name, kind, mantissa, places, unit, period, vintage, source, start_ms,
+                   end_ms] of its period; the first form ends after the source
+          windows [7, [[stream name, start_ms, end_ms, flag, note], ...]]: declared windows of
+                   stacks; the newest one holds
+          serial  [8, device name, serial number of its meter]; the newest one holds
 POLL      [device, values, qualities, evidence]
           values: mantissa or None per point in table order
           qualities: flat [point, code, ...] for values that are not good
@@ -60,6 +69,8 @@ class Part:
     LEARNED = 4
     SWAP = 5
     FACT = 6
+    WINDOWS = 7
+    SERIAL = 8
 
 
 #: seq: 0, 1, 2, ... within an epoch; boot: start count of the gateway; mono_ms: since that boot;

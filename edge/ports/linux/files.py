@@ -69,6 +69,11 @@ def read_factors(name: str, file: str, key: str) -> dict[str, Any]:
     return _library(FACTORS, "factors.schema.json", name, file, key)
 
 
+def read_tariff(path: Path) -> dict[str, Any]:
+    """The document of a site's own tariff."""
+    return read_document(path, FACTORS / "tariff.schema.json")
+
+
 def check_private(path: Path) -> None:
     """Refuse a secret that others may read: ConfigError "config.secret"."""
     try:

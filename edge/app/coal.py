@@ -1,0 +1,82 @@
+"""Standard coal of the streams: which equivalent each has under the accountings that a site names.
+
+An accounting is a sum over all energy that comes in or goes out, so a stream that could be left
+out by oversight is refused: it has a table, its fuel's own heating value, or none of this is asked
+for.
+"""
+
+from edge.core.carbon.coal import coal_factor, fuel_coal_ratio
+from edge.core.carbon.fuels import find_fuel, multiply
+from edge.core.carbon.streams import KINDS, Coal
+from edge.core.errors import ConfigError, DataError
+from edge.core.numbers.units import ratio_to
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edge.app.config import Settings
+
+#: Kinds that carry no energy of their own over the boundary.
+NO_ENERGY = ("certificate", "stack_co2", "process_output")
+
+
+def read_coal(settings: "Settings", item: dict, where: str, unit: str) -> tuple[Coal, ...]:
+    """`Coal` for each accounting of the site; unit: canonical, of the stream's activity.
+
+    Raises ConfigError.
+    """
+    named = item.get("coal", {})
+    counts = KINDS[item["kind"]].emission != 0 and item["kind"] not in NO_ENERGY
+    if named and not counts:
+        expected = "a kind that brings energy in or takes it out"
+        _refuse(settings, where + ".coal", item["kind"], expected)
+    for accounting in named:
+        if accounting not in settings.coal:
+            expected = "one of accounting.coal"
+            _refuse(settings, where + ".coal", accounting, expected)
+    if not counts:
+        return ()
+    return tuple([_of(settings, item, where, unit, accounting) for accounting in settings.coal])
+
+
+def _of(settings: "Settings", item: dict, where: str, unit: str, accounting: str) -> Coal:
+    key = where + ".coal." + accounting
+    named = item.get("coal", {})
+    if accounting in named:
+        set_name, dot, name = named[accounting].partition(".")
+        if not dot:
+            set_name, name = "", named[accounting]
+        found = settings.factor_set(set_name, key)
+        # Only electricity has tables of both kinds: other energy may be named by its heat.
+        is_power = KINDS[item["kind"]].dimension == "energy"
+        known = [e.accounting for e in found.equivalents if e.id == name]
+        if not is_power and accounting not in known and "equivalent" in known:
+            accounting_of = "equivalent"
+        else:
+            accounting_of = accounting
+        try:
+            ratio = coal_factor(found, name, unit, accounting_of)
+        except DataError:
+            _refuse(settings, key, name + " for " + unit, "an equivalent of what is measured")
+        # The equivalent may count by heat what the stream measures as electricity.
+        usable = [e for e in found.equivalents if e.accounting in (accounting_of, "either")]
+        dimension = [e.dimension for e in usable if e.id == name][0]
+        ratio = multiply(ratio, ratio_to(unit, dimension))
+        return Coal(accounting, ratio[0], ratio[1], name, found.digest)
+    if "fuel" in item:
+        set_name, dot, name = item["fuel"].partition(".")
+        if not dot:
+            set_name, name = "", item["fuel"]
+        found = settings.factor_set(set_name, key)
+        fuel = find_fuel(found.fuels, name, settings.file, key)
+        try:
+            ratio = fuel_coal_ratio(fuel, unit)
+            return Coal(accounting, ratio[0], ratio[1], name, found.digest)
+        except DataError:
+            pass
+    raise ConfigError(
+        "config.missing_key", file=settings.file, key=key, expected="an equivalent, set.id"
+    )
+
+
+def _refuse(settings: "Settings", key: str, found: object, expected: str) -> None:
+    raise ConfigError("config.value", file=settings.file, key=key, found=found, expected=expected)
