@@ -23,6 +23,14 @@ _WAITING = (
     " GROUP BY journal HAVING count(*) >= %s ORDER BY journal"
 )
 
+#: Partitions whose index has more pages than rows could need.
+_EMPTIED = (
+    "SELECT t.relid::regclass::text FROM pg_partition_tree('record_rows') t"
+    " JOIN pg_index i ON i.indrelid = t.relid AND i.indisprimary"
+    " JOIN pg_class x ON x.oid = i.indexrelid"
+    " WHERE t.isleaf AND x.relpages > 16 + x.reltuples / 50"
+)
+
 
 def compact(
     url: str,
@@ -65,4 +73,8 @@ def _compact(
             advance(done)
     if total:
         db.execute("VACUUM (ANALYZE) record_rows, poll_blocks, point_blocks")
+        db.execute("SET lock_timeout = 0")
+        # What is left of these is small, their indexes are not; nobody is kept from reading.
+        for (part,) in db.execute(_EMPTIED).fetchall():
+            db.execute(f"REINDEX TABLE CONCURRENTLY {part}")
     return total

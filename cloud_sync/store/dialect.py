@@ -69,11 +69,16 @@ def postgres_tables(name: str) -> Iterator[str]:
 
 def postgres_views() -> Iterator[str]:
     """Every view for PostgreSQL, in the order in which they build on each other."""
-    own = {view_name(text): text for text in statements("postgres_views.sql")}
+    own = list(statements("postgres_views.sql"))
+    names = {view_name(text) for text in own}
     for statement in statements("views.sql"):
         name = view_name(statement)
-        yield own.pop(name) if name in own else as_postgres(statement)
-    yield from own.values()
+        if name not in names:
+            yield as_postgres(statement)
+        while name in names:  # with those above it, which it may build on
+            text = own.pop(0)
+            names.remove(view_name(text))
+            yield text
 
 
 def view_name(statement: str) -> str:

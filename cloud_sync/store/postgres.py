@@ -24,7 +24,8 @@ from cloud_sync.store.postgres_database import (
 from cloud_sync.store.sql import SqlStore
 from edge.core.errors import DataError, StoreError, TallyError
 
-_COPY = (
+#: Takes `copy_lines`.
+COPY = (
     "COPY record_rows (journal, seq, kind, boot, mono_ms, wall_ms, clock, hash, body, device,"
     " mantissas, qualities) FROM STDIN"
 )
@@ -115,11 +116,9 @@ class PostgresStore(SqlStore):
         if not raw:
             return
         self._add_months(row[4] for row in raw)
-        polls = {poll[0]: poll for poll in rows.polls}
-        lines = [_line(journal, row, polls.get(row[0])) for row in raw]
         try:
-            with self._db.cursor() as cursor, cursor.copy(_COPY) as copy:
-                copy.write("".join(lines))
+            with self._db.cursor() as cursor, cursor.copy(COPY) as copy:
+                copy.write(copy_lines(journal, raw, rows))
         except self._psycopg.Error as error:
             raise self._failure(error)
 
@@ -142,6 +141,12 @@ class PostgresStore(SqlStore):
             self._months.add(name)  # committed by whoever made it
         else:
             self._run("SELECT add_partition(?, ?, ?)", low_ms, high_ms, name)
+
+
+def copy_lines(journal: int, raw: Sequence[RawRow], rows: Rows) -> str:
+    """Records with the values of polls, as `COPY` takes them."""
+    polls = {poll[0]: poll for poll in rows.polls}
+    return "".join([_line(journal, row, polls.get(row[0])) for row in raw])
 
 
 def _line(journal: int, row: RawRow, poll: Row | None) -> str:

@@ -33,7 +33,7 @@ CREATE TABLE record_rows (
     mono_ms bigint NOT NULL,
     wall_ms bigint NOT NULL,
     device bigint,
-    journal integer NOT NULL,
+    journal bigint NOT NULL,
     kind smallint NOT NULL,
     clock smallint NOT NULL,
     hash bytea NOT NULL,
@@ -55,7 +55,7 @@ COMMENT ON COLUMN record_rows.qualities IS
     'of a poll: a code for each value; NULL: each value that is there is good';
 
 CREATE TABLE poll_blocks (
-    journal integer NOT NULL,
+    journal bigint NOT NULL,
     device bigint NOT NULL,
     first bigint NOT NULL,
     last bigint NOT NULL,
@@ -80,9 +80,9 @@ COMMENT ON COLUMN poll_blocks.bodies IS 'canonical bytes: what the hash chain ha
 
 -- A value is origin + its offset, in the narrowest array that holds the block's values.
 CREATE TABLE point_blocks (
-    journal integer NOT NULL,
+    journal bigint NOT NULL,
     device bigint NOT NULL,
-    point integer NOT NULL,
+    point bigint NOT NULL,
     first bigint NOT NULL,
     start_ms bigint NOT NULL,
     origin bigint NOT NULL,
@@ -123,12 +123,12 @@ RETURNS TABLE (
     journal bigint, seq bigint, kind bigint, boot bigint, mono_ms bigint, wall_ms bigint,
     clock bigint, hash bytea, body bytea)
 LANGUAGE sql STABLE AS $$
-    SELECT r.journal::bigint, r.seq, r.kind::bigint, r.boot, r.mono_ms, r.wall_ms,
+    SELECT r.journal, r.seq, r.kind::bigint, r.boot, r.mono_ms, r.wall_ms,
            r.clock::bigint, r.hash, r.body
     FROM record_rows r
     WHERE r.journal = of_journal AND r.seq BETWEEN low AND high
     UNION ALL
-    SELECT b.journal::bigint, u.seq, 1::bigint, u.boot, u.mono_ms, u.wall_ms, 2::bigint, u.hash,
+    SELECT b.journal, u.seq, 1::bigint, u.boot, u.mono_ms, u.wall_ms, 2::bigint, u.hash,
            u.body
     FROM poll_blocks b
     CROSS JOIN LATERAL unnest(b.seqs, b.boots, b.monos, b.walls, b.hashes, b.bodies)
@@ -138,18 +138,18 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE VIEW records AS
-SELECT journal::bigint AS journal, seq, kind::bigint AS kind, boot, mono_ms, wall_ms,
+SELECT journal, seq, kind::bigint AS kind, boot, mono_ms, wall_ms,
        clock::bigint AS clock, hash, body
 FROM record_rows
 UNION ALL
-SELECT b.journal::bigint, u.seq, 1::bigint, u.boot, u.mono_ms, u.wall_ms, 2::bigint, u.hash, u.body
+SELECT b.journal, u.seq, 1::bigint, u.boot, u.mono_ms, u.wall_ms, 2::bigint, u.hash, u.body
 FROM poll_blocks b
 CROSS JOIN LATERAL unnest(b.seqs, b.boots, b.monos, b.walls, b.hashes, b.bodies)
     AS u (seq, boot, mono_ms, wall_ms, hash, body);
 
 -- Readings with what their times are made of, from rows and from blocks.
 CREATE VIEW row_readings AS
-SELECT r.journal::bigint AS journal, r.seq, u.at - 1 AS point, r.device, u.value,
+SELECT r.journal AS journal, r.seq, u.at - 1 AS point, r.device, u.value,
        CASE WHEN r.qualities IS NOT NULL THEN r.qualities[u.at]
             WHEN u.value IS NOT NULL THEN 0::bigint END AS quality,
        r.boot, r.mono_ms, r.wall_ms, r.clock::bigint AS clock
@@ -158,7 +158,7 @@ CROSS JOIN LATERAL unnest(r.mantissas) WITH ORDINALITY AS u (value, at)
 WHERE r.mantissas IS NOT NULL;
 
 CREATE VIEW block_readings AS
-SELECT b.journal::bigint AS journal, u.seq, p.point::bigint AS point, b.device,
+SELECT b.journal AS journal, u.seq, p.point, b.device,
        p.origin + u.value AS value,
        CASE WHEN p.qualities IS NOT NULL THEN u.quality
             WHEN u.value IS NOT NULL THEN 0::bigint END AS quality,

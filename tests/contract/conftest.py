@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .postgres_server import Server, running
+from hil_tests.postgres_server import Server, running
 
 
 @pytest.fixture(scope="session")

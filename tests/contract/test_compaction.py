@@ -15,6 +15,7 @@ from cloud_sync.verify import verify_store
 from edge.core.errors import StoreError
 from edge.core.journal.record import Kind
 from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
+from hil_tests.postgres_server import Server
 from tests.unit.receiver_journal import (
     GATEWAY,
     KEY,
@@ -26,8 +27,6 @@ from tests.unit.receiver_journal import (
     Journal,
     factory,
 )
-
-from .postgres_server import Server
 
 pytestmark = pytest.mark.system
 

@@ -18,6 +18,7 @@ from cloud_sync.verify import verify_store
 from edge.__main__ import main
 from edge.core.errors import StoreError
 from edge.core.journal.record import Kind, Part
+from hil_tests.postgres_server import Server, running
 from tests.contract.brokers import Broker, mosquitto, wait_until
 from tests.contract.receive_process import gateway_on, receiving
 from tests.unit.receiver_journal import (
@@ -31,8 +32,6 @@ from tests.unit.receiver_journal import (
     acked,
     factory,
 )
-
-from .postgres_server import Server, running
 
 pytestmark = pytest.mark.system
 

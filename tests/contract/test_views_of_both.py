@@ -6,8 +6,7 @@ import pytest
 
 from cloud_sync.store.postgres import PostgresStore
 from cloud_sync.store.sqlite import SqliteStore
-
-from .postgres_server import Server
+from hil_tests.postgres_server import Server
 
 pytestmark = pytest.mark.system
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.reading.database import Database, open_reading
-from tests.contract.postgres_server import running
+from hil_tests.postgres_server import running
 
 from . import park
 

@@ -29,7 +29,16 @@ class Server:
             self._run["user"] = "postgres"
             shutil.chown(folder, "postgres")
         subprocess.run(
-            [self._programs / "initdb", "-D", self._data, "-U", OWNER, "-A", "trust", "-N"]
+            [
+                str(self._programs / "initdb"),
+                "-D",
+                str(self._data),
+                "-U",
+                OWNER,
+                "-A",
+                "trust",
+                "-N",
+            ]
             + ["-E", "UTF8", "--locale", "C.UTF-8"],
             **self._run,
         )
@@ -37,8 +46,8 @@ class Server:
         self.start()
 
     def _control(self, *arguments: str) -> None:
-        command = [self._programs / "pg_ctl", "-D", self._data, "-w", "-s", *arguments]
-        subprocess.run([*command, "-l", self._folder / "log"], **self._run)
+        command = [str(self._programs / "pg_ctl"), "-D", str(self._data), "-w", "-s"]
+        subprocess.run([*command, *arguments, "-l", str(self._folder / "log")], **self._run)
 
     def start(self) -> None:
         options = f"-c listen_addresses= -c unix_socket_directories={self._folder}"

@@ -1,0 +1,176 @@
+"""`bench cloud`: batches of 1,440 readings through a real Mosquitto into each database, beside
+COPY of the same rows; what a reading costs on disk, and how long two questions take.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import psycopg
+
+from cloud_sync.opening import decode_batch
+from cloud_sync.rows import Rows
+from cloud_sync.store.address import open_store
+from cloud_sync.store.postgres import COPY, copy_lines
+from edge.core.journal.record import Record, encode_record
+from edge.core.numbers import pack
+from edge.core.sync.columns import encode_columns
+from hil_tests.bench import cloud_storage
+from hil_tests.bench.measure import Figure, seconds
+from hil_tests.bench.plant import POINTS, drifting_polls
+from hil_tests.fleet import TENANT, Cut, Fleet, Gateway, Receiver, broker, free_port, wait_until
+from hil_tests.postgres_server import Server, running
+
+#: Polls of 30 points in a batch: 1,440 readings.
+POLLS_PER_BATCH = 48
+READINGS_PER_BATCH = POLLS_PER_BATCH * POINTS
+
+GATEWAYS = 64
+BATCHES = 12
+CONNECTIONS = 2
+READINGS = GATEWAYS * BATCHES * READINGS_PER_BATCH
+
+#: As a server is set up for this; a commit is on the disk before it is acknowledged.
+SERVER = ("fsync=on", "shared_buffers=256MB", "max_wal_size=4GB")
+
+
+def run(rounds: int) -> Iterator[Figure]:
+    """All rates in turns, `rounds` times; then storage, once."""
+    cuts = _cuts()
+    with tempfile.TemporaryDirectory() as name, running(*SERVER) as server:
+        taken: dict[str, list[float]] = {}
+        peaks: list[float] = []
+        for number in range(rounds):
+            folder = Path(name) / str(number)
+            folder.mkdir()
+            url = server.create()
+            works: dict[str, Callable[[], float]] = {
+                "postgres": partial(_receive, folder, cuts, url, peaks),
+                "sqlite": partial(_receive, folder, cuts, "", peaks),
+                "copy": partial(_copy_arrays, server, cuts),
+                "copy_rows": partial(_copy_rows, server, cuts),
+                "decode": partial(_decode, cuts),
+            }
+            for work, call in works.items():
+                taken.setdefault(work, []).append(call())
+        rates = {work: median(found) for work, found in taken.items()}
+        yield from _rates(rates, max(peaks))
+        yield from cloud_storage.run(server)
+
+
+def _rates(rates: dict[str, float], peak_mb: float) -> Iterator[Figure]:
+    notes = {
+        "postgres": "receive through Mosquitto, acknowledged; at least 300,000",
+        "sqlite": "receive through Mosquitto, acknowledged; at least 500,000",
+        "copy": "COPY of the same rows: a poll a row, no receiver",
+        "copy_rows": "COPY of one row a reading, no receiver",
+        "decode": "MAC, chain and decoding alone",
+    }
+    for work, note in notes.items():
+        yield Figure(f"{work}_readings_per_s", rates[work], "1/s", note)
+    ratio = rates["postgres"] / rates["copy_rows"]
+    yield Figure("ratio_to_copy_rows", ratio, "x", "to one row a reading; at least 0.7")
+    yield Figure("ratio_to_copy", rates["postgres"] / rates["copy"], "x", "to the rows it writes")
+    yield Figure("receiver_peak_mb", peak_mb, "MiB", "at most 150")
+
+
+def _cuts() -> list[Cut]:
+    records = drifting_polls(BATCHES * POLLS_PER_BATCH // 8)
+    cuts = []
+    for first in range(0, len(records), POLLS_PER_BATCH):
+        part = records[first : first + POLLS_PER_BATCH]
+        packed = b"".join(pack.encode(column) for column in encode_columns(part))
+        cuts.append(Cut(first, packed, tuple(encode_record(record) for record in part)))
+    return cuts
+
+
+def _receive(folder: Path, cuts: list[Cut], url: str, peaks: list[float]) -> float:
+    """Readings per second of a receiver process, from the first commit to the last."""
+    gateways = [Gateway(number, cuts, []) for number in range(GATEWAYS)]
+    port = free_port()
+    with broker(folder, port):
+        receiver = Receiver(folder, port, gateways, *(("--store", url) if url else ()))
+        try:
+            wait_until(lambda: receiver.has_said("ready"), "the receiver is ready")
+            fleet = Fleet(port, gateways, CONNECTIONS)
+            begun_s = time.monotonic()
+            for gateway in gateways:
+                fleet.send_history(gateway.name)
+            total = GATEWAYS * BATCHES
+            wait_until(lambda: len(receiver.stored) >= total, "all batches are stored", 300)
+            taken_s = receiver.stored[-1][3] - begun_s
+            peaks.append(receiver.memory_mb("VmHWM"))
+            fleet.close()
+        finally:
+            receiver.stop()
+    return READINGS / taken_s
+
+
+def _polls(cuts: list[Cut]) -> tuple[Record, ...]:
+    return drifting_polls(len(cuts) * POLLS_PER_BATCH // 8)
+
+
+def _copy_arrays(server: Server, cuts: list[Cut]) -> float:
+    """COPY of the rows that a receiver writes, made before, 32 batches a transaction."""
+    url = server.create()
+    store = open_store(url)
+    records = _polls(cuts)
+    rows = Rows()
+    raw = []
+    for record in records:
+        kind, seq, *times, _ = record
+        raw.append((seq, kind, *times, bytes(32), encode_record(record)))
+        rows.add(record)
+    with store.transaction():
+        store.open_journal(TENANT, "gw", b"epoch-01", 0)
+        store.add_records(9_999, raw[:1], Rows())  # makes the partition
+    store.close()
+    texts = [copy_lines(journal, raw, rows) for journal in range(GATEWAYS)]
+    with psycopg.connect(url, autocommit=True) as db:
+
+        def copy() -> None:
+            for at in range(0, GATEWAYS, 2):
+                with db.transaction(), db.cursor() as cursor, cursor.copy(COPY.encode()) as to:
+                    for text in texts[at : at + 2]:
+                        to.write(text)
+
+        return READINGS / seconds(copy)
+
+
+def _copy_rows(server: Server, cuts: list[Cut]) -> float:
+    """COPY of one row a reading with an index, as many a transaction."""
+    url = server.create()
+    lines = "".join(
+        f"{record.seq}\t{point}\t{record.body[0]}\t{value}\t0\t{record.wall_ms}\n"
+        for record in _polls(cuts)
+        for point, value in enumerate(record.body[1])
+    ).split("\n")[:-1]
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(
+            b"CREATE TABLE reading (journal bigint, seq bigint, point bigint, device bigint,"
+            b" value bigint, quality bigint, wall_ms bigint, PRIMARY KEY (journal, seq, point))"
+        )
+        texts = [
+            "".join(f"{journal}\t{line}\n" for line in lines) for journal in range(GATEWAYS // 8)
+        ]
+
+        def copy() -> None:
+            for text in texts:
+                sql = b"COPY reading FROM STDIN"
+                with db.transaction(), db.cursor() as cursor, cursor.copy(sql) as to:
+                    to.write(text)
+
+        return READINGS / 8 / seconds(copy)
+
+
+def _decode(cuts: list[Cut]) -> float:
+    gateway = Gateway(1, cuts, [])
+    payloads = list(gateway.history)
+    return (
+        BATCHES
+        * READINGS_PER_BATCH
+        / seconds(lambda: [decode_batch(payload, gateway.key) for payload in payloads])
+    )

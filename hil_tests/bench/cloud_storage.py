@@ -1,0 +1,136 @@
+"""What a reading costs in PostgreSQL before and after compaction, and two questions to it."""
+
+import random
+from collections.abc import Iterator
+from hashlib import sha256
+from statistics import median
+from typing import Any
+
+import psycopg
+
+from cloud_sync.rows import Rows
+from cloud_sync.store.compaction import compact
+from cloud_sync.store.postgres import PostgresStore
+from edge.core.journal.record import Kind, Part, Record, encode_record
+from hil_tests.bench.measure import Figure, seconds
+from hil_tests.postgres_server import Server
+
+#: A site: devices of so many points, a poll a minute for so many days.
+DEVICES, POINTS, DAYS = 4, 24, 30
+DAY_MS = 86_400_000
+START_MS = 1_790_812_800_000
+STEP_MS = 60_000
+READINGS = DEVICES * POINTS * DAYS * DAY_MS // STEP_MS
+POLLS_PER_ADD = 4_000
+TIMES = 5
+
+_TABLES = ("record_rows", "poll_blocks", "point_blocks")
+_POINT_DAY = (
+    "SELECT wall_ms, value FROM v_readings WHERE tenant = 'site' AND gateway = 'gw'"
+    " AND device = 'meter 1' AND point = 'p3' AND wall_ms >= {0} AND wall_ms < {1}"
+)
+_SITE_MONTH = (
+    "SELECT device, point, wall_ms / 86400000 AS day, min(value_real), max(value_real), count(*)"
+    " FROM v_readings WHERE tenant = 'site' AND wall_ms >= {0} AND wall_ms < {1}"
+    " GROUP BY device, point, wall_ms / 86400000"
+)
+
+
+def run(server: Server) -> Iterator[Figure]:
+    """Fill, measure, compact, measure again."""
+    url = server.create()
+    _fill(url)
+    yield from _measure(url, "rows")
+    taken = seconds(lambda: compact(url, START_MS + (DAYS + 1) * DAY_MS))
+    yield Figure("compact_readings_per_s", READINGS / taken, "1/s")
+    yield from _measure(url, "compacted")
+
+
+def _fill(url: str) -> None:
+    """Records as a gateway makes them: counters that grow, powers that move, true hashes."""
+    store = PostgresStore(url)
+    with store.transaction():
+        journal = store.open_journal("site", "gw", b"epoch-01", START_MS)
+        store.add_records(journal, *_laid([_table()], b""))
+    batch, digest = [], b"\0" * 32
+    for record in _polls():
+        batch.append(record)
+        if len(batch) == POLLS_PER_ADD:
+            raw, rows = _laid(batch, digest)
+            with store.transaction():
+                store.add_records(journal, raw, rows)
+            batch, digest = [], raw[-1][6]
+    with store.transaction():
+        store.add_records(journal, *_laid(batch, digest))
+    store.close()
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(b"VACUUM (ANALYZE)")
+
+
+def _table() -> Record:
+    points = [
+        [f"p{at}", "W.h" if at < 4 else "W", 1, "counter" if at < 4 else "gauge"]
+        for at in range(POINTS)
+    ]
+    parts = [
+        [Part.DEVICE, number, f"meter {number}", "bus0", number, "m", b"p" * 32, 60_000, points]
+        for number in range(DEVICES)
+    ]
+    return Record(Kind.TABLE, 0, 1, 0, START_MS, 2, parts)
+
+
+def _polls() -> Iterator[Record]:
+    draw = random.Random(1)
+    values = [
+        [draw.randrange(10**8) for _ in range(4)] + [draw.randrange(10**4) for _ in range(20)]
+        for _ in range(DEVICES)
+    ]
+    for poll in range(DAYS * DAY_MS // STEP_MS):
+        for device, now in enumerate(values):
+            for point in range(POINTS):
+                now[point] += draw.randrange(900) if point < 4 else draw.randrange(-40, 41)
+            mono_ms = STEP_MS * poll + 230 * device + draw.randrange(20)
+            yield Record(
+                Kind.POLL,
+                1 + DEVICES * poll + device,
+                *(1, mono_ms, START_MS + mono_ms, 2),
+                [device, list(now), [], []],
+            )
+
+
+def _laid(records: list[Record], digest: bytes) -> tuple[list[Any], Rows]:
+    raw: list[Any] = []
+    rows = Rows()
+    for record in records:
+        data = encode_record(record)
+        digest = sha256(digest + data).digest()
+        kind, seq, *times, _ = record
+        raw.append((seq, kind, *times, digest, data))
+        rows.add(record)
+    return raw, rows
+
+
+def _measure(url: str, name: str) -> Iterator[Figure]:
+    with psycopg.connect(url, autocommit=True) as db:
+
+        def number(sql: str) -> int:
+            return int((db.execute(sql.encode()).fetchone() or (0,))[0])
+
+        sizes = [
+            number(
+                "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree"
+                f"('{table}') WHERE isleaf"
+            )
+            for table in _TABLES
+        ]
+        note = "records, readings and indexes; at most 12 when compacted"
+        yield Figure(f"{name}_bytes_per_reading", sum(sizes) / READINGS, "B", note)
+        for title, sql, days in (("point_day", _POINT_DAY, 1), ("site_month", _SITE_MONTH, DAYS)):
+            from_ms = START_MS + (DAYS - days) // 2 * DAY_MS
+            statement = sql.format(from_ms, from_ms + days * DAY_MS).encode()
+            rows = len(db.execute(statement).fetchall())
+            times = [
+                seconds(lambda sql=statement: db.execute(sql).fetchall())  # type: ignore[misc]
+                for _ in range(TIMES if days == 1 else 1)
+            ]
+            yield Figure(f"{name}_{title}_ms", 1000 * median(times), "ms", f"{rows:,} rows")
