@@ -3,6 +3,7 @@
 import json as json_module
 import signal
 import socket
+import ssl
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +33,10 @@ def serve(
     """Serve a store over HTTP until SIGTERM: OpenAPI 3.1 at /openapi.json."""
     if host not in LOOPBACK and cert is None and not behind_proxy:
         raise ConfigError("api.plain", host=host)
+    if cert is not None:
+        _check_pair(cert, key)
+    elif key is not None:
+        raise UsageError("usage.value", option="--key", found=str(key), expected="--cert with it")
     app = make_app(store, Gate(tokens), version("carbontally"), is_tls=cert is not None)
     config = uvicorn.Config(
         app,
@@ -56,6 +61,17 @@ def serve(
         uvicorn.Server(config).run(sockets=[listener])
     app.state.pool.close()
     return 0
+
+
+def _check_pair(cert: Path, key: Path | None) -> None:
+    """Raises ConfigError "config.file" for a certificate that cannot be used with its key."""
+    try:
+        # A key behind a password is refused: nobody is there to be asked.
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(cert, key, password=lambda: "")
+    except OSError as error:
+        reason = f"certificate and key cannot be used: {error.strerror or error}"
+        raise ConfigError("config.file", file=str(cert), reason=reason) from error
 
 
 def _shown(host: str) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from cloud_sync.broker import Broker, parse_broker
 from cloud_sync.conformance.player import BrokenRuleError, Player
-from cloud_sync.conformance.rules import RULES, Rule, restart_rule
+from cloud_sync.conformance.rules import RULES, Rule, restart_rule, revoked_rule
 from cloud_sync.keys import read_secret
 from edge.core.errors import UsageError
 from edge.core.journal.chain import parse_key
@@ -59,6 +59,9 @@ def conformance(
     restart: Annotated[
         str, typer.Option(help="command that kills the receiver and starts it again")
     ] = "",
+    revoked_key_file: Annotated[
+        Path | None, typer.Option(help="a key of the gateway that was revoked (mode 0600)")
+    ] = None,
     ca: Annotated[Path | None, typer.Option(help="authorities to trust for mqtts, PEM")] = None,
     user: Annotated[str | None, typer.Option(help="user at the broker")] = None,
     password_file: Annotated[
@@ -70,11 +73,14 @@ def conformance(
 ) -> int:
     """Play good, bad and worse batches at a receiver; exit status 65 if it breaks a rule."""
     key = parse_key(read_secret(key_file), str(key_file))
+    revoked = None
+    if revoked_key_file is not None:
+        revoked = parse_key(read_secret(revoked_key_file), str(revoked_key_file))
     password = read_secret(password_file).strip() if password_file else None
     place = Broker(*parse_broker(broker), "kit", ca, user, password)
     results = []
     player = Player(place, tenant, gateway, key, wait_s)
-    for result in play(player, _choose(rule or [], restart)):
+    for result in play(player, _choose(rule or [], restart, revoked)):
         results.append(result)
         if json:
             print(json_module.dumps(result._asdict()), flush=True)
@@ -84,13 +90,16 @@ def conformance(
     failed = [one for one in results if one.status != "pass"]
     if not json:
         print(f"{len(results) - len(failed)} of {len(results)} rules hold")
+        if revoked is None:
+            print("not played: revoked-key, which needs --revoked-key-file")
         if not restart:
             print("not played: committed, which needs --restart")
     return 65 if failed else 0
 
 
-def _choose(names: list[str], restart: str) -> list[Rule]:
-    rules = [*RULES, *([restart_rule(_restarter(restart))] if restart else [])]
+def _choose(names: list[str], restart: str, revoked: bytes | None) -> list[Rule]:
+    rules = [*RULES, *([revoked_rule(revoked)] if revoked else [])]
+    rules += [restart_rule(_restarter(restart))] if restart else []
     known = [one.name for one in rules]
     for name in names:
         if name not in known:

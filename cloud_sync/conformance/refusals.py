@@ -9,6 +9,10 @@ from cloud_sync.conformance.plays import stored
 from cloud_sync.conformance.script import NASTY, Epoch, seal
 from edge.core.sync.batch import PAYLOAD_MAX_BYTES
 
+#: Messages of the flood, and how often an honest batch is sent after it.
+FLOOD = 200
+FLOOD_ATTEMPTS = 3
+
 
 def _put(element: int, value: object, fields: list) -> None:
     fields[element] = value
@@ -43,6 +47,33 @@ def play_forged(player: Player) -> None:
     payload = bytearray(epoch.batch(last, last))
     payload[-1] ^= 1
     refused(player, epoch, bytes(payload), "a batch with a wrong MAC", True)
+
+
+def play_revoked(player: Player, revoked: bytes) -> None:
+    """revoked: a key of the gateway that the receiver takes no more."""
+    epoch = stored(player)
+    other = Epoch(epoch.gateway, revoked, epoch.epoch)
+    for record in epoch.records[1:]:
+        other.add(record.kind, record.body)
+    first = len(other.records)
+    last = other.grow(1)
+    refused(player, epoch, other.batch(first, last), "a batch under a revoked key", True)
+
+
+def play_flood(player: Player) -> None:
+    epoch = stored(player)
+    first, last = len(epoch.records), epoch.grow(3)
+    for number in range(FLOOD):
+        player.publish(b"flood %d" % number)
+    for attempt in range(FLOOD_ATTEMPTS):
+        player.send(epoch, first, last)
+        try:
+            player.expect(epoch, last, f"after {FLOOD} messages of nonsense")
+        except BrokenRuleError:
+            if attempt == FLOOD_ATTEMPTS - 1:
+                raise
+        else:
+            return
 
 
 def play_foreign(player: Player) -> None:

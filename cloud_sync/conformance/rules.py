@@ -66,7 +66,22 @@ RULES = (
     ),
     Rule("cut", "batch.md#topics", "a connection may be cut in a batch", plays.play_cut),
     Rule("unacked", _ACK, "what no ack covered is taken again", plays.play_unacked),
+    Rule(
+        "flood",
+        _ACK,
+        "a gateway that sent too much is taken again",
+        refusals.play_flood,
+    ),
 )
+
+
+def revoked_rule(revoked: bytes) -> Rule:
+    """A key that was taken back opens nothing; revoked: it."""
+
+    def play(player: Player) -> None:
+        refusals.play_revoked(player, revoked)
+
+    return Rule("revoked-key", _REFUSALS, "what a revoked key signed is not answered", play)
 
 
 def restart_rule(restart: Callable[[], None]) -> Rule:

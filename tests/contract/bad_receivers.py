@@ -12,7 +12,7 @@ from typing import Any
 import msgpack
 
 from cloud_sync.broker import Broker as Place
-from cloud_sync.keys import Keys
+from cloud_sync.keys import Key, Keys
 from cloud_sync.mqtt import Service
 from cloud_sync.receiver import Receiver, Reply
 from cloud_sync.store.sqlite import SqliteStore
@@ -22,7 +22,7 @@ from edge.core.sync import topics
 from edge.core.sync.ack import Ack, decode_ack, encode_ack
 from edge.core.sync.batch import decode_batch
 from tests.contract.brokers import HOST
-from tests.unit.receiver_journal import GATEWAY, KEY, TENANT
+from tests.unit.receiver_journal import GATEWAY, KEY, OTHER_KEY, TENANT
 
 
 class Bad(Receiver):
@@ -106,6 +106,24 @@ class DiesOfPoison(Bad):
         except TallyError as error:
             self.is_dead = self.is_dead or error.code == "data.pack"
         return None if self.is_dead else self.honest(topic, payload)
+
+
+class BansForGood(Bad):
+    """Never listens again to a gateway that has sent too much."""
+
+    messages = 0
+
+    def receive(self, topic: str, payload: bytes) -> Reply | None:
+        self.messages += 1
+        return self.honest(topic, payload) if self.messages < 20 else None
+
+
+class ForgetsRevocations(Bad):
+    """Takes every key that a gateway ever had."""
+
+    def __init__(self, *words: Any) -> None:
+        super().__init__(*words)
+        self._keys = Keys({(TENANT, GATEWAY): (Key(KEY), Key(OTHER_KEY))})
 
 
 class Naive(Bad):

@@ -233,6 +233,18 @@ def test_the_payload_of_a_stranger_is_not_kept(store: Store):
     ]
 
 
+def test_a_refusal_can_be_taken_out_alone(store: Store):
+    with store.transaction():
+        for payload in (b"one", b"two"):
+            refusal = Refusal("park/gw-1", "t", DataError("data.pack", reason="x"), payload)
+            store.add_refusal(refusal, NOW_MS)
+    ((number,),) = store.query("SELECT id FROM quarantine WHERE payload = ?", b"one")
+    for _ in range(2):
+        with store.transaction():
+            store.drop_refusal(number)
+    assert store.query("SELECT payload FROM quarantine") == [(b"two",)]
+
+
 def test_a_state_may_come_before_the_first_batch(store: Store):
     with store.transaction():
         store.set_state(TENANT, GATEWAY, "online", NOW_MS)

@@ -10,7 +10,9 @@ import pytest
 from cloud_sync.broker import Broker as Place
 from cloud_sync.conformance.cli import Result, play
 from cloud_sync.conformance.player import Player
-from cloud_sync.conformance.rules import RULES, restart_rule
+from cloud_sync.conformance.rules import RULES, restart_rule, revoked_rule
+from cloud_sync.key_edit import add_key, revoke_key
+from cloud_sync.keys import Key
 from cloud_sync.verify import verify_store
 from edge.core.errors import SyncError
 from tests.contract import bad_receivers as bad
@@ -18,18 +20,18 @@ from tests.contract.brokers import HOST, Broker, free_port, mosquitto
 from tests.contract.receive_process import Process
 from tests.contract.test_receive_command import make_certificates
 from tests.unit.docs_text import cells_under
-from tests.unit.receiver_journal import GATEWAY, KEY, TENANT
+from tests.unit.receiver_journal import GATEWAY, KEY, OTHER_KEY, TENANT
 from tests.unit.source_tree import ROOT
 
 pytestmark = pytest.mark.system
 
 CONFORMANCE = ROOT / "docs" / "contract" / "conformance.md"
-ALL = [*RULES, restart_rule(lambda: None)]
+ALL = [*RULES, revoked_rule(OTHER_KEY), restart_rule(lambda: None)]
 
 
 def results(broker: Broker, wait_s: float, *names: str, restart=None) -> dict[str, Result]:
     place = Place(((HOST, broker.port),), False, "kit")
-    rules = [*RULES, *([restart_rule(restart)] if restart else [])]
+    rules = [*RULES, revoked_rule(OTHER_KEY), *([restart_rule(restart)] if restart else [])]
     chosen = [rule for rule in rules if not names or rule.name in names]
     player = Player(place, TENANT, GATEWAY, KEY, wait_s)
     return {result.rule: result for result in play(player, chosen)}
@@ -40,6 +42,8 @@ def test_our_receiver_passes_every_rule_on_a_real_broker(tmp_path: Path):
         url = f"mqtt://{HOST}:{broker.port}"
         running = [Process(tmp_path, url)]
         running[0].wait_for("ready")
+        add_key(tmp_path / "keys.toml", (TENANT, GATEWAY), Key(OTHER_KEY))
+        revoke_key(tmp_path / "keys.toml", Key(OTHER_KEY).id, "for the kit")
 
         def restart() -> None:
             running[-1].kill()
@@ -70,6 +74,12 @@ CASES = {
     "by position": ({"kind": bad.ByPosition}, {"overlap"}, {"cumulative"}),
     "dies of poison": ({"kind": bad.DiesOfPoison}, {"nan"}, {"cumulative", "duplicate"}),
     "no MAC check": ({"kind": bad.NoMac}, {"forged-mac"}, {"cumulative", "duplicate"}),
+    "bans for good": ({"kind": bad.BansForGood}, {"flood"}, {"cumulative"}),
+    "forgets revocations": (
+        {"kind": bad.ForgetsRevocations},
+        {"revoked-key"},
+        {"cumulative", "forged-mac"},
+    ),
     "takes forks": ({"kind": bad.TakesForks}, {"fork"}, {"cumulative", "forged-mac"}),
     "not retained": ({"service": bad.NotRetained}, {"retained"}, {"cumulative", "duplicate"}),
     "ack before commit": ({"forgets": True}, {"committed"}, {"cumulative", "duplicate"}),
