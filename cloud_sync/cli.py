@@ -22,6 +22,10 @@ from cloud_sync.store.address import open_store, parse_address
 
 CLIENT_ID = "carbontally-receiver"
 
+#: Seconds after which a thread has to let the other run. Reading one packet takes paho's thread
+#: several turns; at Python's 5 ms each it could take in less than the worker stores.
+_SWITCH_S = 0.0005
+
 #: Seconds between two lines of counts, on a terminal and elsewhere.
 _TERMINAL_S = 1.0
 _LOG_S = 10.0
@@ -60,6 +64,7 @@ def receive(
 ) -> int:
     """Receive batches from a broker, verify and store them, acknowledge what is committed."""
     password = read_secret(password_file).strip() if password_file else None
+    sys.setswitchinterval(_SWITCH_S)
     report = Report(json)
     known = WatchedKeys(keys, lambda error: report.notice("failing", {"error": error}))
     place = Broker(*parse_broker(broker), client_id or _client_id(stream), ca, user, password)

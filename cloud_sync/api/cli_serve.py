@@ -31,12 +31,7 @@ def serve(
     json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> int:
     """Serve a store over HTTP until SIGTERM: OpenAPI 3.1 at /openapi.json."""
-    if host not in LOOPBACK and cert is None and not behind_proxy:
-        raise ConfigError("api.plain", host=host)
-    if cert is not None:
-        _check_pair(cert, key)
-    elif key is not None:
-        raise UsageError("usage.value", option="--key", found=str(key), expected="--cert with it")
+    _check(host, cert, key, behind_proxy)
     app = make_app(store, Gate(tokens), version("carbontally"), is_tls=cert is not None)
     config = uvicorn.Config(
         app,
@@ -63,8 +58,18 @@ def serve(
     return 0
 
 
-def _check_pair(cert: Path, key: Path | None) -> None:
-    """Raises ConfigError "config.file" for a certificate that cannot be used with its key."""
+def _check(host: str, cert: Path | None, key: Path | None, behind_proxy: bool) -> None:
+    """Refuse plain HTTP where others can reach it, and a certificate that its key does not fit.
+
+    Raises ConfigError "api.plain" or "config.file", UsageError "usage.value".
+    """
+    if cert is None:
+        if host not in LOOPBACK and not behind_proxy:
+            raise ConfigError("api.plain", host=host)
+        if key is not None:
+            expected = "--cert with it"
+            raise UsageError("usage.value", option="--key", found=str(key), expected=expected)
+        return
     try:
         # A key behind a password is refused: nobody is there to be asked.
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -72,10 +72,8 @@ def conformance(
     json: Annotated[bool, typer.Option("--json", help="one JSON object a rule")] = False,
 ) -> int:
     """Play good, bad and worse batches at a receiver; exit status 65 if it breaks a rule."""
-    key = parse_key(read_secret(key_file), str(key_file))
-    revoked = None
-    if revoked_key_file is not None:
-        revoked = parse_key(read_secret(revoked_key_file), str(revoked_key_file))
+    key = _read_key(key_file)
+    revoked = _read_key(revoked_key_file) if revoked_key_file else None
     password = read_secret(password_file).strip() if password_file else None
     place = Broker(*parse_broker(broker), "kit", ca, user, password)
     results = []
@@ -90,11 +88,19 @@ def conformance(
     failed = [one for one in results if one.status != "pass"]
     if not json:
         print(f"{len(results) - len(failed)} of {len(results)} rules hold")
-        if revoked is None:
-            print("not played: revoked-key, which needs --revoked-key-file")
-        if not restart:
-            print("not played: committed, which needs --restart")
+        _print_unplayed(revoked, restart)
     return 65 if failed else 0
+
+
+def _read_key(path: Path) -> bytes:
+    return parse_key(read_secret(path), str(path))
+
+
+def _print_unplayed(revoked: bytes | None, restart: str) -> None:
+    if revoked is None:
+        print("not played: revoked-key, which needs --revoked-key-file")
+    if not restart:
+        print("not played: committed, which needs --restart")
 
 
 def _choose(names: list[str], restart: str, revoked: bytes | None) -> list[Rule]:
