@@ -12,7 +12,7 @@ the flag LATE says so.
 from edge.core.carbon.counter import Counter, Flag
 from edge.core.carbon.interval import CUMULATIVE, NUMBER, bases_of, totals_of
 from edge.core.carbon.streams import Stream
-from edge.core.carbon.tally import CounterTally, Tally, VirtualTally
+from edge.core.carbon.tally import CounterTally, VirtualTally
 from edge.core.errors import DataError, TallyError
 from edge.core.numbers.quality import Quality
 
@@ -55,8 +55,6 @@ class Accountant:
         self._stacks: "dict[int, list[StackTally]]" = {}
         #: device -> points that stacks take in
         self._watched: dict[int, list[int]] = {}
-        #: device -> tallies it moves that have a rate by tariff
-        self._timed: dict[int, list[Tally]] = {}
         self._wire()
 
     def _wire(self) -> None:
@@ -73,9 +71,11 @@ class Accountant:
                 self._counters.setdefault(device, []).append(place)
             else:
                 self._wire_stack(tally)
+        for tally in self.tallies:
             if tally.timed:
-                for device in sorted(_devices_of(tally), key=int):
-                    self._timed.setdefault(device, []).append(tally)
+                parts = tally.parts if isinstance(tally, VirtualTally) else [(tally, 1)]
+                for register, (part, _) in enumerate(parts):
+                    part.followers.append((tally, register))
 
     def _wire_stack(self, tally: "StackTally") -> None:
         source = tally.stream.source
@@ -95,8 +95,10 @@ class Accountant:
         for tally in self.tallies:
             for number in ancestors.get(tally.stream.number, [tally.stream.number]):
                 if number in counted:
-                    tally.take_up(counted[number], body[1])
+                    tally.take_up(counted[number])
                     break
+        for tally in self.tallies:
+            tally.go_on(body[1])
 
     def recall(self, body: list, ancestors: dict[int, list[int]]) -> None:
         """Take in what an earlier interval record says of hours that stacks look back to.
@@ -150,6 +152,8 @@ class Accountant:
                 continue
             if counter.take(value, boot, mono_ms, wall_ms):
                 tally.good += 1
+                for follower, register in tally.followers:
+                    follower.clock(register, counter.total or 0, wall_ms)
                 if qualities and point in qualities:
                     del qualities[point]
             else:
@@ -168,8 +172,6 @@ class Accountant:
             stack.look(self.latest, boot, mono_ms, wall_ms)
         if self._waiting:
             self._waiting = [meter for meter in self._waiting if not meter.begin()]
-        for timed in self._timed.get(device, ()):
-            timed.clock(wall_ms)
 
     def _mark_late(self, device: int) -> None:
         for _, tally, _ in self._counters.get(device, ()):
@@ -262,13 +264,3 @@ def make_tally(
     tally = VirtualTally(stream) if stream.summands else CounterTally(stream)
     tally.wire(tariffs)
     return tally
-
-
-def _devices_of(tally: Tally) -> set[int]:
-    """The devices whose polls move a tally's count."""
-    if not isinstance(tally, VirtualTally):
-        return {item[0] for item in tally.stream.source.inputs}
-    found: set[int] = set()
-    for part, _ in tally.parts:
-        found |= _devices_of(part)
-    return found

@@ -32,6 +32,8 @@ class Tally:
         for rate in stream.rates:
             self._ratios.append((rate.numerator, rate.denominator))
         self._before: list[int] | None = None
+        #: (tally, register) whose rates by tariff follow what this one counts.
+        self.followers: list[tuple[Tally, int]] = []
         #: (place of the rate in `_ratios`, basis, its sum) of rates that change with time.
         self.timed: list[tuple[int, str, Timed]] = []
 
@@ -56,14 +58,31 @@ class Tally:
                 )
             up, down = self._ratios[at + 1]
             self._ratios[at + 1] = (0, 1)
-            self.timed.append((at + 1, basis, Timed(known[0], up, down)))
+            self.timed.append((at + 1, basis, Timed(known[0], up, down, self.weights())))
 
-    def clock(self, wall_ms: int | None) -> None:
-        """Let rates that change with time take in what has been counted up to this reading."""
+    def clock(self, register: int, count: int, wall_ms: int | None) -> None:
+        """Let rates that change with time take in what a register has counted at a reading.
+
+        register: 0, of a virtual meter the place of the part.
+        """
+        for _, _, timed in self.timed:
+            if self.has_begun():
+                timed.take(register, count, wall_ms)
+            else:
+                timed.mark(register, count, wall_ms)
+
+    def has_begun(self) -> bool:
+        """False while what a register moves is not the stream's yet."""
+        return True
+
+    def weights(self) -> tuple[int, ...]:
+        """Of the registers that the count is a sum of."""
+        return (1,)
+
+    def counts(self) -> list[int | None]:
+        """What those registers have counted."""
         count = self.count()
-        if count is not None:
-            for _, _, timed in self.timed:
-                timed.take(count[0], wall_ms)
+        return [None if count is None else count[0]]
 
     def count(self) -> tuple[int, int] | None:
         """C as (whole, rest in mg.ms/h); None before a first reading."""
@@ -142,15 +161,24 @@ class Tally:
                 figures.append(["fallback", timed.tariff.id, basis, shown, 0, self.stream.unit])
         return figures
 
-    def take_up(self, entry: list, end_ms: int) -> None:
+    def take_up(self, entry: list) -> None:
         """Go on after the interval that this entry closed."""
         self.restore(entry)
         times = entry[TIMES] if len(entry) > TIMES else []
-        for at, (_, _, timed) in enumerate(self.timed):
-            if len(times) == len(self.timed):
+        if len(times) == len(self.timed):
+            for at, (_, _, timed) in enumerate(self.timed):
                 timed.restore(times[at])
-            else:
-                timed.begin(entry[CUMULATIVE], end_ms)
+
+    def go_on(self, wall_ms: int) -> None:
+        """Begin sums by tariff that no entry told of where the counts are now.
+
+        wall_ms: the end of the interval before: up to there another factor counted.
+        """
+        for _, _, timed in self.timed:
+            if timed.is_new():
+                for register, count in enumerate(self.counts()):
+                    if count is not None:
+                        timed.mark(register, count, wall_ms)
 
     def restore(self, entry: list) -> None:
         """The count and its meter as this entry has them."""
@@ -212,6 +240,19 @@ class VirtualTally(Tally):
                 return None
             total += weight * part[0]
         return (total, 0)
+
+    def has_begun(self) -> bool:
+        return self.start is not None
+
+    def weights(self) -> tuple[int, ...]:
+        return tuple([part.weight for part in self.stream.summands])
+
+    def counts(self) -> list[int | None]:
+        found: list[int | None] = []
+        for tally, _ in self.parts:
+            count = tally.count()
+            found.append(None if count is None else count[0])
+        return found
 
     def begin(self) -> bool:
         """The first moment at which every part has a count is where this one starts."""
