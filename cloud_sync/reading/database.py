@@ -12,13 +12,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from cloud_sync.store.address import parse_address
+from cloud_sync.store.postgres_database import connect, load_psycopg, public_name, reason_of
 from cloud_sync.store.sqlite_file import are_views_current, open_database
-from edge.core.errors import StoreError, UsageError
+from edge.core.errors import StoreError
 
 Row = tuple[Any, ...]
-
-_SQLITE = "sqlite:///"
-_POSTGRES = ("postgresql://", "postgres://")
 
 #: Rows that one fetch brings: what streaming keeps in memory.
 _CHUNK = 1_000
@@ -49,14 +48,8 @@ def open_reading(url: str) -> Database:
     Raises UsageError "usage.value" for another address, StoreError "cloud.open" when it cannot be
     opened or its views are not those of this program.
     """
-    if url.startswith(_SQLITE) and url != _SQLITE:
-        return SqliteReading(Path(url.removeprefix(_SQLITE)))
-    if url.startswith(_POSTGRES):
-        return PostgresReading(url)
-    # What stands behind the scheme may be a password.
-    found = url.partition(":")[0] + ":..."
-    expected = "sqlite:///path or postgresql://host/name"
-    raise UsageError("usage.value", option="--store", found=found, expected=expected)
+    place = parse_address(url)
+    return SqliteReading(place) if isinstance(place, Path) else PostgresReading(place)
 
 
 class SqliteReading(Database):
@@ -86,17 +79,9 @@ class PostgresReading(Database):
     """A PostgreSQL database, in transactions that may only read."""
 
     def __init__(self, url: str) -> None:
-        try:
-            import psycopg
-        except ImportError as error:
-            raise UsageError("usage.missing_extra", package="psycopg", extra="postgres") from error
-        self._psycopg = psycopg
-        self._name = re.sub(r"//[^@/]*@", "//", url)  # without user and password
-        try:
-            self._db = psycopg.connect(url, options="-c default_transaction_read_only=on")
-        except psycopg.Error as error:
-            reason = str(error).splitlines()[0] if str(error) else "no connection"
-            raise StoreError("cloud.open", file=self._name, reason=reason)
+        self._psycopg = load_psycopg()
+        self._name = public_name(url)
+        self._db = connect(url, read_only=True)
 
     def stream(self, sql: str, **values: object) -> Iterator[Row]:
         statement = _NAMED.sub(r"%(\1)s", sql.replace("%", "%%"))
@@ -106,8 +91,7 @@ class PostgresReading(Database):
                 for row in cursor.execute(statement.encode(), values):
                     yield tuple(_plain(value) for value in row)
         except self._psycopg.Error as error:
-            reason = str(error).splitlines()[0] if str(error) else "the connection is gone"
-            raise StoreError("cloud.read", file=self._name, reason=reason)
+            raise StoreError("cloud.read", file=self._name, reason=reason_of(error))
 
     def close(self) -> None:
         self._db.close()

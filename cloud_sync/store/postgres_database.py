@@ -79,6 +79,8 @@ def connect(url: str, read_only: bool = False) -> Any:
             with db.transaction():
                 reason = _prepare(db)
         reason = reason or _objection(db)
+        if not reason and read_only:
+            reason = _objection_to_views(db)
     except psycopg.Error as error:
         reason = reason_of(error)
     if reason:
@@ -113,6 +115,12 @@ def _objection(db: Any) -> str:
     return ""
 
 
+def _objection_to_views(db: Any) -> str:
+    if db.execute("SELECT views FROM carbontally_schema").fetchone()[0] != _digest():
+        return "its views are not those of this program: let `carbontally receive` open it"
+    return ""
+
+
 def _prepare(db: Any) -> str:
     """Make a database ours or bring it up to date; others that open it meanwhile wait."""
     db.execute(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})")
@@ -143,6 +151,7 @@ def create_tables(db: Any) -> None:
     for statement in postgres_tables("schema.sql"):
         db.execute(statement)
     db.execute(read_script("postgres.sql"))
+    db.execute(read_script("postgres_readers.sql"))
     db.execute("SELECT add_partition(NULL, %s, 'early')", (EARLY_MS,))
     db.execute("SELECT add_partition(%s, NULL, 'late')", (LATE_MS,))
     with db.cursor() as cursor:
@@ -184,6 +193,7 @@ def _make_views(db: Any) -> None:
     for view, column in found:
         if unit := unit_of(column):
             _comment(db, f'{view}."{column}"', unit)
+    db.execute("SELECT guard_tables(), grant_readers()")
 
 
 def _comment(db: Any, column: str, text: str) -> None:

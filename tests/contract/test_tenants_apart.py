@@ -1,0 +1,127 @@
+"""A reader's role sees its tenant alone, in every view and table that PostgreSQL has."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cloud_sync.keys import Keys
+from cloud_sync.reading.database import open_reading
+from cloud_sync.receiver import Receiver
+from cloud_sync.store import postgres_database
+from cloud_sync.store.compaction import compact
+from cloud_sync.store.postgres import PostgresStore
+from cloud_sync.verify import verify_store
+from edge.core.errors import StoreError
+from edge.core.sync import topics
+from hil_tests.postgres_server import Server
+from tests.unit.receiver_journal import KEY, NOW_MS, factory
+
+pytestmark = pytest.mark.system
+
+TENANTS = ("park-a", "park-b")
+READER = "{}_reader"
+
+
+@pytest.fixture(scope="module")
+def shared(postgres_server: Server) -> str:
+    """Two tenants whose gateways have one name, rows and blocks of both, a reader of each."""
+    url = postgres_server.create()
+    store = PostgresStore(url)
+    receiver = Receiver(store, Keys({(tenant, "gw-1"): KEY for tenant in TENANTS}), lambda: NOW_MS)
+    for number, tenant in enumerate(TENANTS):
+        journal = factory(polls=150, seed=number, epoch=b"epoch-0%d" % number)
+        topic = topics.topic(tenant, "gw-1", topics.BATCH)
+        receiver.receive(topic, b"no batch")
+        fork = factory(polls=4, seed=9 + number, epoch=b"epoch-0%d" % number)
+        for first in range(0, len(journal.records), 50):
+            last = min(first + 49, len(journal.records) - 1)
+            receiver.receive(topic, journal.batch(first, last))
+        receiver.receive(topic, fork.batch(0, 3))
+    assert compact(url, NOW_MS + 10**9)
+    for tenant in TENANTS:
+        postgres_server.execute(f'CREATE ROLE "{READER.format(tenant)}" LOGIN')
+        postgres_server.execute(f"SELECT add_reader('{READER.format(tenant)}', '{tenant}')", url)
+    postgres_server.execute("CREATE ROLE everyone LOGIN; CREATE ROLE nobody LOGIN")
+    postgres_server.execute('CREATE ROLE member LOGIN IN ROLE "park-a_reader"')
+    postgres_server.execute("SELECT add_reader('everyone', NULL)", url)
+    store.close()
+    return url
+
+
+def as_role(url: str, role: str) -> str:
+    return url.replace("owner@", f"{role}@")
+
+
+def relations(url: str) -> list[str]:
+    with psycopg.connect(url) as db:
+        found = db.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            " AND relkind IN ('r', 'p', 'v') AND NOT relispartition ORDER BY relname"
+        ).fetchall()
+    return [name for (name,) in found]
+
+
+def rows(url: str, role: str, relation: str) -> list[tuple]:
+    with psycopg.connect(as_role(url, role)) as db:
+        return sorted(db.execute(f"SELECT t::text FROM {relation} t".encode()).fetchall())
+
+
+def test_what_two_readers_see_adds_up_and_never_overlaps(shared: str):
+    same_for_all = {"carbontally_schema", "clock_names", "quality_names", "scales"}
+    apart = [name for name in relations(shared) if name not in same_for_all]
+    assert len(apart) > 25
+    filled = 0
+    for relation in apart:
+        a, b = (rows(shared, READER.format(tenant), relation) for tenant in TENANTS)
+        whole = rows(shared, "owner", relation)
+        if relation == "readers":
+            assert len(a) == len(b) == 1 and a != b
+            continue
+        assert sorted(a + b) == whole, relation
+        assert not set(a) & set(b), relation
+        filled += bool(a) and bool(b)
+    assert filled >= 20
+
+
+def test_views_name_the_own_tenant_only(shared: str):
+    for view in (name for name in relations(shared) if name.startswith("v_")):
+        for tenant in TENANTS:
+            with psycopg.connect(as_role(shared, READER.format(tenant))) as db:
+                found = db.execute(f"SELECT DISTINCT tenant FROM {view}".encode()).fetchall()
+            assert found in ([(tenant,)], []), view
+
+
+def test_members_read_as_their_role_and_others_nothing(shared: str):
+    assert rows(shared, "member", "v_gateways") == rows(shared, "park-a_reader", "v_gateways")
+    assert rows(shared, "everyone", "v_readings") == rows(shared, "owner", "v_readings")
+    for relation in relations(shared):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            rows(shared, "nobody", relation)
+
+
+def test_a_reader_reaches_no_partition_and_changes_nothing(shared: str):
+    with psycopg.connect(as_role(shared, "park-a_reader"), autocommit=True) as db:
+        for statement in (
+            "SELECT * FROM record_rows_early",
+            "INSERT INTO readers SELECT oid, 'park-b' FROM pg_roles WHERE rolname = current_user",
+            "SELECT add_reader('park-a_reader', 'park-b')",
+            "UPDATE gateways SET tenant = 'park-a'",
+            "ALTER TABLE gateways DISABLE ROW LEVEL SECURITY",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                db.execute(statement.encode())
+
+
+def test_programs_read_as_a_reader(shared: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    url = as_role(shared, "park-b_reader")
+    assert [journal.owner for journal in verify_store(url).journals] == ["park-b/gw-1"]
+    database = open_reading(url)
+    assert database.rows("SELECT DISTINCT tenant FROM v_readings") == [("park-b",)]
+    database.close()
+    monkeypatch.setattr(postgres_database, "_digest", lambda: "of another program")
+    with pytest.raises(StoreError) as caught:
+        open_reading(url)
+    assert "let `carbontally receive` open it" in str(caught.value.fields["reason"])
+    PostgresStore(shared).close()  # makes the views anew, and readers keep their rights
+    assert rows(shared, "park-b_reader", "v_gateways")
