@@ -1,9 +1,10 @@
-"""Which message is next when many wait: fair among gateways, live ones before history. Pure.
+"""Which message is next when many wait: live ones before history, each fair among gateways. Pure.
 
-Self-clocked fair queueing: each message gets a tag, its flow's last tag (or that of the message
-served last, if it is later) plus its cost; the lowest tag is next. A flow is a gateway's small
-messages or its large ones, so that a live record does not wait behind the same gateway's history.
-Messages beyond a gateway's rate wait until they are due (the generic cell rate algorithm).
+A small message counts as live. Small ones go first, as long as a large one gets every
+seventeenth turn. Among the small, and among the large, it is self-clocked fair queueing: each
+message gets a tag, its gateway's last tag (or that of the message served last, if it is later)
+plus its cost; the lowest tag is next. Messages beyond a gateway's rate wait until they are due
+(the generic cell rate algorithm).
 """
 
 import heapq
@@ -21,8 +22,8 @@ SMALL_MAX_BYTES = 2_048
 #: What a message costs beside its bytes: a commit takes as long as storing some kilobytes.
 MESSAGE_COST = 4_096
 
-#: A small message counts as so much less: live records keep up as long as there are any turns.
-SMALL_WEIGHT = 16
+#: Small messages in a row while a large one waits.
+SMALL_RUN = 16
 
 #: Seconds of its rate that a gateway may send at once.
 BURST_S = 10
@@ -46,6 +47,7 @@ class _Entry(NamedTuple):
     number: int
     owner: str
     size: int
+    is_large: bool
 
 
 class Fair(Generic[Item]):
@@ -59,9 +61,10 @@ class Fair(Generic[Item]):
         self._burst_us = BURST_S * _US
         self._gateways: dict[str, _Gateway] = {}
         self._items: dict[int, Item] = {}
-        self._ready: list[_Entry] = []
+        self._ready: tuple[list[_Entry], list[_Entry]] = ([], [])
         self._held: list[tuple[int, _Entry]] = []
-        self._number = self._tag = 0
+        self._tags = [0, 0]
+        self._number = self._run = 0
         self.waiting_bytes = 0
 
     def __len__(self) -> int:
@@ -76,12 +79,11 @@ class Fair(Generic[Item]):
     def put(self, owner: str, size: int, item: Item, now_us: int) -> None:
         """Let a message wait. size: its bytes. Owners are remembered: bound them."""
         gateway = self._gateways.setdefault(owner, _Gateway())
-        kind = size > SMALL_MAX_BYTES
-        cost = (size + MESSAGE_COST) // (1 if kind else SMALL_WEIGHT)
-        tag = max(self._tag, gateway.tags[kind]) + cost
-        gateway.tags[kind] = tag
+        is_large = size > SMALL_MAX_BYTES
+        tag = max(self._tags[is_large], gateway.tags[is_large]) + size + MESSAGE_COST
+        gateway.tags[is_large] = tag
         self._number += 1
-        entry = _Entry(tag, self._number, owner, size)
+        entry = _Entry(tag, self._number, owner, size, is_large)
         expected_us = max(gateway.next_us, now_us)
         gateway.next_us = expected_us + self._interval_us
         gateway.waiting += 1
@@ -89,18 +91,22 @@ class Fair(Generic[Item]):
         self.waiting_bytes += size
         due_us = expected_us - self._burst_us
         if due_us <= now_us:
-            heapq.heappush(self._ready, entry)
+            heapq.heappush(self._ready[is_large], entry)
         else:
             heapq.heappush(self._held, (due_us, entry))
 
     def pop(self, now_us: int) -> Item | None:
         """Take the next message, None when none is due."""
         while self._held and self._held[0][0] <= now_us:
-            heapq.heappush(self._ready, heapq.heappop(self._held)[1])
-        if not self._ready:
+            due = heapq.heappop(self._held)[1]
+            heapq.heappush(self._ready[due.is_large], due)
+        small, large = self._ready
+        if not small and not large:
             return None
-        entry = heapq.heappop(self._ready)
-        self._tag = max(self._tag, entry.tag)
+        is_large = not small or bool(large and self._run >= SMALL_RUN)
+        self._run = 0 if is_large else self._run + 1
+        entry = heapq.heappop(self._ready[is_large])
+        self._tags[is_large] = max(self._tags[is_large], entry.tag)
         self._gateways[entry.owner].waiting -= 1
         self.waiting_bytes -= entry.size
         return self._items.pop(entry.number)

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from cloud_sync.fair import (
     BURST_S,
-    MESSAGE_COST,
     PER_GATEWAY_MAX,
     SMALL_MAX_BYTES,
-    SMALL_WEIGHT,
+    SMALL_RUN,
     WAITING_MAX_BYTES,
     Fair,
 )
@@ -49,6 +48,19 @@ def test_a_thousand_backlogs_delay_a_live_record_by_less_than_a_round():
     for at in range(4):  # nobody's second before everybody's first
         begun = Counter(name for name, kind in served[: 2_000 + 1_000 * at] if kind == "history")
         assert max(begun.values()) - min(begun[name] for name in names) <= 2
+
+
+def test_a_live_record_comes_into_a_round_of_history_at_once():
+    """A thousand equal tags are one round: what comes in its middle is not put behind it."""
+    fair: Fair[str] = Fair(100)
+    for number in range(1_000):
+        fair.put(f"g{number}", HISTORY, "history", 0)
+    for _ in range(400):
+        fair.pop(0)
+    for number in range(50):
+        fair.put(f"g{number}", LIVE, "live", 0)
+    served = [fair.pop(0) for _ in range(60)]
+    assert served.count("live") == 50 and served.count("history") == 10
 
 
 def test_a_flood_takes_no_more_than_its_rate_and_nothing_from_others():
@@ -151,4 +163,4 @@ def test_nobody_starves_under_an_endless_stream_of_small_messages():
         fair.put("busy", 1, "small", turn * 1_000)
         if fair.pop(turn * 1_000) == "large":
             break
-    assert turn <= SMALL_WEIGHT * (65_536 // MESSAGE_COST + 2)
+    assert turn <= SMALL_RUN
