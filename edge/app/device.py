@@ -62,6 +62,7 @@ class Program:
         library = Library(
             lambda name, file, key: config["profiles"][name],
             lambda name, file, key: config["factors"][name],
+            lambda name, file, key: config["tariffs"][name],
         )
         settings = Settings(config["document"], "config.json", library)
         board.feed()

@@ -24,7 +24,7 @@ HEAP_BYTES = 1024 * 1024
 JOURNAL_BYTES = 0xB0000
 POLLS = 60
 #: Of the whole program in bytes; see docs/esp32.md.
-PROGRAM_BYTES = 150_000
+PROGRAM_BYTES = 144_000
 IMAGE_BYTES = 0x40000
 
 

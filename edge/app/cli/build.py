@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from edge.app.cli.build_shake import shake
 from edge.app.cli.build_tree import compile_module, mpy_name, needed_modules, write_image
 from edge.app.config import Library, Settings
 from edge.app.service import SCHEMA
@@ -71,15 +72,15 @@ def build(
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
     modules = needed_modules((*ENTRIES, BUNDLE))
+    sources = {name: path.read_text("utf-8") for name, path in modules.items()}
+    for name in unused_methods(compiled):
+        sources.pop(name)
+    left = shake(sources, ENTRIES, MAIN)
     made = {}
-    for name in track(modules, "compiling", console=Console(stderr=True), disable=json):
-        made[name] = compile_module(modules[name])
-    (tree / "bundle.mpy").write_bytes(made.pop(BUNDLE))
-    named = {mpy_name(modules[name]): made[name] for name in made}
-    (tree / "app.bin").write_bytes(encode_bundle(named))
-    (tree / "boot.py").write_text(BOOT)
-    (tree / "main.py").write_text(MAIN)
-    write_copies(compiled, f"{tree}/")
+    for name in track(left, "compiling", console=Console(stderr=True), disable=json):
+        made[name] = compile_module(modules[name], left[name])
+    (tree / "bundle.mpy").write_bytes(compile_module(modules[BUNDLE], sources[BUNDLE]))
+    _write_tree(tree, {mpy_name(modules[name]): made[name] for name in made}, compiled)
     used = write_image(tree, out / "files.img", facts["files_bytes"])
     _write_secrets(config, out / "secrets.csv")
     told = _told(made, tree, used, facts)
@@ -89,6 +90,13 @@ def build(
         for name, value in told.items():
             print(f"{name:20} {value}")
     return 0
+
+
+def _write_tree(tree: Path, modules: dict[str, bytes], compiled: dict[str, Any]) -> None:
+    (tree / "app.bin").write_bytes(encode_bundle(modules))
+    (tree / "boot.py").write_text(BOOT)
+    (tree / "main.py").write_text(MAIN)
+    write_copies(compiled, f"{tree}/")
 
 
 def read_board(folder: Path) -> dict[str, Any]:
@@ -131,6 +139,7 @@ def compile_config(
     check_document(document, json_module.loads(SCHEMA.read_text("utf-8")), str(config))
     profiles: dict[str, Any] = {}
     factors: dict[str, Any] = {}
+    tariffs: dict[str, Any] = {}
 
     def read_profile(name: str, file: str, key: str) -> dict[str, Any]:
         profiles[name] = document = files.read_profile(name, file, key)
@@ -140,7 +149,12 @@ def compile_config(
         factors[name] = document = files.read_factors(name, file, key)
         return document
 
-    settings = Settings(document, str(config), Library(read_profile, read_factors))
+    def read_tariff(name: str, file: str, key: str) -> dict[str, Any]:
+        tariffs[name] = document = files.read_tariff(config.resolve().parent / name)
+        return document
+
+    library = Library(read_profile, read_factors, read_tariff)
+    settings = Settings(document, str(config), library)
     _check_ports(settings, facts)
     compiled: dict[str, Any] = {
         "board": {name: facts[name] for name in ("rs485", "partition", "watchdog_ms")},
@@ -148,15 +162,35 @@ def compile_config(
         "document": document,
         "profiles": profiles,
         "factors": factors,
+        "tariffs": tariffs,
     }
-    if settings.ca_file is not None:
-        ca = files.read_bytes(config.resolve().parent / settings.ca_file)
-        compiled["ca"] = ca.decode("ascii", "replace")
-    if wifi:
-        compiled["wifi"] = wifi
-    if ntp:
-        compiled["ntp"] = ntp
+    compiled.update(_network(settings, config.resolve().parent, wifi, ntp))
     return compiled
+
+
+def _network(
+    settings: Settings, folder: Path, wifi: str | None, ntp: str | None
+) -> dict[str, str]:
+    """What the device has to know of its network; "" and None say that there is none."""
+    found = {"wifi": wifi, "ntp": ntp}
+    if settings.ca_file is not None:
+        found["ca"] = files.read_bytes(folder / settings.ca_file).decode("ascii", "replace")
+    return {name: text for name, text in found.items() if text}
+
+
+def unused_methods(compiled: dict[str, Any]) -> list[str]:
+    """Modules that are imported when a stream needs them, and that no stream here does.
+
+    Only what the streams of the configuration ask for: facts are taken from the journal as well.
+    """
+    document = compiled["document"]
+    stated = json_module.dumps(document)
+    found = [] if compiled["tariffs"] else ["edge.core.carbon.timed", "edge.core.carbon.tariff"]
+    if not any("stack" in stream for stream in document.get("stream", [])):
+        found += ["edge.app.stacks", "edge.core.carbon.stack_tally"]
+    if '"coal"' not in stated:
+        found.append("edge.app.coal")
+    return found
 
 
 def _check_ports(settings: Settings, facts: dict[str, Any]) -> None:

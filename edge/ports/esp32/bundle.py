@@ -30,7 +30,7 @@ class Bundle:
         self._folders: set[str] = {"/"}
         with open(path, "rb") as file:  # noqa: PTH123 - MicroPython has no pathlib
             head = file.read(HEAD_BYTES)
-            if head[:4] != MAGIC:
+            if head[:4] != MAGIC or len(head) < HEAD_BYTES:
                 raise ValueError(path + " is no bundle")
             check = crc32(head[8:])
             part = file.read(_PART_BYTES)

@@ -1,0 +1,146 @@
+"""`carbontally build esp32`: what it leaves out, what it refuses, what lies in the image."""
+
+import json
+from pathlib import Path
+
+import pytest
+from littlefs import LittleFS
+
+from edge.__main__ import main
+from edge.app.cli.build import ENTRIES, compile_config, read_board, unused_methods
+from edge.app.cli.build_shake import shake
+from edge.app.cli.build_tree import needed_modules
+from edge.core.errors import ConfigError
+from edge.ports.esp32.bundle import Bundle, encode_bundle
+from hil_tests.site import KEY, Site
+
+from .source_tree import ROOT
+
+DEVKIT = ROOT / "boards" / "esp32_devkitc_max485"
+IMAGE_BYTES = 0x40000
+
+SOURCES = {
+    "edge": "",
+    "edge.one": """
+from edge.two import Kept, unused_import, constant
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import nothing_like_that
+table = [1, 2]
+spare = {"never": table}
+def run() -> "str":
+    return Kept(constant).go()
+def dead(): return dead_too()
+def dead_too(): return dead()
+""",
+    "edge.two": """
+from edge.three import everything
+constant = 7
+other = 8
+def unused_import(): return everything
+class Kept:
+    def __init__(self, value): self.value = value
+    def go(self): return getattr(self, "by_text")()
+    def by_text(self): return "went %d" % self.value
+    def gone(self): return other
+class Gone: pass
+""",
+    "edge.three": "everything = 1\n",
+}
+
+
+def test_what_nothing_names_is_left_out_and_the_rest_runs():
+    left = shake(SOURCES, ("edge.one",), "from edge.one import run\nrun()\n")
+    assert sorted(left) == ["edge", "edge.one", "edge.two"]
+    for word in ("dead", "spare", "gone", "Gone", "other", "unused_import", "nothing_like_that"):
+        assert word not in left["edge.one"] + left["edge.two"], word
+    made: dict[str, object] = {}
+    exec(left["edge.two"], made)
+    exec(left["edge.one"].replace("from edge.two import Kept, constant", ""), made)
+    assert made["run"]() == "went 7"  # type: ignore[operator]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    made = Site(tmp_path, 1883)
+    made.document["bus"][0]["port"] = "bus0"
+    made.write()
+    return made
+
+
+def build(site: Site, board: Path = DEVKIT) -> int:
+    out = site.folder / "out"
+    return main(
+        ["build", "esp32", "-b", str(board), "-c", str(site.config), "-o", str(out), "--json"]
+    )
+
+
+def test_the_image_holds_the_files_and_the_sizes_are_told(site: Site, capsys):
+    assert build(site) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["core_bytes"] <= 64_000 and told["program_bytes"] <= 144_000, told
+    assert told["image_used_bytes"] <= told["image_bytes"] == IMAGE_BYTES
+    out = site.folder / "out"
+    image = LittleFS(block_size=4096, block_count=IMAGE_BYTES // 4096, mount=False)
+    image.context.buffer = bytearray((out / "files.img").read_bytes())
+    image.mount()
+    names = sorted(path.name for path in (out / "tree").iterdir())
+    assert sorted(image.listdir("/")) == names and len(names) == 6
+    for name in names:
+        with image.open(name, "rb") as file:
+            assert file.read() == (out / "tree" / name).read_bytes(), name
+    secrets = out / "secrets.csv"
+    assert secrets.stat().st_mode & 0o077 == 0 and KEY.hex() in secrets.read_text()
+    assert not any(KEY.hex().encode() in path.read_bytes() for path in (out / "tree").iterdir())
+
+
+def test_methods_that_no_stream_uses_stay_behind(site: Site):
+    facts = read_board(DEVKIT)
+    stacks = {"edge.app.stacks", "edge.core.carbon.stack_tally"}
+    assert stacks <= set(unused_methods(compile_config(site.config, facts, None, None)))
+    stack = {"name": "s", "kind": "stack_co2", "stack": {}}
+    asked = {"document": {"stream": [stack], "coal": {}}, "tariffs": {"t": {}}}
+    assert unused_methods(asked) == []
+    needed = set(needed_modules(ENTRIES))
+    assert set(unused_methods({"document": {}, "tariffs": {}})) <= needed, "a name that is none"
+
+
+@pytest.mark.parametrize(
+    ("port", "board", "code", "key"),
+    [
+        ("bus0", "raspberry_pi_rs485_hat", "config.value", "platform"),
+        ("bus1", "esp32_devkitc_max485", "config.reference", "bus[0].port"),
+        ("bus0", "no_board", "config.file", None),
+    ],
+)
+def test_what_cannot_be_built_is_refused_before_anything_is_made(
+    site: Site, port: str, board: str, code: str, key: str | None, capsys
+):
+    site.document["bus"][0]["port"] = port
+    site.write()
+    assert build(site, ROOT / "boards" / board) == 78
+    assert f"error[{code}]" in capsys.readouterr().err
+    assert not (site.folder / "out" / "files.img").exists()
+    with pytest.raises(ConfigError) as caught:
+        compile_config(site.config, read_board(ROOT / "boards" / board), None, None)
+    assert (caught.value.code, caught.value.fields.get("key")) == (code, key)
+
+
+def test_a_bundle_gives_its_modules_and_tells_damage_at_every_byte(tmp_path: Path):
+    modules = {"a/b.mpy": b"M\x06" * 40, "a/__init__.mpy": b"", "c.mpy": bytes(range(200))}
+    path = tmp_path / "app.bin"
+    path.write_bytes(encode_bundle(modules))
+    bundle = Bundle(str(path))
+    for name, data in modules.items():
+        assert bundle.open("/" + name, "rb").read() == data
+        assert bundle.stat(name)[0] == 0x8000 and bundle.stat(name)[6] == len(data)
+    assert bundle.stat("/a")[0] == 0x4000
+    for missing in ("/a/x.mpy", "/b", "/a/b.mpyx"):
+        with pytest.raises(OSError, match="2"):
+            bundle.stat(missing)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        for damaged in (whole[:at], whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]):
+            path.write_bytes(damaged)
+            with pytest.raises((ValueError, OSError)):
+                Bundle(str(path))
