@@ -22,6 +22,7 @@ from cloud_sync.store.postgres_database import (
     reason_of,
 )
 from cloud_sync.store.sql import SqlStore
+from cloud_sync.store.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 from edge.core.errors import DataError, StoreError, TallyError
 
 #: Takes `copy_lines`.
@@ -41,6 +42,7 @@ class PostgresStore(SqlStore):
         self._name = public_name(url)
         self._months: set[str] = set()
         self._is_closed = False
+        self._version = SCHEMA_VERSION
         self._db = connect(url, read_only)
 
     def close(self) -> None:
@@ -54,10 +56,21 @@ class PostgresStore(SqlStore):
             self._months.clear()
             self._db = connect(self._url, self._read_only)
         try:
+            is_outer = not self._db.info.transaction_status
             with self._db.transaction():
+                if is_outer and not self._read_only:
+                    self._hold_schema()
                 yield
         except self._psycopg.Error as error:
             raise self._failure(error)
+
+    def _hold_schema(self) -> None:
+        """No migration while this transaction lasts, and none that has made us too old."""
+        self._db.execute("SELECT pg_advisory_xact_lock_shared(%s)", (APPLICATION_ID,))
+        (found,) = self._db.execute("SELECT version FROM carbontally_schema").fetchone()
+        if found != self._version:
+            reason = f"its schema became version {found}, this program knows {self._version}"
+            raise StoreError("cloud.open", file=self._name, reason=reason)
 
     def _run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         try:

@@ -106,7 +106,7 @@ DECLARE
     parent text;
     part text;
 BEGIN
-    PERFORM pg_advisory_xact_lock(1667331196);
+    PERFORM pg_advisory_xact_lock(1667331197);
     FOREACH parent IN ARRAY ARRAY['record_rows', 'poll_blocks', 'point_blocks'] LOOP
         part := parent || '_' || suffix;
         CONTINUE WHEN to_regclass(part) IS NOT NULL;
