@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.key_edit import add_key
-from cloud_sync.keys import Key
+from cloud_sync.keys import Key, Keys
+from cloud_sync.receiver import Receiver
+from cloud_sync.store.address import open_store
 from cloud_sync.verify import verify_store
 from tests.contract.brokers import HOST, free_port, mosquitto, wait_until
 from tests.contract.receive_process import gateway_on, query, receiving
@@ -153,3 +155,28 @@ def test_a_key_that_begins_later(tmp_path: Path):
     add_key(tmp_path / "keys.toml", OWNER, expired)
     status, lines, _ = command(tmp_path, "replay", *STORE, "--keys", "keys.toml")
     assert (status, lines[-1]) == (0, "1 of 1 stored, 0 stay in quarantine")
+
+
+@pytest.mark.system
+def test_postgresql(tmp_path: Path, postgres_server):
+    url = postgres_server.create()
+    store = open_store(url)
+    receiver = Receiver(store, Keys({OWNER: KEY}), lambda: NOW_MS)
+    for payload in (b"poison", JOURNAL.batch(0, 4, OTHER_KEY)):
+        receiver.receive(TOPIC, payload)
+    store.close()
+    add_key(tmp_path / "keys.toml", OWNER, Key(OTHER_KEY))
+    place = ("--store", url)
+    status, lines, _ = command(tmp_path, "list", *place, "--json")
+    rows = [json.loads(line) for line in lines]
+    assert status == 0 and [row["code"] for row in rows] == ["data.pack", "sync.mac"]
+    status, lines, _ = command(
+        tmp_path, "replay", *place, "--keys", "keys.toml", "--gateway", NAME
+    )
+    assert status == 65 and lines[-1] == "1 of 2 stored, 1 stay in quarantine"
+    status, lines, _ = command(tmp_path, "show", str(rows[0]["id"]), *place, "--json")
+    assert bytes.fromhex(json.loads(lines[0])["payload"]) == b"poison"
+    store = open_store(url, read_only=True)
+    assert store.query("SELECT code FROM quarantine") == [("data.pack",)]
+    assert store.query("SELECT head_seq FROM journals") == [(4,)]
+    store.close()
