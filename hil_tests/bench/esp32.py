@@ -1,0 +1,99 @@
+"""`bench esp32`: what a gateway as built for a board takes: flash, heap, time per poll.
+
+Seven meters of the factory day on a bus in virtual time, on real MicroPython. The heap has the
+code in it, which a stock firmware runs from there. Time per poll is this machine's, times the
+factor between the interpreter here and an ESP32: 10 to 15 by MicroPython's own benchmarks, taken
+as 12, right to a factor of two; the interpreter that collects is slower than the one that was
+compared, so it is rather too high.
+"""
+
+import contextlib
+import io
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edge.__main__ import main
+from hil_tests.bench.measure import Figure
+from hil_tests.micropython.device import Device, Event, shim_bytes
+from hil_tests.micropython.twins import ROOT
+from hil_tests.site import FACTORY, KEY, Site
+
+BOARD = ROOT / "boards" / "esp32s3_rs485_auto"
+JOURNAL_BYTES = 0x100000
+HEAPS_KIB = (1024, 896, 768, 704, 640, 576, 512, 448, 384, 320)
+SHORT_MS, LONG_MS = 20_000, 140_000
+POLL_MS = 1_000
+SLOWER = 12
+NO_BROKER = 1
+
+GOALS = {"core_bytes": "goal 40,960", "program_bytes": "goal 122,880"}
+
+
+def run(rounds: int) -> Iterator[Figure]:
+    """One run whatever `rounds` says: virtual time repeats itself exactly."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = _build(Path(folder))
+        for name, value in told.items():
+            if name != "event":
+                unit = "" if name == "modules" else "B"
+                yield Figure(name, value, unit, GOALS.get(name, ""))
+        ended, spent = [], []
+        for until_ms in (SHORT_MS, LONG_MS):
+            begun = time.perf_counter()
+            ended.append(_boot(Path(folder), HEAPS_KIB[0], until_ms))
+            spent.append(time.perf_counter() - begun)
+        polls = (LONG_MS - SHORT_MS) // POLL_MS * len(FACTORY)
+        here_ms = (spent[1] - spent[0]) * 1000 / polls
+        yield Figure("poll_here_ms", here_ms, "ms", "of this machine, all that a poll entails")
+        yield Figure("poll_esp32_ms", here_ms * SLOWER, "ms", "by the model; goal 30")
+        heap = ended[1]["heap"]
+        yield Figure("live_bytes", heap["live_bytes"] - shim_bytes(), "B", "code and data")
+        yield Figure(
+            "least_heap_kib", _least_heap_kib(Path(folder)), "KiB", "that boots and polls"
+        )
+
+
+def _build(folder: Path) -> dict[str, Any]:
+    site = Site(folder, NO_BROKER, poll_ms=POLL_MS)
+    site.document["bus"][0]["port"] = "bus0"
+    site.document["gateway"]["commit_ms"] = 1000
+    site.document["accounting"]["interval_s"] = 900
+    site.write()
+    options = ["-b", str(BOARD), "-c", str(site.config), "-o", str(folder / "out"), "--json"]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert main(["build", "esp32", *options, "--ntp", ""]) == 0
+    told: dict[str, Any] = json.loads(said.getvalue())
+    return told
+
+
+def _boot(folder: Path, heap_kib: int, until_ms: int) -> Event:
+    """The last event of a device that ran for so long."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        device = Device(
+            Path(place) / "device", folder / "out" / "tree", {"tally": JOURNAL_BYTES},
+            heap_kib * 1024,
+        )  # fmt: skip
+        device.state.write_text(json.dumps({"nvs": {"tally/key": "b" + KEY.hex()}}))
+        meters = {str(station): {"counter": [1000, 1]} for _, station, _ in FACTORY}
+        return device.run(
+            uarts={"1": {"bus": {"turnaround_ms": 10, "meters": meters}}},
+            clock={"virtual": True, "rtc_unix_ms": 1_800_000_000_000},
+            stop_after_ms=until_ms,
+            network={"up": False},
+        )
+
+
+def _least_heap_kib(folder: Path) -> int:
+    """The smallest heap of those tried in which it runs to the end."""
+    least = HEAPS_KIB[0]
+    for heap_kib in HEAPS_KIB[1:]:
+        last = _boot(folder, heap_kib, SHORT_MS)
+        if last["reason"] != "time" or any(line.startswith("failed") for line in last["lines"]):
+            break
+        least = heap_kib
+    return least
