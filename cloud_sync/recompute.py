@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from cloud_sync.differences import ENTRY_NAMES, TOTAL_NAMES, Difference, compared
 from cloud_sync.raw import ALWAYS, Journal, Period, read_kind, read_late, read_raw
 from cloud_sync.restream import Definitions
-from cloud_sync.stacks import Geometry
 from cloud_sync.store.contract import Store
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.figures import facts_at, figures_of
+from edge.core.carbon.geometry import Geometry
 from edge.core.carbon.interval import OLD_ENTRY_FIELDS, TOTAL_FIELDS, bases_of, totals_of
 from edge.core.carbon.streams import Stream
 from edge.core.carbon.tariff import Tariff

@@ -7,8 +7,8 @@ wiring is another source.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cloud_sync.stacks import Geometry, find_source
 from edge.core.carbon.counter import Limits
+from edge.core.carbon.geometry import Geometry, find_source, told
 from edge.core.carbon.streams import (
     TARIFF,
     Coal,
@@ -135,7 +135,8 @@ class Definitions:
             ]
             fitting.sort(key=lambda place: polled.get(place[0], -1), reverse=True)
             places.append(fitting)
-        found = find_source(part, places, self._stacks)
+        own = told(part)
+        found = find_source(part, places, self._stacks if own is None else [own])
         if found is None:
             return blank
         source, rules = found

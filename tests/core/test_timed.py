@@ -21,10 +21,11 @@ def tariff():
     return Tariff("by_hour", (), tuple(times), 0, 500_000)
 
 
-def meter(number, made, place=0):
+def meter(number, made, place=0, bases=("hourly",)):
     factor = streams.Factor("f", "energy", 500_000, "set", b"d")
     by_time = streams.Factor("tariff:by_hour", "energy", 1, "by_hour", made.digest)
-    setup = streams.Setup("park", (("hourly", by_time),), "", (), ())
+    rates = tuple([(basis, by_time) for basis in bases])
+    setup = streams.Setup("park", rates, "", (), ())
     limits = Limits(None, 10**12, True, 1)
     return streams.counter_stream(
         number, "m", "grid_import", factor, "kW.h", 0, MINUTE, (place, 0), b"", setup, limits
@@ -109,7 +110,7 @@ def test_intervals_add_up_however_they_are_cut_and_restarts_change_nothing():
 
 def test_a_factor_that_begins_to_change_with_time_begins_at_the_interval():
     made = tariff()
-    fixed = meter(0, made)._replace(rates=())
+    fixed = meter(0, made, 0, ())
     account = Accountant((fixed,), HOUR)
     read(account, 0, T0, 1000)
     read(account, 0, T0 + 30 * MINUTE, 1030)

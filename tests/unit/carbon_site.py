@@ -1,5 +1,6 @@
 """A works with a stack, a meter on a tariff, coal and facts, hour by hour in virtual time."""
 
+from functools import cache
 from typing import Any
 
 from edge.app.config import Library, Settings
@@ -167,3 +168,22 @@ class Works(Site):
 def rows(figures: list[list[Any]], name: str) -> dict[tuple[str, str], Any]:
     """(subject, basis) -> value of the figures of one name."""
     return {(row[1], row[2]): row[3] for row in figures if row[0] == name}
+
+
+@cache
+def eleven_hours() -> Works:
+    """Eleven hours: a fault of two hours, a calibration, a restart and a cut amid an hour."""
+    works = Works()
+    works.hours(5)
+    works.gas = (0, 0, 0, 0, 0, 9)
+    works.hours(2)
+    works.gas = (125, 125, 120, -800, 85, 1)
+    works.hours(1)
+    works.run(works.up_ms + 20 * MINUTE_MS)
+    works.start()  # a cut
+    works.hours(1)
+    works.stop()
+    works.start()
+    works.hours(2)
+    works.stop()
+    return works

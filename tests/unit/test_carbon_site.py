@@ -14,7 +14,7 @@ from edge.core.carbon.tariff import parse_tariff
 from edge.core.errors import ConfigError
 from edge.core.journal.record import Kind, Part
 
-from .carbon_site import DOCUMENT, MINUTE_MS, TARIFF, Works, rows
+from .carbon_site import DOCUMENT, MINUTE_MS, TARIFF, Works, eleven_hours, rows
 from .port_doubles import T0
 from .recorded_site import cloud_of, records_of
 from .virtual_site import HOUR_MS
@@ -27,21 +27,7 @@ AN_HOUR_MG = round(Fraction(*mass_rate_ratio(PLACE, GAS)))
 
 @pytest.fixture(scope="module")
 def works() -> Works:
-    """Eleven hours: a fault of two hours, a calibration, a restart and a cut amid an hour."""
-    works = Works()
-    works.hours(5)
-    works.gas = (0, 0, 0, 0, 0, 9)
-    works.hours(2)
-    works.gas = (125, 125, 120, -800, 85, 1)
-    works.hours(1)
-    works.run(works.up_ms + 20 * MINUTE_MS)
-    works.start()  # a cut
-    works.hours(1)
-    works.stop()
-    works.start()
-    works.hours(2)
-    works.stop()
-    return works
+    return eleven_hours()
 
 
 def figures(works: Works, stream: str, name: str) -> list[dict]:

@@ -45,6 +45,7 @@ METHODS = (
     "edge.core.carbon.eu_mrr",
     "edge.core.carbon.figures",
     "edge.core.carbon.flags",
+    "edge.core.carbon.geometry",
     "edge.core.carbon.hj212",
     "edge.core.carbon.intensity",
     "edge.core.carbon.part75",
@@ -58,6 +59,7 @@ METHODS = (
     "edge.core.carbon.substitute",
     "edge.core.carbon.timed",
     "edge.core.carbon.trail",
+    "edge.core.carbon.trail_stack",
 )
 TOOL_BYTES = 24 * 1024
 

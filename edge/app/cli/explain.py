@@ -14,8 +14,9 @@ from edge.app.cli.explain_stack import samples_of
 from edge.app.cli.explain_text import lines_of, object_of
 from edge.core.carbon.interval import CUMULATIVE
 from edge.core.carbon.trail import Book, follow
+from edge.core.carbon.trail_stack import recount
 from edge.core.errors import StoreError, UsageError
-from edge.core.journal.record import Kind, Record, decode_record
+from edge.core.journal.record import Kind, Part, Record, decode_record
 
 #: How the two kinds of file give records: those of a journal are found by a condition on it.
 _JOURNAL = "SELECT record, hash FROM journal WHERE 1 = ? AND {} ORDER BY seq"
@@ -153,10 +154,10 @@ def _tell(
     before: Record | None,
     as_json: bool,
 ) -> int:
+    first = -1 if before is None else before.seq
     parts: list[Any] = []
     for record, _ in source.records("kind = 0"):
         parts.extend(record.body)
-    first = -1 if before is None else before.seq
     span = source.records("seq > ? AND seq < ?", first, interval.seq)
     between = [record for record, _ in span if record.kind in (Kind.POLL, Kind.TABLE)]
     book = Book(parts)
@@ -164,6 +165,9 @@ def _tell(
     if stream not in known:
         raise _usage("--stream", stream, "one of " + ", ".join(known))
     trail = follow(book, stream, before, between, interval)
+    if trail.definition[3] == "stack_co2" and trail.entry[CUMULATIVE] is not None:
+        again = _mass_again(source, book, trail.definition, between, interval, first)
+        trail.recomputed = None if again is None else again[CUMULATIVE]
     unread = {book.streams[entry[0]][2] for entry in interval.body[2] if entry[CUMULATIVE] is None}
     story = object_of(
         trail, source.owner, interval, digest, unread, samples_of(book, trail, between)
@@ -173,3 +177,26 @@ def _tell(
     else:
         print("\n".join(lines_of(story)))
     return 65 if story["same"] is False else 0
+
+
+#: So many records before an interval have what a stack takes in that is older than the interval.
+_LOOK_BACK = 1000
+
+
+def _mass_again(
+    source: Source,
+    book: Book,
+    definition: list[Any],
+    between: list[Record],
+    at: Record,
+    first: int,
+) -> list[Any] | None:
+    """A stack's entry from its samples; first: seq of the interval record before, -1 for none."""
+    windows: list[Any] = []
+    for record, _ in source.records("kind = 0 AND seq <= ?", first):
+        for part in record.body:
+            windows = part[1] if part[0] == Part.WINDOWS else windows
+    past = [record for record, _ in source.records("kind = 2 AND seq <= ?", first)]
+    span = source.records("kind = 1 AND seq > ? AND seq <= ?", first - _LOOK_BACK, first)
+    older = [record for record, _ in span]
+    return recount(book, definition, windows, past, older + between, at)

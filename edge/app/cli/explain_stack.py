@@ -12,8 +12,7 @@ from edge.core.numbers.quality import NAMES, Quality
 def samples_of(book: Book, trail: Trail, polls: list[Record]) -> list[dict[str, Any]]:
     """Every reading of the stack's inputs and its status between two intervals, in order.
 
-    Empty for any other stream. The mass is not made anew from them: area, ambient pressure and
-    accepted states are configuration, of which the records hold the digest alone.
+    Empty for any other stream.
     """
     definition = trail.definition
     if definition[3] != "stack_co2" or len(definition) <= 16:
@@ -52,8 +51,21 @@ def sample_lines(samples: list[dict[str, Any]]) -> list[str]:
     for sample in samples:
         shown = "  ".join(_shown(value) for value in sample["values"])
         lines.append(f"sample     record {sample['record']}  {sample['time']}  {shown}")
-    if lines:
-        lines.append("           shown as read: the mass is not made anew from them")
+    return lines
+
+
+def figure_lines(story: dict[str, Any]) -> list[str]:
+    """What else the interval tells of a stream, and whether a stack's mass was computed again."""
+    lines = []
+    for figure in story["figures"]:
+        subject = " ".join(part for part in (figure["subject"], figure["basis"]) if part)
+        value = "no value" if figure["value"] is None else f"{figure['value']} {figure['unit']}"
+        lines.append(f"told       {figure['name']} {subject}: {value}")
+    if story["kind"] == "stack_co2" and story["count_end"] is not None:
+        again = "the mass is computed again from the samples"
+        if story["count_recomputed"] is None:
+            again = "shown as read: the records do not say what the mass is made with"
+        lines.append("           " + again)
     return lines
 
 

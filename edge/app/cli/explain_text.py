@@ -3,8 +3,10 @@
 import tomllib
 from typing import Any
 
-from edge.app.cli.explain_stack import instant, sample_lines
+from edge.app.cli.explain_stack import figure_lines, instant, sample_lines
 from edge.core.carbon.factors import parse_set
+from edge.core.carbon.interval import FIGURES, FLAGS, SUBSTITUTED
+from edge.core.carbon.streams import TARIFF
 from edge.core.carbon.trail import Product, Step, Trail, activity_of
 from edge.core.errors import TallyError
 from edge.core.journal.record import Record
@@ -55,10 +57,25 @@ def object_of(
         "activity": activity_of(trail),
         "activity_unit": trail.definition[5],
         "polls": {"good": trail.entry[5], "expected": trail.entry[6]},
-        "flags": trail.entry[7] if len(trail.entry) > 7 else 0,
+        **_told(trail.entry),
         "products": [_product(product) for product in trail.products],
         "same": None if is_unread else trail.is_same,
     }
+
+
+def _told(entry: list[Any]) -> dict[str, Any]:
+    """What records of later forms tell beside count and emission."""
+    return {
+        "flags": entry[FLAGS] if len(entry) > FLAGS else 0,
+        "substituted": entry[SUBSTITUTED] if len(entry) > SUBSTITUTED else 0,
+        "figures": [_figure(row) for rows in entry[FIGURES : FIGURES + 1] for row in rows],
+    }
+
+
+def _figure(row: list[Any]) -> dict[str, Any]:
+    name, subject, basis, value, places, unit = row
+    shown = None if value is None else format_decimal(value, places)
+    return {"name": name, "subject": subject, "basis": basis, "value": shown, "unit": unit}
 
 
 def _reading(step: Step, places: int) -> dict[str, Any]:
@@ -104,6 +121,7 @@ def _product(product: Product) -> dict[str, Any]:
         "basis": product.basis,
         "factor": _factor(product.factor, product.factor_digest),
         "mg_per_count": f"{product.numerator}/{product.denominator}",
+        "by_time": product.factor.startswith(TARIFF),
         "sign": product.sign,
         "start_mg": product.start_mg,
         "end_mg": product.end_mg,
@@ -117,6 +135,8 @@ def _factor(name: str, digest: bytes) -> dict[str, Any] | None:
     """What the factor is and where it was published, if the set of this digest is here."""
     if not name:
         return None
+    if name.startswith(TARIFF):
+        return {"id": name, "set_digest": digest.hex(), "set": None}
     found: dict[str, Any] = {"id": name, "set_digest": digest.hex(), "set": None}
     for path in sorted(FACTORS.glob("*.toml")):
         document = tomllib.loads(path.read_text("utf-8"))
@@ -149,6 +169,7 @@ def lines_of(story: dict[str, Any]) -> list[str]:
     ]
     lines += _reading_lines(story)
     lines += sample_lines(story["samples"])
+    lines += figure_lines(story)
     lines += [_part_line(part) for part in story["parts"]]
     if story["note"] is not None:
         lines.append(f"reading    {story['note']}")
@@ -160,7 +181,8 @@ def lines_of(story: dict[str, Any]) -> list[str]:
     lines.append(f"count      {shown} -> {story['count_end']['shown']} {story['unit']}")
     if story["count_recomputed"] not in (None, story["count_end"]["mantissa"]):
         lines.append(f"           RECOMPUTED as {story['count_recomputed']}: it differs")
-    lines.append(f"activity   {story['activity']} {story['activity_unit']}")
+    told = f", of which {story['substituted']} substituted" if story["substituted"] else ""
+    lines.append(f"activity   {story['activity']} {story['activity_unit']}{told}")
     for product in story["products"]:
         lines += _product_lines(story, product)
     lines.append("verdict    " + ("the same" if story["same"] else "IT DIFFERS"))
@@ -195,7 +217,10 @@ def _product_lines(story: dict[str, Any], product: dict[str, Any]) -> list[str]:
             value = f"{factor['ncv']} GJ/{factor['per']} x {factor['carbon']} tC/TJ x"
             value += f" {factor.get('oxidation_percent', '100')} % x 44/12"
         lines.append(f"  factor   {factor['id']} = {value}")
-        if factor["set"] is None:
+        if product["by_time"]:
+            told = "recompute --config computes them again"
+            lines.append(f"           changes with time, digest {factor['set_digest']}; {told}")
+        elif factor["set"] is None:
             lines.append(f"           its set is not here; digest {factor['set_digest']}")
         else:
             year = f", data year {factor['data_year']}" if factor["data_year"] else ""
@@ -206,7 +231,10 @@ def _product_lines(story: dict[str, Any], product: dict[str, Any]) -> list[str]:
         ("end", story["count_end"], product["end_mg"]),
         ("start", start, product["start_mg"]),
     ):
-        if count is not None:
+        if count is not None and product["by_time"]:
+            what = "all that moved times the factor of its time"
+            lines.append(f"  product  {label}: {what} = {mg} mg, {product['rounding']}")
+        elif count is not None:
             exact = f"{count['exact']} x {product['mg_per_count']}"
             lines.append(f"  product  {label}: {exact} = {mg} mg, {product['rounding']}")
     emission = product["emission_mg"]

@@ -15,8 +15,9 @@ from edge.core.carbon.interval import (
     OTHERS,
     REST,
     STATE,
+    TIMES,
 )
-from edge.core.carbon.streams import KINDS
+from edge.core.carbon.streams import KINDS, TARIFF
 from edge.core.errors import DataError
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, Part, Record
@@ -67,6 +68,8 @@ class Trail:
         self.parts: list[tuple[str, int, int, int]] = []
         self.products: list[Product] = []
         self.recomputed: int | None = None
+        #: State of the sums by tariff at both ends, see `timed`.
+        self.times: tuple[list, list] = ([], [])
 
     @property
     def is_same(self) -> bool:
@@ -98,6 +101,27 @@ class Book:
                 break
         return found
 
+    def device(self, number: int) -> list:
+        """The definition of a device."""
+        found: list = [part for part in self._devices if part[1] == number][0]
+        return found
+
+    def places_of(self, owner: str, point: str) -> list[tuple[int, int, list]]:
+        """(device number, point index, definition) of devices with the point, the newest first."""
+        known = self.readings_of(owner, point)
+        numbers = sorted(known, key=lambda number: -number)
+        return [(number, known[number][0], self.device(number)) for number in numbers]
+
+    def ancestors(self, definition: list) -> list[int]:
+        """Numbers that counted the same source under the same name, the newest first."""
+        same = [
+            number
+            for number in self.streams
+            if self.streams[number][2] == definition[2]
+            and self.streams[number][11] == definition[11]
+        ]
+        return sorted(same, key=lambda number: -number)
+
     def number_of(self, name: str, numbers: list[int]) -> int:
         """Which of an interval's stream numbers is `name`; DataError when none is."""
         for number in numbers:
@@ -120,6 +144,7 @@ def follow(
     trail = Trail(book.streams[number], entries[number])
     earlier = {} if before is None else {entry[NUMBER]: entry for entry in before.body[2]}
     definition = trail.definition
+    trail.times = (_times(_ancestor(book, definition, earlier)), _times(trail.entry))
     if len(definition) > 17 and definition[17]:
         _follow_sum(book, trail, entries, earlier)
     elif len(definition) > 15 and definition[15] is not None:
@@ -221,12 +246,29 @@ def _multiply(trail: Trail) -> None:
     if len(definition) > 13:
         rates += definition[13]
         recorded += entry[OTHERS]
+    timed = 0
     for (basis, up, down, factor, digest), figure in zip(rates, recorded):
-        start_mg = _rounded(trail.start, up, down)
-        end_mg = _rounded(trail.end, up, down)
+        if factor.startswith(TARIFF):
+            start_mg, end_mg = [_summed(times, timed, down) for times in trail.times]
+            timed += 1
+        else:
+            start_mg = _rounded(trail.start, up, down)
+            end_mg = _rounded(trail.end, up, down)
         emission_mg = sign * (end_mg - start_mg)
         head = (basis, factor, digest, up, down, sign, start_mg, end_mg)
         trail.products.append(Product(*head, emission_mg, figure))
+
+
+def _times(entry: list | None) -> list:
+    return entry[TIMES] if entry is not None and len(entry) > TIMES else []
+
+
+def _summed(times: list, place: int, down: int) -> int:
+    """R(sum) in mg by a tariff; 0 where no interval before had one."""
+    if place >= len(times):
+        return 0
+    whole, rest = times[place][:2]
+    return div_round(whole * down + rest, down)
 
 
 def _rounded(count: tuple[int, int], up: int, down: int) -> int:
