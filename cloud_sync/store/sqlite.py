@@ -19,6 +19,12 @@ from edge.core.errors import StoreError
 _RECORD = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _READING = "INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?)"
 
+#: The values of a poll as a JSON array: SQLite makes rows of them twice as fast as we can.
+_POLL = (
+    "INSERT INTO readings SELECT ?, ?, key, ?, value, CASE WHEN value IS NOT NULL THEN 0 END"
+    " FROM json_each(?)"
+)
+
 
 class SqliteStore(SqlStore):
     """A database file, made with its tables when it is not there."""
@@ -78,4 +84,13 @@ class SqliteStore(SqlStore):
 
     def _add_raw(self, journal: int, raw: Sequence[RawRow], rows: Rows) -> None:
         self._run_many(_RECORD, ((journal, *row) for row in raw))
-        self._run_many(_READING, ((journal, *row) for row in rows.readings))
+        plain = (poll for poll in rows.polls if poll[3] is None)
+        self._run_many(
+            _POLL,
+            (
+                (journal, seq, device, str(values).replace("None", "null"))
+                for seq, device, values, _ in plain
+            ),
+        )
+        marked = Rows(polls=[poll for poll in rows.polls if poll[3] is not None])
+        self._run_many(_READING, ((journal, *row) for row in marked.readings))
