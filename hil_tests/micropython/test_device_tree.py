@@ -120,6 +120,19 @@ def test_a_device_explains_itself_without_a_configuration_and_takes_a_good_copy(
         assert " boot 2 " in run.wait_line("gateway")
 
 
+def test_a_damaged_program_is_named_before_a_module_of_it_runs(tmp_path: Path):
+    site = Site(tmp_path, 1)
+    built(site, tmp_path / "out")
+    device = device_of(tmp_path / "out", tmp_path / "device")
+    program = device.root / "app.bin"
+    whole = program.read_bytes()
+    for at in (0, 5, 9, 40, len(whole) // 2, len(whole) - 1):
+        program.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        last = device.run()
+        assert last["reason"] == "exception", last
+        assert "app.bin is" in last["traceback"] and not last["lines"]
+
+
 def test_a_hang_is_ended_by_the_watchdog_and_told(tmp_path: Path):
     site = Site(tmp_path, 1)
     built(site, tmp_path / "out")
