@@ -26,11 +26,11 @@ SEED = 20_261_127
 GATEWAYS = 12
 RECEIVERS = 3
 
-#: Gateway seconds in one of ours: what is lost with a server is sent again after a few.
-HURRY = 5
+#: Gateway seconds in one of ours: what is lost with a server is sent again after a second.
+HURRY = 20
 
 DEPTH_MAX = 60
-DRAIN_S = 150.0
+DRAIN_S = 60.0
 
 
 class Fleet:

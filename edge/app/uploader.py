@@ -78,6 +78,8 @@ class Uploader:
         try:
             self._keep_session(now_ms)
             self._take_acks(now_ms, errors)
+            if self.window.is_deaf(now_ms):
+                self._begin_session_anew(now_ms)
             self._send(now_ms, flush)
             if self.uplink.state == "online":
                 # Only now: a session that fails at once each time is still the same outage.
@@ -115,6 +117,12 @@ class Uploader:
         jitter_ms = (now_ms * 40_503 >> 4) % (self._wait_ms // 4)
         self._retry_at_ms = now_ms + self._wait_ms + jitter_ms
         self._wait_ms = min(2 * self._wait_ms, RECONNECT_MAX_MS)
+
+    def _begin_session_anew(self, now_ms: int) -> None:
+        """Not an outage: a receiver that is away looks the same, and is no matter of ours."""
+        self.uplink.close()
+        self.window.disconnected()
+        self._retry_at_ms = now_ms
 
     def _take_acks(self, now_ms: int, errors: list[TallyError]) -> None:
         acks, self._acks = self._acks, []

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgpack
+
 from cloud_sync.keys import Keys
 from cloud_sync.receiver import Receiver
 from cloud_sync.store.sqlite import SqliteStore
@@ -69,6 +71,8 @@ class Cloud:
         self._receiver = self._opened()
         self._line: Line | None = None
         self._unacked: list[Message] = []
+        self.on_broken_word: Callable[[str], None] = lambda text: None
+        self._told: dict[bytes, int] = {}  # epoch -> a row that was there when its ack left
         self.shuffle: Callable[[list[Any]], None] = lambda items: None
         self.connect()
 
@@ -117,8 +121,30 @@ class Cloud:
         self._unacked.remove(message)
         line = self._line
         if reply is not None and line is not None:
+            self._note_word(reply.payload)
             ack = Message(reply.topic, reply.payload)
             line.carry("up", lambda: self.broker.publish("ack", ack, True))
+
+    def _note_word(self, payload: bytes) -> None:
+        """Keep in mind the row that an acknowledgement names, unless it was removed long ago."""
+        epoch, seq = msgpack.unpackb(payload, raw=False)[2:4]
+        if self._has(epoch, seq):
+            self._told[epoch] = seq
+
+    def _has(self, epoch: bytes, seq: int) -> bool:
+        found = self.store.query(
+            "SELECT 1 FROM records r JOIN journals j ON j.id = r.journal"
+            " WHERE j.epoch = ? AND r.seq = ?",
+            epoch,
+            seq,
+        )
+        return bool(found)
+
+    def check_word(self) -> None:
+        """What the last acknowledgements named is there after a crash."""
+        for epoch, seq in self._told.items():
+            if not self._has(epoch, seq):
+                self.on_broken_word(f"seq {seq} of {epoch.hex()} was acked and is not stored")
 
     def crash(self, down_ms: int) -> None:
         """The process ends; what was committed stays."""
@@ -127,10 +153,12 @@ class Cloud:
         self.up_at_ms = self.timeline.now_ms + down_ms
         self.broker.disconnect(NAME)
         self._receiver = self._opened()
+        self.check_word()
 
     def restore(self, image: bytes) -> None:
         """Someone puts an older copy of the database back."""
         self.store.close()
+        self._told = {}
         self.store = MemoryStore(image, self._at_commit)
         self.crash(60_000)
 

@@ -5,7 +5,7 @@ import random
 from edge.core.errors import StoreError
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind
-from hil_tests.soak.site import DAY_MS, HOUR_MS, MINUTE_MS, NAMES
+from hil_tests.soak.site import DAY_MS, GATEWAY, HOUR_MS, MINUTE_MS, NAMES
 from hil_tests.soak.world import World
 
 #: Calls after which the power may be cut, "" for any.
@@ -72,6 +72,7 @@ def disk_doubt(world: World, rng: random.Random) -> None:
 def disk_lie(world: World, rng: random.Random) -> None:
     """Syncs report success and do nothing; then the power goes, or it is well again."""
     world.disk.begin_lying()
+    world.may_lie = True
     after_ms = span(rng, 10_000, 6 * HOUR_MS)
     if rng.random() < 0.7:
         world.timeline.after(after_ms, lambda: world.power_off(60_000))
@@ -114,6 +115,18 @@ def bit_flip(world: World, rng: random.Random) -> None:
     record[at] ^= 1 << rng.randrange(8)
     journal.rows[seq] = row._replace(record=bytes(record))
     world.ledger.flipped.add((journal.epoch, seq))
+
+
+def long_night(world: World, rng: random.Random) -> None:
+    """Days without a network on a small disk: retention takes what the cloud has not seen."""
+    world.disk.quota_bytes = SMALL_QUOTA_BYTES
+    for_ms = span(rng, 2 * DAY_MS, 5 * DAY_MS)
+    world.broker.bar(GATEWAY, for_ms)
+
+    def morning() -> None:
+        world.disk.quota_bytes = None
+
+    world.timeline.after(for_ms, morning)
 
 
 def small_disk(world: World, rng: random.Random) -> None:

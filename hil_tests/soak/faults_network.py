@@ -40,6 +40,11 @@ def half_open(world: World, rng: random.Random) -> None:
         line.is_dark = True
 
 
+def deaf(world: World, rng: random.Random) -> None:
+    """The broker forgets what the gateway subscribed to, and keeps the connection."""
+    world.broker.wanted.pop(GATEWAY, None)
+
+
 def slow(world: World, rng: random.Random) -> None:
     """Every message takes seconds for a while."""
     world.broker.latency_ms = span(rng, 500, 30_000)

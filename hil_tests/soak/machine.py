@@ -23,6 +23,9 @@ SOFTWARE_DIGEST = bytes(32)
 # The site has no stack, so nothing is looked back for: a shorter look changes no figure.
 replay_module.CHUNK = 100
 
+#: A gateway that nothing wakes looks around this often.
+LOOK_MS = 3_600_000
+
 
 class PowerCut(BaseException):  # noqa: N818
     """The gateway ends here, in the middle of whatever it does."""
@@ -48,6 +51,16 @@ class WatchedStore(SimStore):
         self.ledger.found(self.journal)
 
 
+class SimGateway(Gateway):
+    """A gateway that is not called for looks at clock and socket that find nothing."""
+
+    clock: SimClock
+    link: SimLink
+
+    def _next_ms(self, now_ms: int) -> int:
+        return needed_ms(self, self.link, self.clock)
+
+
 def start_gateway(
     settings: Settings, store: SimStore, clock: SimClock, link: SimLink, uplink: SimUplink
 ) -> Gateway:
@@ -64,12 +77,13 @@ def start_gateway(
         plan_station(number, device, bus, 10, *definitions.learned(number))
         for number, device in zip(numbers, settings.devices, strict=True)
     ]
-    gateway = Gateway(
+    gateway = SimGateway(
         [Poller(bus, stations, link, 0)],
         Recorder(store, clock, settings.commit_ms),
         Accountant(streams, settings.interval_ms),
         Uploader(uplink, store, GATEWAY, TENANT, KEY, settings.linger_ms),
     )
+    gateway.clock, gateway.link = clock, link
     ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
     gateway.start(definitions.fresh, ancestors, 0)
     return gateway
@@ -78,27 +92,24 @@ def start_gateway(
 def needed_ms(gateway: Gateway, link: SimLink, clock: SimClock) -> int:
     """Mono time of the next step that can do anything but look at clock and socket."""
     mono_ms = clock.mono_ms()
-    due = [mono_ms + 3_600_000]
+    least_ms = mono_ms + LOOK_MS
     if link.ready_ms is not None:
-        due.append(link.ready_ms - clock.boot_ms)
-    for poller in gateway.pollers:
-        due.append(_or_later(poller.next_ms(), mono_ms))
-    due.append(_or_later(gateway.recorder.next_ms(), mono_ms))
+        least_ms = min(least_ms, link.ready_ms - clock.boot_ms)
+    recorder, uploader = gateway.recorder, gateway.uploader
+    due = [poller.next_ms() for poller in gateway.pollers]
+    due.append(recorder.next_ms())
     boundary_ms = gateway.accountant.due_ms()
-    anchor = gateway.recorder.anchor
+    anchor = recorder.anchor
     if boundary_ms is not None and anchor.quality and anchor.offset_ms is not None:
         due.append(max(mono_ms + 1, boundary_ms - anchor.offset_ms))
-    uploader = gateway.uploader
     state = uploader.uplink.state
     if state == "offline":
         due.append(uploader.next_ms(mono_ms))
     elif state == "online":
-        head_seq = gateway.recorder.store.next_seq - 1
-        wanted_ms = uploader.window.next_ms(head_seq, mono_ms)
+        wanted_ms = uploader.window.next_ms(recorder.store.next_seq - 1, mono_ms)
         # Due now and not done: there is no room, or nothing that may be sent.
-        due.append(_or_later(wanted_ms, mono_ms) if wanted_ms != mono_ms else mono_ms + 1_000)
-    return min(due)
-
-
-def _or_later(due_ms: int | None, mono_ms: int) -> int:
-    return mono_ms + 3_600_000 if due_ms is None else due_ms
+        due.append(mono_ms + 1_000 if wanted_ms == mono_ms else wanted_ms)
+    for due_ms in due:
+        if due_ms is not None and due_ms < least_ms:
+            least_ms = due_ms
+    return least_ms

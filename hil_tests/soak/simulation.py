@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from typing import NamedTuple
 
+from edge.core.sync.uplink import DEAF_MAX_MS
 from hil_tests.soak.codec import fast_codec
 from hil_tests.soak.faults import NAMES, plant
 from hil_tests.soak.ledger import Violation
@@ -75,6 +76,7 @@ def _check_liveness(world: World) -> None:
     world.run(begun_ms + 2 * POLL_MS)
     if world.ledger.polls < polls + 2:
         world.ledger.violation("I5", "no poll within two periods after the faults")
-    if not world.settle(world.settings.linger_ms + 5 * MINUTE_MS):
+    # A session that has lost its subscription is found out, in the end.
+    if not world.settle(world.settings.linger_ms + 5 * MINUTE_MS + DEAF_MAX_MS):
         world.ledger.violation("I5", "the backlog does not drain")
     world.finish()

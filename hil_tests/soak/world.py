@@ -21,7 +21,7 @@ from edge.ports.sim.timeline import Timeline
 from edge.ports.sim.uplink import SimUplink
 from hil_tests.soak.cloud import Cloud
 from hil_tests.soak.ledger import Ledger
-from hil_tests.soak.machine import PowerCut, WatchedStore, needed_ms, start_gateway
+from hil_tests.soak.machine import PowerCut, WatchedStore, start_gateway
 from hil_tests.soak.site import (
     GATEWAY,
     HOUR_MS,
@@ -53,6 +53,7 @@ class World:
         self.broker = Broker(self.timeline)
         self.cloud = Cloud(self.timeline, self.broker)
         self.cloud.shuffle = self.random.shuffle
+        self.cloud.on_broken_word = lambda text: self.ledger.violation("I1", text)
         self.disk = Disk()
         self.meters = {station: SiteMeter(station) for station in NAMES}
         self.ledger = Ledger(self.meters)
@@ -65,8 +66,8 @@ class World:
         self.doom: tuple[str, int] | None = None  # (name of the call or "", calls until then)
         self.has_rtc = True
         self.sets_clock = True
+        self.may_lie = False  # the disk may, by a fault: what a power cut takes is excused
         self.is_calm = False
-        self.is_honest = False  # step as often as the gateway asks to
         self.gateway: Gateway | None = None
         self.steps = self.boots = 0
         self.fates: list[tuple[int, Fate]] = []
@@ -146,9 +147,10 @@ class World:
         self.broker.disconnect(GATEWAY)
         if self.disk.journal is not None:
             self.ledger.found(self.disk.journal)
-        if self.disk.cut_power(self.random.random() < 0.5):
+        if self.disk.cut_power(self.random.random() < 0.5) and self.may_lie:
             self.note("the disk had lied")
             self.ledger.reverted_to(self.disk.journal)
+        self.may_lie = False
         self.note("off")
         self._start_in(dark_ms)
 
@@ -242,8 +244,6 @@ class World:
             self.ledger.violation("raised", f"step raised {error.code} {error.fields}")
             self.power_off()
             return
-        if not self.is_honest:
-            due_ms = needed_ms(gateway, self.link, self.clock)
         self._due_ms = self.clock.boot_ms + due_ms
 
     # The end

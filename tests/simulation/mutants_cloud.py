@@ -1,6 +1,7 @@
 """Bugs in what the cloud believes and stores: the simulation has to find each."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import cloud_sync.receiver as receiver_module
@@ -55,6 +56,34 @@ def _any_seal(patches: Patches) -> None:
     patches.set(chain, "same", lambda left, right: True)
 
 
+def _ack_before_commit(patches: Patches) -> None:
+    crash = patches.set(cloud_module.Cloud, "crash", None)
+
+    @contextmanager
+    def transaction(self: Any) -> Iterator[None]:
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")  # of the one before, acknowledged long ago
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._at_commit()
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+
+    def crashed(self: Any, down_ms: int) -> None:
+        if self.store._db.in_transaction:
+            self.store._db.execute("ROLLBACK")
+        crash(self, down_ms)
+
+    patches.set(cloud_module.MemoryStore, "transaction", transaction)
+    patches.set(cloud_module.Cloud, "crash", crashed)
+
+
+def _tombstone_unread(patches: Patches) -> None:
+    patches.set(receiver_module.Receiver, "_explain", lambda *_: [])
+
+
 def _any_chain(patches: Patches) -> None:
     decode = patches.set(receiver_module, "decode_batch", None)
 
@@ -105,6 +134,14 @@ MUTANTS = (
         _ack_the_highest,
     ),
     Mutant(
+        "ack before commit",
+        "the receiver acks what it commits only with the next batch",
+        ("receiver_crash",),
+        240,
+        1,
+        _ack_before_commit,
+    ),
+    Mutant(
         "no unique key",
         "the cloud's tables take a record as often as it comes",
         ("forgetful", "cuts"),
@@ -114,6 +151,14 @@ MUTANTS = (
     ),
     Mutant(
         "any seal", "no MAC is compared, neither of batches nor of acks", NAMES, 480, 7, _any_seal
+    ),
+    Mutant(
+        "tombstone unread",
+        "the receiver stores a tombstone and goes on waiting for what it stands for",
+        ("long_night",),
+        720,
+        5,
+        _tombstone_unread,
     ),
     Mutant(
         "any chain",

@@ -44,6 +44,10 @@ def _never_rewind(patches: Patches) -> None:
     patches.set(Window, "_rewind", _nothing)
 
 
+def _never_begin_anew(patches: Patches) -> None:
+    patches.set(Window, "is_deaf", lambda self, now_ms: False)
+
+
 def _hash_of_itself(patches: Patches) -> None:
     def cut(self: Uploader, first: int, last: int) -> tuple[bytes, int]:
         rows = self.store.read(first, last)
@@ -152,6 +156,14 @@ MUTANTS = (
         240,
         2,
         _never_rewind,
+    ),
+    Mutant(
+        "deaf for ever",
+        "a session that the broker has forgotten goes on as long as its connection",
+        ("deaf",),
+        240,
+        1,
+        _never_begin_anew,
     ),
     Mutant(
         "hash one off",

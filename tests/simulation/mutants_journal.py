@@ -22,23 +22,26 @@ def _last_row_lost(patches: Patches) -> None:
     patches.set(SimStore, "_insert", inserted)
 
 
-def _promise_early(patches: Patches) -> None:
+def _synchronous_normal(patches: Patches) -> None:
     append = patches.set(SimStore, "append", None)
-    begin = patches.set(SimStore, "__init__", None)
-    held: dict[int, Any] = {}
 
     def appended(self: SimStore, rows: list[Any]) -> None:
-        held[id(self.disk)] = self.disk.image()
+        self.disk.sync()  # what went before reaches the medium on the way
+        self.disk.begin_lying()
         append(self, rows)
 
-    def begun(self: SimStore, disk: Any, *more: Any) -> None:
-        image = held.pop(id(disk), None)
-        if image is not None and disk.journal is not None:
-            disk.put_back(image, True)
-        begin(self, disk, *more)
-
     patches.set(SimStore, "append", appended)
-    patches.set(SimStore, "__init__", begun)
+
+
+def _tombstone_forgotten(patches: Patches) -> None:
+    remove = patches.set(SimStore, "remove", None)
+
+    def removed(self: SimStore, rows: list[Any], removal: Any) -> None:
+        remove(self, rows, removal)
+        for tomb in removal.tombstones:
+            self.journal.gaps.pop(tomb.last, None)
+
+    patches.set(SimStore, "remove", removed)
 
 
 def _seq_again(patches: Patches) -> None:
@@ -90,11 +93,19 @@ MUTANTS = (
     ),
     Mutant(
         "synchronous NORMAL",
-        "a commit is on the medium only with the next one",
+        "a commit is not synced: it is on the medium only with the next one",
         ("crash",),
         240,
         1,
-        _promise_early,
+        _synchronous_normal,
+    ),
+    Mutant(
+        "tombstone forgotten",
+        "retention removes rows, and no tombstone is found in their place",
+        ("long_night",),
+        720,
+        5,
+        _tombstone_forgotten,
     ),
     Mutant(
         "seq again",

@@ -13,7 +13,7 @@ from edge.core.errors import StoreError
 from edge.core.journal.chain import Chain
 from edge.core.journal.record import Kind, Record, encode_record
 from edge.core.sync.batch import PAYLOAD_MAX_BYTES, decode_batch
-from edge.core.sync.uplink import RETRY_MS, WINDOW
+from edge.core.sync.uplink import DEAF_MAX_MS, DEAF_MS, RETRY_MS, WINDOW
 
 from .port_doubles import KEY, T0, ListStore, MemoryUplink, ack_payload
 
@@ -173,6 +173,34 @@ def test_silence_of_the_receiver_sends_again():
     assert spans(uplink) == [(0, 9)]
     uploader.step(1000 + RETRY_MS)
     assert spans(uplink) == [(0, 9), (0, 9)]
+
+
+def test_a_session_in_which_nothing_is_answered_is_begun_anew_ever_more_rarely():
+    uploader, store, uplink = online()
+    now_ms, waited_ms = 1000, []
+    while len(waited_ms) < 5:
+        begun_ms = now_ms
+        while uplink.state == "online":
+            now_ms += 1000
+            assert uploader.step(now_ms) == []
+        waited_ms.append(now_ms - begun_ms)
+        assert uploader.next_ms(now_ms) == now_ms
+        uploader.step(now_ms)  # connects
+        uploader.step(now_ms)
+        assert uplink.state == "online"
+    assert waited_ms == [DEAF_MS, 2 * DEAF_MS, 4 * DEAF_MS, DEAF_MAX_MS, DEAF_MAX_MS]
+    assert say(uploader, uplink, ack_payload(9, store.hash_at(9)), now_ms) == []
+    for _ in range(1000):
+        now_ms += 1000
+        uploader.step(now_ms)
+        assert uplink.state == "online", "nothing is asked, nothing has to be answered"
+    fill(store, 3)
+    uploader.step(now_ms)
+    for elapsed_ms in range(1000, DEAF_MS, 1000):
+        uploader.step(now_ms + elapsed_ms)
+        assert uplink.state == "online"
+    uploader.step(now_ms + DEAF_MS)
+    assert uplink.state == "offline"
 
 
 def test_an_uplink_without_room_is_asked_again_later():

@@ -14,6 +14,11 @@ WINDOW = 4
 RETRY_MS = 10_000
 RETRY_MAX_MS = 60_000
 
+#: A session in which nothing sent was answered for this long may be deaf: a broker can lose a
+#: subscription and keep the connection. A new one is begun; then after twice that, and so on.
+DEAF_MS = 120_000
+DEAF_MAX_MS = 600_000
+
 
 class Uplink:
     """The sender's window over the journal."""
@@ -34,11 +39,14 @@ class Uplink:
         self.last_sent_ms = 0
         self._waited_seq = -1  # records up to it have lingered, or were sent before
         self._resent_after: int | None = None
+        self._asked_ms: int | None = None  # the first batch since anything was heard
+        self._deaf_ms = DEAF_MS
 
     def connected(self, now_ms: int) -> None:
         """A session stands: what was in flight before is sent again."""
         self.online = True
         self._resent_after = None
+        self._asked_ms = None
         self.progress_ms = now_ms
         self.retry_ms = RETRY_MS
         self._rewind(self.acked_seq)
@@ -47,6 +55,13 @@ class Uplink:
         """The session is gone; nothing may be sent until the next one."""
         self.online = False
         self._rewind(self.acked_seq)
+
+    def is_deaf(self, now_ms: int) -> bool:
+        """True when a new session should be begun: this one has heard no answer for too long."""
+        if not self.online or self._asked_ms is None or now_ms - self._asked_ms < self._deaf_ms:
+            return False
+        self._deaf_ms = min(2 * self._deaf_ms, DEAF_MAX_MS)
+        return True
 
     def _rewind(self, seq: int) -> None:
         self.in_flight = []
@@ -78,6 +93,8 @@ class Uplink:
         """A batch of records first..last left."""
         if not self.in_flight:
             self.progress_ms = now_ms
+        if self._asked_ms is None:
+            self._asked_ms = now_ms
         self.in_flight.append((first, last))
         self.next_seq = last + 1
         self._waited_seq = max(self._waited_seq, last)
@@ -96,6 +113,7 @@ class Uplink:
         """
         if seq > head_seq:
             raise SyncError("sync.ack", reason="seq %d is beyond the head %d" % (seq, head_seq))
+        self._asked_ms, self._deaf_ms = None, DEAF_MS
         if seq < self.acked_seq:
             self.acked_seq = seq
             self._rewind(seq)
