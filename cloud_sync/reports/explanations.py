@@ -1,7 +1,8 @@
 """One figure of a report as a chain: register counts, factor with document, product, rounding.
 
 Emissions of intervals telescope, so those of a day or a month are R(end x factor) - R(start x
-factor): two counts, each in an interval record that the hash chain proves.
+factor): two counts, each in an interval record that the hash chain proves. A factor by time has no
+such pair: its figure is the sum of the interval records.
 """
 
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from cloud_sync.reading.calendar import Period
 from cloud_sync.reading.factor_sets import FactorSets
 from cloud_sync.reports.figures import Cell, Definition, Mark, Run, StreamFigures
-from edge.core.carbon.streams import KINDS
+from edge.core.carbon.streams import KINDS, TARIFF
 from edge.core.numbers import pack
 from edge.core.numbers.fixed import div_round, format_decimal
 
@@ -83,6 +84,11 @@ def _explain_run(run: Run, basis: str, points: Points, sets: FactorSets) -> dict
         "first_mg": None,
         "same": True,
     }
+    if factor.startswith(TARIFF):
+        # Two counts say nothing of it: each interval has its own sum of moves times factors.
+        told["mg_per_count"] = None
+        told["rounding"] = "moves times the factor of their time; half to even, 1 mg, per interval"
+        return told
     if run.end is None:
         return told
     end_mg = _product(run.end, numerator, denominator)

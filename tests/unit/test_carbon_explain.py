@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.__main__ import main
 from edge.app.cli.explain import explain
 from edge.core.carbon.interval import FIGURES
 from edge.core.journal import chain
@@ -14,7 +15,7 @@ from edge.core.journal.record import Kind, encode_record
 from edge.ports.linux.sqlite_store import SqliteStore
 
 from .carbon_site import Works, eleven_hours, rows
-from .recorded_site import records_of
+from .recorded_site import cloud_of, records_of
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +64,22 @@ def explained(path: Path, stream: str, seq: int, as_text: bool = False):
     with redirect_stdout(out):
         assert explain(stream, str(seq), path, "", "", not as_text) == 0
     return out.getvalue() if as_text else json.loads(out.getvalue())
+
+
+def test_a_report_adds_intervals_up_where_two_counts_say_nothing(works: Works, tmp_path, capsys):
+    store, _ = cloud_of(tmp_path / "cloud.db", records_of(works))
+    store.close()
+    asked = ["report", "--store", f"sqlite:///{tmp_path / 'cloud.db'}", "--tenant", "wuxi"]
+    asked += ["--of", "2027-01", "--basis", "hourly"]
+    assert main([*asked, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (grid,) = [one for one in told["streams"] if one["stream"] == "grid"]
+    emitted = sum(works.entry("grid", at)[9][0] for at in range(len(works.intervals())))
+    assert grid["same"] and grid["emission_mg"] == emitted
+    runs = [
+        run for cell in grid["cells"] if cell["explanation"] for run in cell["explanation"]["runs"]
+    ]
+    assert runs and all(run["mg_per_count"] is None for run in runs)
+    assert main([*asked, "--to", str(tmp_path / "report")]) == 0
+    (page,) = (tmp_path / "report").glob("*.html")
+    assert "moves times the factor of their time" in page.read_text("utf-8")
