@@ -9,6 +9,7 @@ from cloud_sync.reading.database import Database
 from cloud_sync.reading.factor_sets import FactorSets
 from cloud_sync.reports.figures import StreamFigures
 from edge.core.carbon.coal import coal_factor, fuel_coal_ratio
+from edge.core.carbon.intensity import HourlyMatch
 from edge.core.carbon.streams import GREEN, KINDS
 
 #: GB/T 2589 by the heat of electricity: 0.1229 kgce/kWh and 0.03412 kgce/MJ.
@@ -28,7 +29,8 @@ class Flows:
 
     own_green: own green supply that was used within the park. What is exported in an interval is
     taken from the green supply of that interval first, so surplus of one hour covers no other.
-    peak_w: the largest mean power of an interval.
+    peak_w: the largest mean power of an interval. matched: own green supply against consumption
+    hour by hour, what is over in one hour covering nothing in another (24/7).
     """
 
     offtake: int = 0
@@ -38,17 +40,18 @@ class Flows:
     consumption: int = 0
     peak_w: Fraction = Fraction(0)
     unknown: int = 0
+    matched: int = 0
 
 
 def read_flows(database: Database, tenant: str, period: Period) -> Flows:
     """Sum the park's electricity over a period; meters of all gateways, interval by interval."""
-    flows = Flows()
+    flows, match = Flows(), HourlyMatch()
     span = {"tenant": tenant, "start": period.start_ms, "end": period.end_ms}
     key: tuple[int, int] | None = None
     parts: dict[str, int] = {}
     for start_ms, end_ms, kind, activity in database.stream(_FLOWS, **span):
         if key is not None and (start_ms, end_ms) != key:
-            _settle(flows, parts, key)
+            _settle(flows, match, parts, key)
             parts = {}
         key = (start_ms, end_ms)
         if activity is None:
@@ -56,11 +59,15 @@ def read_flows(database: Database, tenant: str, period: Period) -> Flows:
         else:
             parts[kind] = parts.get(kind, 0) + activity
     if key is not None:
-        _settle(flows, parts, key)
+        _settle(flows, match, parts, key)
+    match.settle()
+    flows.matched = match.matched_wh
     return flows
 
 
-def _settle(flows: Flows, parts: dict[str, int], span: tuple[int, int]) -> None:
+def _settle(
+    flows: Flows, match: HourlyMatch, parts: dict[str, int], span: tuple[int, int]
+) -> None:
     export = parts.get("grid_export", 0)
     green = sum(parts.get(kind, 0) for kind in GREEN)
     # A certificate is no flow, and a store gives back what it took.
@@ -70,6 +77,7 @@ def _settle(flows: Flows, parts: dict[str, int], span: tuple[int, int]) -> None:
     flows.green += green
     flows.own_green += max(0, green - export)
     flows.consumption += consumption
+    match.add(span[0], green, consumption)
     power = Fraction(consumption * 3_600_000, max(1, span[1] - span[0]))
     flows.peak_w = max(flows.peak_w, power)
 

@@ -174,6 +174,7 @@ def _renewable(given: Inputs) -> Indicator:
         ("own_green", Fraction(given.flows.own_green, _WH_PER_MWH), "MWh"),
         ("certificates", given.certificates_mwh, "MWh"),
         ("consumption", Fraction(used, _WH_PER_MWH), "MWh"),
+        ("hourly_match", _ratio(Fraction(given.flows.matched * 100), used), "%"),
     ]
     value = _ratio(_renewable_wh(given) * 100, used)
     bounds = _at_least("30"), _at_least("70")

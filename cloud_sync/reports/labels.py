@@ -92,6 +92,10 @@ LABELS: dict[str, tuple[str, str]] = {
     "own_green": ("own green supply used here", "自用绿电"),
     "certificates": ("certificates", "绿证"),
     "consumption": ("electricity consumed", "用电量"),
+    "hourly_match": (
+        "of it matched hour by hour by own green supply",
+        "其中逐小时匹配的自用绿电占比",
+    ),
     "daily_use": ("mean use a day", "日均用电量"),
     "peak": ("largest mean of an interval", "最大时段平均负荷"),
     "capability": ("the capability, which no meter shows", "响应能力（非计量数据）"),

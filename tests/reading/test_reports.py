@@ -156,6 +156,16 @@ def test_indicators_come_out_of_the_printed_definitions(cloud: Path, capsys):
     )
     used = total["grid_import"] + total["pv"] - sold - loss
     assert Fraction(by_number[19]["exact"]) == Fraction(own * 100, used)
+    hours: dict[int, list[int]] = {}
+    signs = {"grid_import": 1, "pv": 1, "grid_export": -1, "charge": -1, "discharge": 1}
+    for name, sign in signs.items():
+        for row in rows["gw-mill", name]:
+            hour = hours.setdefault(row[0] // 3_600_000, [0, 0])
+            hour[0] += row[1] if name == "pv" else 0
+            hour[1] += sign * row[1]
+    matched = sum(max(0, min(green, consumed)) for green, consumed in hours.values())
+    assert document["electricity"]["matched"] == matched > 0
+    assert by_number[19]["of"][3]["key"] == "hourly_match"
     assert by_number[23]["value"] is None and by_number[24]["needs"] == "capacity"
     assert all(item["meets_near"] is None for item in document["indicators"]), "not of a year"
     assert report(cloud, capsys, "2026-11-20")["indicators"][3]["value"] is None, (
