@@ -15,8 +15,8 @@ from tests.contract.brokers import mosquitto
 
 pytestmark = pytest.mark.system
 
-KILLS = 20
-RECEIVER_KILLS = 5
+KILLS = 38
+RECEIVER_KILLS = 12
 SEED = 20_261_121
 
 #: A start takes about 0.2 s; the earliest kills fall into it.
