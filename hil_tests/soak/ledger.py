@@ -62,8 +62,8 @@ class Ledger:
         self.unstored: dict[bytes, set[int]] = {}
         self.polls = 0
         self.flipped: set[tuple[bytes, int]] = set()
-        #: Ranges that retention took: (epoch, first, last, identity of the tombstone).
-        self.removed: list[tuple[bytes, int, int, bytes]] = []
+        #: Ranges that retention took: (epoch, first, last, tombstone's seq, its identity).
+        self.removed: list[tuple[bytes, int, int, int, bytes]] = []
         self.account = AccountCheck()
         self.booted: dict[int, list[int]] = {}  # boot number -> world times
         self.was_wiped = False
@@ -125,7 +125,7 @@ class Ledger:
             for invariant, text in self.account.interval(fields):
                 self.violation(invariant, f"seq {seq} of {epoch.hex()}: {text}")
         elif fields[6][0] is not None:
-            self.removed.append((epoch, *fields[6][:2], identity(record)))
+            self.removed.append((epoch, *fields[6][:2], seq, identity(record)))
 
     def reverted_to(self, journal: Journal | None) -> None:
         """The disk went back in time: what it has no longer is destroyed, and its seq is free."""

@@ -127,9 +127,10 @@ def _is_accounted(ledger: Ledger, epoch: bytes, seq: int, record: bytes, fine: s
     """A record of an epoch that was left: carried on, removed, or lost at the cloud's end."""
     if seq in ledger.unstored.get(epoch, ()) or identity(record) in fine:
         return True
+    unstored = ledger.unstored.get(epoch, ())
     return any(
-        other == epoch and first <= seq <= last and tomb in fine
-        for other, first, last, tomb in ledger.removed
+        other == epoch and first <= seq <= last and (tomb in fine or at in unstored)
+        for other, first, last, at, tomb in ledger.removed
     )
 
 
