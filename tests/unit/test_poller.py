@@ -39,7 +39,7 @@ class Line:
         stations = []
         for number, made in enumerate(profiles):
             name, station = f"d{number}", number + 1
-            device = Device(name, "a", station, made, made.points, period_ms, name)
+            device = Device(name, "a", station, made, made.points, period_ms, name, None)
             stations.append(plan_station(number, device, BUS, 10))
             self.fill(station, made)
         self.poller = Poller(BUS, stations, self.link, 0)
