@@ -208,10 +208,10 @@ def test_the_cloud_computes_every_interval_again_bit_for_bit(copied):
     status, outcomes = recomputed(copied)
     wrong = [one for one in outcomes if one["status"] == "differs"]
     assert status == 65 and "stack" in {item["stream"] for item in wrong[0]["differences"]}
+    # What the mass is made with is in the record: no configuration can change it.
     config = copied / "gateway.toml"
     config.write_text(re.sub(r'area_m2 = "[^"]*"', 'area_m2 = "7.5"', config.read_text()))
-    status, outcomes = recomputed(copied)
-    assert status == 0 and {tuple(one["given"]) for one in outcomes} == {("stack",)}
+    assert recomputed(copied) == (65, outcomes)
 
 
 def test_a_directory_in_use_and_impossible_options_are_refused(tmp_path):
