@@ -4,6 +4,7 @@ from edge.core.errors import DataError, StoreError, SyncError, TallyError
 from edge.core.journal.record import decode_record
 from edge.core.sync.ack import decode_ack
 from edge.core.sync.batch import PAYLOAD_MAX_BYTES, encode_batch
+from edge.core.sync.jitter import seed_of, spread
 from edge.core.sync.topics import ACK, BATCH, STATE, topic
 from edge.core.sync.uplink import Uplink as Window
 from edge.ports.contracts import Store, Uplink
@@ -11,9 +12,9 @@ from edge.ports.contracts import Store, Uplink
 #: Most records offered to one batch; a payload that grows too large is halved.
 RECORDS_MAX = 1024
 
-#: Waits between attempts to connect, doubling, with up to a quarter of jitter.
+#: Waits between attempts to connect: in the upper half of a span that doubles.
 RECONNECT_MIN_MS = 1_000
-RECONNECT_MAX_MS = 60_000
+RECONNECT_MAX_MS = 120_000
 
 #: An acknowledgement that cannot be used is an event this often at most, by kind.
 COMPLAINT_MS = 3_600_000
@@ -42,7 +43,8 @@ class Uploader:
         self.uplink = uplink
         self.store = store
         self.gateway = gateway
-        self.window = Window(store.acked_seq, linger_ms, records_max)
+        self._seed = seed_of(gateway)
+        self.window = Window(store.acked_seq, linger_ms, records_max, self._seed)
         self._epoch = store.epoch
         self.error: TallyError | None = None
         self.batches_sent = 0
@@ -50,8 +52,9 @@ class Uploader:
         self._key = key
         self._topics = {leaf: topic(tenant, gateway, leaf) for leaf in (BATCH, ACK, STATE)}
         self._acks: list[bytes] = []
+        self._ack_ms = 0  # newest receiver's time in an ack
         self._retry_at_ms = 0
-        self._wait_ms = RECONNECT_MIN_MS
+        self._wait_ms = 2 * RECONNECT_MIN_MS
         self._connected = False
         self._full_until_ms = 0
         self._complained: dict[str, int] = {}
@@ -84,17 +87,19 @@ class Uploader:
             if self.uplink.state == "online":
                 # Only now: a session that fails at once each time is still the same outage.
                 self.error = None
-                self._wait_ms = RECONNECT_MIN_MS
+                self._wait_ms = 2 * RECONNECT_MIN_MS
         except (SyncError, StoreError, DataError) as error:
             self._lose(error, now_ms, errors)
         return errors
 
     def _begin_epoch(self, now_ms: int) -> None:
         """The journal was renewed: its seq numbers begin anew."""
-        was_online = self.window.online
+        before = self.window
         self._epoch = self.store.epoch
-        self.window = Window(self.store.acked_seq, self.window.linger_ms, self.window.records_max)
-        if was_online:
+        self.window = Window(
+            self.store.acked_seq, before.linger_ms, before.records_max, self._seed
+        )
+        if before.online:
             self.window.connected(now_ms)
 
     def _keep_session(self, now_ms: int) -> None:
@@ -114,8 +119,8 @@ class Uploader:
         self.error = error
         self.uplink.close()
         self.window.disconnected()
-        jitter_ms = (now_ms * 40_503 >> 4) % (self._wait_ms // 4)
-        self._retry_at_ms = now_ms + self._wait_ms + jitter_ms
+        half_ms = self._wait_ms // 2
+        self._retry_at_ms = now_ms + half_ms + spread(self._seed, now_ms, half_ms)
         self._wait_ms = min(2 * self._wait_ms, RECONNECT_MAX_MS)
 
     def _begin_session_anew(self, now_ms: int) -> None:
@@ -152,7 +157,10 @@ class Uploader:
             seq = self._before_range(seq, ack.gaps)
         elif ours != ack.hash:
             raise SyncError("sync.rewound", reason=f"another hash at seq {seq}")
-        self.window.acknowledged(seq, head_seq, now_ms, ack.gaps)
+        # An ack that was overtaken tells what was missing then.
+        gaps = ack.gaps if ack.received_ms >= self._ack_ms else ()
+        self._ack_ms = ack.received_ms
+        self.window.acknowledged(seq, head_seq, now_ms, gaps)
         self.last_ack_ms = now_ms
         # Inside of a removed range there is nothing to compare with: nothing more is released,
         # but the window moves on to the tombstone of that range, which the cloud wants next.

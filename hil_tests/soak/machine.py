@@ -1,6 +1,7 @@
 """The product's own gateway, put together on simulated ports."""
 
 from edge.app import replay as replay_module
+from edge.app import uploader as uploader_module
 from edge.app.config import Settings
 from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
@@ -19,6 +20,10 @@ from hil_tests.soak.ledger import Ledger
 from hil_tests.soak.site import GATEWAY, KEY, TENANT
 
 SOFTWARE_DIGEST = bytes(32)
+
+#: Most records in a batch. With fewer, an outage of some hours leaves a backlog behind which live
+#: records go first.
+RECORDS_MAX = uploader_module.RECORDS_MAX
 
 # The site has no stack, so nothing is looked back for: a shorter look changes no figure.
 replay_module.CHUNK = 100
@@ -81,7 +86,7 @@ def start_gateway(
         [Poller(bus, stations, link, 0)],
         Recorder(store, clock, settings.commit_ms),
         Accountant(streams, settings.interval_ms),
-        Uploader(uplink, store, GATEWAY, TENANT, KEY, settings.linger_ms),
+        Uploader(uplink, store, GATEWAY, TENANT, KEY, settings.linger_ms, RECORDS_MAX),
     )
     gateway.clock, gateway.link = clock, link
     ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}

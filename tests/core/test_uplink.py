@@ -1,5 +1,6 @@
 from edge.core.errors import TallyError
-from edge.core.sync.uplink import RETRY_MAX_MS, RETRY_MS, WINDOW, Uplink
+from edge.core.sync.patience import ACK_TIMES_MAX, RETRY_FIRST_MS, RETRY_MAX_MS, RETRY_MIN_MS
+from edge.core.sync.uplink import WINDOW, Uplink
 
 
 def online(acked_seq=-1, linger_ms=0, records_max=10, now_ms=0):
@@ -45,8 +46,8 @@ def test_at_most_a_window_of_batches_is_on_its_way():
     uplink = online()
     assert send_all(uplink, 99, 0) == [(0, 9), (10, 19), (20, 29), (30, 39)]
     assert len(uplink.in_flight) == WINDOW
-    uplink.acknowledged(9, 99, 5)
-    assert send_all(uplink, 99, 5) == [(40, 49)]
+    uplink.acknowledged(9, 75, 5)
+    assert send_all(uplink, 75, 5) == [(40, 49)]
 
 
 def test_a_restart_begins_after_what_was_acked():
@@ -70,18 +71,56 @@ def test_a_backlog_leaves_in_one_go_however_short_its_batches():
 def test_retries_come_less_and_less_often_until_something_is_acked():
     uplink = online()
     now_ms, waits = 0, []
-    for _ in range(5):
+    for _ in range(6):
         assert send_all(uplink, 9, now_ms) == [(0, 9)]
         waits.append(uplink.next_ms(9, now_ms) - now_ms)
         assert uplink.want(9, now_ms + waits[-1] - 1) is None
         now_ms += waits[-1]
-    assert waits == [RETRY_MS, 2 * RETRY_MS, 4 * RETRY_MS, RETRY_MAX_MS, RETRY_MAX_MS]
+    assert RETRY_FIRST_MS <= waits[0] <= RETRY_FIRST_MS * 9 // 8
+    for before, after in zip(waits, waits[1:], strict=False):
+        longest = min(2 * before, RETRY_MAX_MS)
+        assert longest - longest // 8 <= after <= longest
+    assert waits[-1] >= RETRY_MAX_MS * 7 // 8
     assert send_all(uplink, 19, now_ms) == [(0, 9), (10, 19)]
     assert uplink.acknowledged(9, 19, now_ms)
-    assert uplink.next_ms(19, now_ms) == now_ms + RETRY_MS
-    uplink.disconnected()
-    uplink.connected(now_ms)
-    assert uplink.retry_ms == RETRY_MS
+    assert uplink.next_ms(19, now_ms) == now_ms + uplink.retry_ms
+    assert uplink.retry_ms <= RETRY_FIRST_MS * 9 // 8
+
+
+def test_the_patience_is_twice_the_longest_of_the_last_ack_times():
+    """Of 64 the 99th percentile is the longest; each bound and the jitter are seen."""
+    uplink, now_ms = online(), 0
+    for number, took_ms in enumerate([3_000] + [4_000] * 10 + [1_500] * ACK_TIMES_MAX):
+        assert send_all(uplink, 10 * number + 9, now_ms) == [(10 * number, 10 * number + 9)]
+        now_ms += took_ms
+        uplink.acknowledged(10 * number + 9, 10 * number + 9, now_ms)
+        expected = {0: 6_000, 10: 8_000, 73: 8_000, 74: 3_000}.get(number)
+        if expected is not None:
+            assert expected <= uplink.retry_ms <= expected * 9 // 8
+    for took_ms, bound in ((1, RETRY_MIN_MS), (RETRY_MAX_MS, RETRY_MAX_MS)):
+        uplink = online()
+        send_all(uplink, 9, 0)
+        uplink.progress_ms = took_ms  # or it would be sent again, and not be measured
+        uplink.acknowledged(9, 9, took_ms)
+        assert bound <= uplink.retry_ms <= bound * 9 // 8
+
+
+def test_what_was_sent_twice_is_not_measured():
+    uplink = online()
+    send_all(uplink, 9, 0)
+    again_ms = uplink.retry_ms
+    assert send_all(uplink, 9, again_ms) == [(0, 9)]
+    uplink.acknowledged(9, 9, again_ms + 1)  # of which of the two is this the ack?
+    assert uplink.retry_ms >= RETRY_FIRST_MS
+
+
+def test_gateways_wait_differently():
+    waits = set()
+    for seed in range(50):
+        uplink = Uplink(-1, 0, 10, seed)
+        uplink.connected(0)
+        waits.add(uplink.retry_ms)
+    assert len(waits) > 40
 
 
 def test_a_batch_waits_to_fill_but_not_when_full_or_flushed():
@@ -97,8 +136,8 @@ def test_a_batch_waits_to_fill_but_not_when_full_or_flushed():
 def test_silence_sends_everything_unacked_again():
     uplink = online()
     send_all(uplink, 25, 0)
-    assert uplink.want(25, RETRY_MS - 1) is None
-    assert send_all(uplink, 25, RETRY_MS) == [(0, 9), (10, 19), (20, 25)]
+    assert uplink.want(25, uplink.retry_ms - 1) is None
+    assert send_all(uplink, 25, uplink.retry_ms) == [(0, 9), (10, 19), (20, 25)]
 
 
 def test_an_ack_in_the_middle_keeps_what_it_does_not_cover():
@@ -107,23 +146,24 @@ def test_an_ack_in_the_middle_keeps_what_it_does_not_cover():
     assert uplink.acknowledged(14, 39, 100)
     assert uplink.in_flight == [(10, 19), (20, 29), (30, 39)]
     assert uplink.next_seq == 40
-    assert send_all(uplink, 39, 100 + RETRY_MS) == [(15, 24), (25, 34), (35, 39)]
+    assert send_all(uplink, 39, 100 + uplink.retry_ms) == [(15, 24), (25, 34), (35, 39)]
 
 
 def test_an_ack_that_brings_nothing_is_no_progress():
     uplink = online()
     send_all(uplink, 9, 0)
-    for now_ms in range(1000, RETRY_MS, 1000):
+    for now_ms in range(1000, uplink.retry_ms, 1000):
         assert not uplink.acknowledged(-1, 9, now_ms)  # a receiver that repeats itself
-    assert uplink.want(9, RETRY_MS) == (0, 9)
+    assert uplink.want(9, uplink.retry_ms) == (0, 9)
 
 
 def test_an_ack_that_brings_something_starts_the_patience_anew():
     uplink = online()
     send_all(uplink, 19, 0)
-    assert uplink.acknowledged(9, 19, RETRY_MS - 1)
-    assert uplink.want(19, RETRY_MS) is None
-    assert uplink.want(19, 2 * RETRY_MS - 1) == (10, 19)
+    at_ms = uplink.retry_ms - 1
+    assert uplink.acknowledged(9, 19, at_ms)
+    assert uplink.want(19, at_ms + 1) is None
+    assert uplink.want(19, at_ms + uplink.retry_ms) == (10, 19)
 
 
 def test_an_ack_of_more_than_was_sent_moves_on():
@@ -162,12 +202,12 @@ def test_the_next_look_is_never_later_than_what_want_needs():
     assert Uplink(-1, 0, 10).next_ms(5, 0) is None
     assert uplink.next_ms(-1, 0) is None
     uplink.sent(0, 3, 1000)
-    assert uplink.next_ms(3, 1000) == 1000 + RETRY_MS
+    assert uplink.next_ms(3, 1000) == 1000 + uplink.retry_ms
     assert uplink.next_ms(4, 1000) == 6000
     assert uplink.next_ms(4, 7000) == 7000
     full = online()
     send_all(full, 99, 2000)
-    assert full.next_ms(99, 2000) == 2000 + RETRY_MS
+    assert full.next_ms(99, 2000) == 2000 + full.retry_ms
 
 
 def test_a_gap_below_what_arrived_is_sent_again_at_once_and_once():
@@ -180,4 +220,4 @@ def test_a_gap_below_what_arrived_is_sent_again_at_once_and_once():
     assert uplink.want(29, 10) == (10, 19)
     uplink.sent(10, 19, 10)
     uplink.acknowledged(9, 29, 11, (10, 19))  # an older ack says the same again
-    assert uplink.want(29, 11) == (20, 29)
+    assert uplink.want(29, 11) is None

@@ -42,6 +42,8 @@ def _release_on_puback(patches: Patches) -> None:
 
 def _never_rewind(patches: Patches) -> None:
     patches.set(Window, "_rewind", _nothing)
+    patches.set(Window, "_lose", _nothing)
+    patches.set(Window, "_find_holes", _nothing)
 
 
 def _never_begin_anew(patches: Patches) -> None:

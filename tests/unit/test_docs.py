@@ -20,7 +20,7 @@ from edge.core.carbon.streams import KINDS
 from edge.core.errors.table import TABLE
 from edge.core.numbers import pack
 from edge.core.numbers.quality import NAMES as QUALITIES
-from edge.core.sync import ack, batch, columns, uplink
+from edge.core.sync import ack, batch, columns, patience, uplink
 
 from .docs_text import (
     DOCS,
@@ -144,7 +144,9 @@ def test_the_limits_of_the_contract_are_those_of_the_code():
         columns.RECORDS_MAX,
         SENT_RECORDS_MAX,
         uplink.WINDOW,
-        uplink.RETRY_MS,
+        patience.RETRY_FIRST_MS,
+        patience.RETRY_MIN_MS,
+        patience.RETRY_MAX_MS,
         ack.PAYLOAD_MAX_BYTES,
         ack.GAPS_MAX,
         pack.DEPTH_MAX,

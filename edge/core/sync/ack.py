@@ -67,3 +67,22 @@ def decode_ack(payload: bytes, gateway: str, key: bytes) -> Ack:
     ):
         raise DataError("data.record", seq=-1, reason="an acknowledgement of a wrong shape")
     return Ack(gateway, epoch, seq, head, tuple(gaps), received_ms)
+
+
+def is_missing(seq: int, gaps: tuple[int, ...]) -> bool:
+    """True when an ack with these gaps names `seq` as missing."""
+    return any(gaps[at] <= seq <= gaps[at + 1] for at in range(0, len(gaps), 2))
+
+
+def has_batch(first: int, last: int, seq: int, gaps: tuple[int, ...]) -> bool:
+    """True when an ack of `seq` with these gaps says for sure that batch first..last is there.
+
+    A batch arrives as a whole, so the record behind the last gap stands for its batch.
+    """
+    if last <= seq:
+        return True
+    for at in range(1, len(gaps), 2):
+        behind = gaps[at] + 1
+        if first >= behind and (first == behind or (at + 1 < len(gaps) and last < gaps[at + 1])):
+            return True
+    return False

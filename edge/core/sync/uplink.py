@@ -2,17 +2,24 @@
 
 Pure bookkeeping over seq numbers: batches may be cut anew at any time, because identity is the
 record, never the batch. Time is an argument (`now_ms`, monotonic).
+
+A backlog splits the journal in two at its head: what is recorded from then on is live and goes
+first, as one run without a hole; the rest is history and has a share of the window that live data
+never takes. When history has reached the split, there is one order again.
 """
 
 from edge.core.errors import SyncError
+from edge.core.sync.ack import GAPS_MAX, has_batch, is_missing
+from edge.core.sync.patience import RETRY_FIRST_MS, Patience
 
 #: Batches on their way at once.
 WINDOW = 4
 
-#: Without progress for this long, what was sent is sent again; then after twice that, and so on:
-#: a receiver may be away for days, and each round of retries costs a whole window of traffic.
-RETRY_MS = 10_000
-RETRY_MAX_MS = 60_000
+#: Of them at most this many live ones, and as many of history, while the journal is split.
+SHARE = 3
+
+#: Gaps at the cloud up to which one more may be made by a split.
+SPLIT_GAPS_MAX = GAPS_MAX - 2 * WINDOW
 
 #: A session in which nothing sent was answered for this long may be deaf: a broker can lose a
 #: subscription and keep the connection. A new one is begun; then after twice that, and so on.
@@ -23,38 +30,42 @@ DEAF_MAX_MS = 600_000
 class Uplink:
     """The sender's window over the journal."""
 
-    def __init__(self, acked_seq: int, linger_ms: int, records_max: int) -> None:
+    def __init__(self, acked_seq: int, linger_ms: int, records_max: int, seed: int = 0) -> None:
         """acked_seq: from the journal, -1 when nothing is acked.
 
-        linger_ms: a batch waits this long to fill; records_max: most records in one.
+        linger_ms: a batch waits this long to fill; records_max: most records in one; seed: what
+        the jitter of this gateway begins with.
         """
         self.acked_seq = acked_seq
         self.linger_ms = linger_ms
         self.records_max = records_max
         self.next_seq = acked_seq + 1
-        self.in_flight: list[tuple[int, int]] = []
+        self.split_seq: int | None = None  # first live record
+        self.live_seq = 0  # next live record, while there is a split
+        self.in_flight: list[tuple[int, int]] = []  # in the order of sending
         self.online = False
         self.progress_ms = 0
-        self.retry_ms = RETRY_MS
-        self.last_sent_ms = 0
+        self.retry_ms = RETRY_FIRST_MS
+        self._patience = Patience(seed)
+        self.last_sent_ms = 0  # of the newest records
+        self._again: list[tuple[int, int]] = []  # known to be lost
+        self._highest_seq = acked_seq  # ever sent
         self._waited_seq = -1  # records up to it have lingered, or were sent before
-        self._resent_after: int | None = None
         self._asked_ms: int | None = None  # the first batch since anything was heard
         self._deaf_ms = DEAF_MS
 
     def connected(self, now_ms: int) -> None:
         """A session stands: what was in flight before is sent again."""
         self.online = True
-        self._resent_after = None
         self._asked_ms = None
         self.progress_ms = now_ms
-        self.retry_ms = RETRY_MS
-        self._rewind(self.acked_seq)
+        self.retry_ms = self._patience.retry_ms(now_ms)
+        self._rewind()
 
     def disconnected(self) -> None:
         """The session is gone; nothing may be sent until the next one."""
         self.online = False
-        self._rewind(self.acked_seq)
+        self._rewind()
 
     def is_deaf(self, now_ms: int) -> bool:
         """True when a new session should be begun: this one has heard no answer for too long."""
@@ -63,9 +74,16 @@ class Uplink:
         self._deaf_ms = min(2 * self._deaf_ms, DEAF_MAX_MS)
         return True
 
-    def _rewind(self, seq: int) -> None:
+    def _rewind(self) -> None:
+        """Everything unacked is to be sent again, in both parts from the first unconfirmed on."""
+        if self.split_seq is not None:
+            for first, _ in self.in_flight + self._again:
+                if self.split_seq <= first < self.live_seq:
+                    self.live_seq = first
         self.in_flight = []
-        self.next_seq = seq + 1
+        self._again = []
+        self._patience.forget()
+        self.next_seq = self.acked_seq + 1
 
     def want(self, head_seq: int, now_ms: int, flush: bool = False) -> tuple[int, int] | None:
         """The (first, last) seq to send now, or None.
@@ -74,31 +92,80 @@ class Uplink:
         """
         if not self.online:
             return None
-        if self.in_flight and now_ms - self.progress_ms >= self.retry_ms:
-            self.retry_ms = min(2 * self.retry_ms, RETRY_MAX_MS)
-            self._rewind(self.acked_seq)
+        if self._is_waiting() and now_ms - self.progress_ms >= self.retry_ms:
+            self.retry_ms = self._patience.longer_ms(self.retry_ms, now_ms)
+            self._rewind()
             self.progress_ms = now_ms
-        pending = head_seq + 1 - self.next_seq
-        if pending <= 0 or len(self.in_flight) >= WINDOW:
+        if len(self.in_flight) >= WINDOW:
+            return None
+        if self._again:
+            return self._cut(*self._again[0])
+        if self.split_seq is None:
+            return self._newest(self.next_seq, head_seq, now_ms, flush)
+        span = None
+        if self._live_in_flight() < SHARE:
+            span = self._newest(self.live_seq, head_seq, now_ms, flush)
+        if span is None and len(self.in_flight) - self._live_in_flight() < SHARE:
+            span = self._cut(self.next_seq, self.split_seq - 1)
+        return span
+
+    def _is_waiting(self) -> bool:
+        """True when something sent may be lost."""
+        unacked = self.split_seq is None and self.acked_seq + 1 < self.next_seq
+        return bool(self.in_flight) or unacked
+
+    def _cut(self, first: int, last: int) -> tuple[int, int]:
+        return first, min(last, first + self.records_max - 1)
+
+    def _newest(
+        self, first: int, head_seq: int, now_ms: int, flush: bool
+    ) -> tuple[int, int] | None:
+        """What may leave of the records up to the head: they linger for company."""
+        pending = head_seq + 1 - first
+        if pending <= 0:
             return None
         if now_ms - self.last_sent_ms >= self.linger_ms:
             # All of it, however many batches that takes: a short one must not hold up the next.
             self._waited_seq = head_seq
-        full = pending >= self.records_max
-        if not (full or flush or self.next_seq <= self._waited_seq):
-            return None
-        return self.next_seq, min(head_seq, self.next_seq + self.records_max - 1)
+        if pending >= self.records_max or flush or first <= self._waited_seq:
+            return self._cut(first, head_seq)
+        return None
+
+    def _live_in_flight(self) -> int:
+        split = self.split_seq
+        return 0 if split is None else sum(1 for first, _ in self.in_flight if first >= split)
 
     def sent(self, first: int, last: int, now_ms: int) -> None:
-        """A batch of records first..last left."""
+        """A batch of records first..last left, the beginning of what `want` has named."""
         if not self.in_flight:
             self.progress_ms = now_ms
         if self._asked_ms is None:
             self._asked_ms = now_ms
         self.in_flight.append((first, last))
-        self.next_seq = last + 1
+        if last > self._highest_seq:
+            self._highest_seq = last
+            if self.split_seq is None or first < self.split_seq:
+                self._patience.sent(first, last, now_ms)
+        if self._again and self._again[0][0] == first:
+            rest = (last + 1, self._again.pop(0)[1])
+            self._again = ([rest] if rest[0] <= rest[1] else []) + self._again
+            return
+        if self.split_seq is not None and first < self.split_seq:
+            self.next_seq = last + 1
+            self._join()
+            return
+        if self.split_seq is None:
+            self.next_seq = last + 1
+        else:
+            self.live_seq = last + 1
         self._waited_seq = max(self._waited_seq, last)
         self.last_sent_ms = now_ms
+
+    def _join(self) -> None:
+        """End the split when history has reached it."""
+        if self.split_seq is not None and self.next_seq >= self.split_seq:
+            self.next_seq = max(self.next_seq, self.live_seq)
+            self.split_seq = None
 
     def acknowledged(
         self, seq: int, head_seq: int, now_ms: int, gaps: tuple[int, ...] = ()
@@ -106,7 +173,8 @@ class Uplink:
         """Take in a verified ack; return True when it releases more than before.
 
         gaps: flat (first, last, ...) that the receiver lacks below what it has: what was sent
-        there is lost, and sent again at once, but once only; the retry covers the rest.
+        there is lost when something sent after it has arrived, and sent again at once; the retry
+        covers the rest.
 
         A seq beyond the journal's head is refused: SyncError "sync.ack". A seq below what was
         acked before means a receiver restored from an older copy: sending resumes from there.
@@ -116,26 +184,98 @@ class Uplink:
         self._asked_ms, self._deaf_ms = None, DEAF_MS
         if seq < self.acked_seq:
             self.acked_seq = seq
-            self._rewind(seq)
+            self.split_seq = None
+            self._rewind()
             return False
         released = seq > self.acked_seq
-        if released:  # an ack that repeats itself must not put off the retry
-            self.progress_ms = now_ms
-            self.retry_ms = RETRY_MS
         self.acked_seq = seq
-        self.in_flight = [pair for pair in self.in_flight if pair[1] > seq]
+        self._patience.heard(seq, gaps, now_ms)
+        confirmed = self._confirm(seq, gaps)
+        if released or confirmed:  # an ack that repeats itself must not put off the retry
+            self.progress_ms = now_ms
+            self.retry_ms = self._patience.retry_ms(now_ms)
+        self._again = [(max(first, seq + 1), last) for first, last in self._again if last > seq]
         self.next_seq = max(self.next_seq, seq + 1)
-        if gaps and self._resent_after != seq:
-            self._resent_after = seq
-            self._rewind(seq)
+        self._join()
+        self._split(head_seq, len(gaps) >> 1)
         return released
+
+    def _confirm(self, seq: int, gaps: tuple[int, ...]) -> bool:
+        """Drop from flight what has arrived; put what is lost before anything else."""
+        there = [has_batch(first, last, seq, gaps) for first, last in self.in_flight]
+        behind = 0  # how many are up to the last of them
+        for at, arrived in enumerate(there):
+            if arrived:
+                behind = at + 1
+        left = []
+        for at in range(len(there)):
+            span = self.in_flight[at]
+            if not there[at] and at < behind and is_missing(span[0], gaps):
+                self._lose(span)
+            elif not there[at]:
+                left.append(span)
+        self.in_flight = left
+        if not behind:
+            self._credit(gaps)
+        self._find_holes(gaps)
+        self._again.sort(key=lambda span: span[0])
+        return behind > 0
+
+    def _lose(self, span: tuple[int, int]) -> None:
+        self._again.append(span)
+        self._patience.forget(span[0])
+
+    def _credit(self, gaps: tuple[int, ...]) -> None:
+        """An ack names no record above its last gap but the first: it frees one live batch there.
+
+        Only its place in the window: what was lost after all is named by the ack of the next.
+        """
+        if self.split_seq is None or not gaps:
+            return
+        beyond = max(self.split_seq, gaps[-1] + 1)
+        for span in self.in_flight:
+            if span[0] >= beyond:
+                self.in_flight.remove(span)
+                return
+
+    def _find_holes(self, gaps: tuple[int, ...]) -> None:
+        """What was sent and is missing although nothing on its way would fill it."""
+        parts = [(self.acked_seq + 1, self.next_seq - 1)]
+        if self.split_seq is not None:
+            parts.append((self.split_seq, self.live_seq - 1))
+        for at in range(0, len(gaps), 2):
+            for low, high in parts:
+                first, last = max(gaps[at], low), min(gaps[at + 1], high)
+                spans = self.in_flight + self._again
+                if first <= last and not any(a <= last and first <= b for a, b in spans):
+                    self._again.append((first, last))
+
+    def _split(self, head_seq: int, gaps: int) -> None:
+        """Let live data begin behind a backlog that is longer than the window."""
+        backlog = WINDOW * self.records_max
+        begun = self.next_seq if self.split_seq is None else self.live_seq
+        if gaps <= SPLIT_GAPS_MAX and head_seq + 1 - begun > backlog:
+            self.split_seq = self.live_seq = head_seq + 1
 
     def next_ms(self, head_seq: int, now_ms: int) -> int | None:
         """When `want` may next answer without anything else happening; None for never."""
-        if not self.online or head_seq < self.next_seq:
-            return self.progress_ms + self.retry_ms if self.online and self.in_flight else None
+        if not self.online:
+            return None
+        retry_ms = self.progress_ms + self.retry_ms if self._is_waiting() else None
         if len(self.in_flight) >= WINDOW:
-            return self.progress_ms + self.retry_ms
-        if self.next_seq <= self._waited_seq:
+            return retry_ms
+        if self._again:
             return now_ms
-        return max(now_ms, self.last_sent_ms + self.linger_ms)
+        first = self.next_seq
+        if self.split_seq is not None:
+            if len(self.in_flight) - self._live_in_flight() < SHARE:
+                return now_ms
+            if self._live_in_flight() >= SHARE:
+                return retry_ms
+            first = self.live_seq
+        if head_seq < first:
+            return retry_ms
+        if first <= self._waited_seq:
+            return now_ms
+        due_ms = max(now_ms, self.last_sent_ms + self.linger_ms)
+        return due_ms if retry_ms is None else min(due_ms, retry_ms)
