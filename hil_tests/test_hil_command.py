@@ -52,11 +52,11 @@ def run(tmp_path: Path, *arguments: str) -> Command:
 
 def test_the_tests_of_the_core_run_on_what_answers(tmp_path: Path) -> None:
     with board() as port:
-        command = run(tmp_path, "--board", "esp32", "--port", port, "--only", "uplink")
+        command = run(tmp_path, "--board", "esp32", "--port", port, "--only", "uplink_split")
     assert command.status == 0, command.errors
     first, last = command.events
     assert first == {"event": "board", "port": port, "version": [1, 27]}
-    assert last["file"] == "test_uplink" and last["failed"] == [] and last["passed"] > 5
+    assert last["file"] == "test_uplink_split" and last["failed"] == [] and last["passed"] > 5
 
 
 def test_a_test_that_fails_on_the_board_is_told(

@@ -36,7 +36,7 @@ def test_live_records_go_first_and_history_keeps_its_share():
     uplink.sent(1000, 1000, 101)
     uplink.acknowledged(39, 1000, 200, (40, 999))
     live = [(1001, 1010), (1011, 1020), (1021, 1030)]
-    assert send_all(uplink, 1050, 201) == [*live, (40, 49)]
+    assert send_all(uplink, 1050, 201) == live + [(40, 49)]
     uplink.acknowledged(49, 1050, 300, (50, 999))
     assert send_all(uplink, 1050, 301) == [(50, 59)]  # all of the live share is out
     assert len(live) == SHARE and len(uplink.in_flight) == WINDOW
