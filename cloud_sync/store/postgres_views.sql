@@ -67,28 +67,3 @@ SELECT tenant, gateway, epoch, seq, device, point, unit, class, value, value_rea
            || printf('.%03dZ', wall_ms % 1000) END AS time,
        wall_ms, clock
 FROM named_readings;
-
--- As in views.sql; substr takes no bigint here.
-CREATE VIEW v_figures AS
-SELECT tenant, gateway, epoch, seq,
-       strftime('%Y-%m-%dT%H:%M:%SZ', start_ms / 1000, 'unixepoch') AS start,
-       strftime('%Y-%m-%dT%H:%M:%SZ', end_ms / 1000, 'unixepoch') AS end,
-       stream, name, subject, basis,
-       CASE WHEN places = 0 THEN sign || digits
-            ELSE sign || substr(digits, 1, length(digits) - places::integer)
-                 || '.' || substr(digits, length(digits) - places::integer + 1) END AS value,
-       unit, start_ms, end_ms, named.position
-FROM (
-    SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, f.seq,
-           coalesce(s.name, '') AS stream, f.name, f.subject, f.basis, f.places, f.unit,
-           CASE WHEN f.value < 0 THEN '-' ELSE '' END AS sign,
-           substr(z.zeros, length(CAST(abs(f.value) AS TEXT)) + 1)
-               || CAST(abs(f.value) AS TEXT) AS digits,
-           i.start_ms, i.end_ms, f.position
-    FROM interval_figures f
-    JOIN intervals i ON i.journal = f.journal AND i.seq = f.seq
-    JOIN journals j ON j.id = f.journal
-    JOIN gateways g ON g.id = j.gateway
-    JOIN scales z ON z.places = f.places
-    LEFT JOIN streams s ON s.journal = f.journal AND s.number = f.stream
-) named;

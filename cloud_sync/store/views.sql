@@ -210,15 +210,15 @@ SELECT tenant, gateway, epoch, seq,
        strftime('%Y-%m-%dT%H:%M:%SZ', end_ms / 1000, 'unixepoch') AS end,
        stream, name, subject, basis,
        CASE WHEN places = 0 THEN sign || digits
-            ELSE sign || substr(digits, 1, length(digits) - places)
-                 || '.' || substr(digits, length(digits) - places + 1) END AS value,
+            ELSE sign || substr(digits, 1, length(digits) - CAST(places AS INT))
+                 || '.' || substr(digits, length(digits) - CAST(places AS INT) + 1) END AS value,
        unit, start_ms, end_ms, named.position
 FROM (
     SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, f.seq,
            coalesce(s.name, '') AS stream, f.name, f.subject, f.basis, f.places, f.unit,
            CASE WHEN f.value < 0 THEN '-' ELSE '' END AS sign,
-           substr(z.zeros, length(CAST(abs(f.value) AS TEXT)) + 1)
-               || CAST(abs(f.value) AS TEXT) AS digits,
+           substr(z.zeros, length(ltrim(CAST(f.value AS TEXT), '-')) + 1)
+               || ltrim(CAST(f.value AS TEXT), '-') AS digits,
            i.start_ms, i.end_ms, f.position
     FROM interval_figures f
     JOIN intervals i ON i.journal = f.journal AND i.seq = f.seq

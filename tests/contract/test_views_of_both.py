@@ -1,12 +1,16 @@
 """Both databases have the same views with the same columns, and say their units."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from cloud_sync.store.address import open_store
 from cloud_sync.store.postgres import PostgresStore
 from cloud_sync.store.sqlite import SqliteStore
 from hil_tests.postgres_server import Server
+from tests.contract.test_cloud_store import layout, open_journal
+from tests.unit.receiver_journal import factory
 
 pytestmark = pytest.mark.system
 
@@ -39,3 +43,24 @@ def test_columns_say_their_units(postgres_server: Server):
     assert comments["v_intervals.consumption_kwh"] == "kW.h"
     assert comments["points.unit"] == "UCUM code"
     assert comments["record_rows.wall_ms"] == "Unix milliseconds, as received"
+
+
+def test_a_figure_of_any_size_is_the_same_exact_text(postgres_server: Server, tmp_path: Path):
+    sizes = [(0, 0), (-5, 3), (1 << 62, 18), (-(1 << 63), 0), (-(1 << 63), 9), (None, 6)]
+    figures = [["hours", str(at), "", size[0], size[1], "h"] for at, size in enumerate(sizes)]
+    journal = factory(polls=1)
+    entry = [0, 5, 0, 5, 5, 1, 1, 0, 0, [], [], figures, []]
+    journal.interval([entry], [0, 5, 5, 5, None, 0, 0, []])
+    raw, rows = layout(journal, 0, len(journal.records) - 1)
+    assert not rows.refused
+    wanted = [
+        (str(at), None if value is None else format(Decimal(value).scaleb(-places), f".{places}f"))
+        for at, (value, places) in enumerate(sizes)
+    ]
+    for place in (tmp_path / "cloud.db", postgres_server.create()):
+        store = open_store(place)
+        number = open_journal(store)
+        with store.transaction():
+            store.add_records(number, raw, rows)
+        assert store.query("SELECT subject, value FROM v_figures ORDER BY position") == wanted
+        store.close()
