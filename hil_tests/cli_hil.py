@@ -157,7 +157,10 @@ def _compile(source: Path, target: Path) -> None:
         source.name,
         str(source),
     ]
-    subprocess.run(command, check=True, capture_output=True)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stdout + done.stderr).strip().splitlines() or ["no reason"]
+        raise DataError("hil.compile", file=source.name, reason=printable(reason[-1]))
 
 
 def _run_all(

@@ -81,6 +81,21 @@ def test_a_test_that_fails_on_the_board_is_told(
     assert "ImportError" in worse["failed"][0][1]
 
 
+def test_a_test_that_is_no_micropython_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tests" / "core").mkdir(parents=True)
+    (tmp_path / "tests" / "core" / "test_star.py").write_text("def f(a):\n    return [*a, 1]\n")
+    (tmp_path / "edge" / "core").mkdir(parents=True)
+    (tmp_path / "edge" / "__init__.py").write_text("")
+    monkeypatch.setattr(cli_hil, "ROOT", tmp_path)
+    with board() as port, pytest.raises(cli_hil.DataError) as caught:
+        cli_hil.hil(port, "esp32", "", 20, True)
+    assert caught.value.code == "hil.compile"
+    assert caught.value.fields["file"] == "test_star.py"
+    assert "SyntaxError" in str(caught.value.fields["reason"])
+
+
 def test_a_board_that_is_dead_is_given_up(tmp_path: Path) -> None:
     with pty() as (_, port):
         command = run(tmp_path, "--port", port, "--seconds", "2")

@@ -22,6 +22,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "flash MicroPython 1.27 or later, and close other programs on the port",
         "烧录 MicroPython 1.27 或更高版本，并关闭占用该串口的其他程序",
     ),
+    "hil.compile": (
+        65,
+        "{file} does not compile for MicroPython: {reason}",
+        "{file} 无法为 MicroPython 编译：{reason}",
+        "write it in the subset that boards have, see CONTRIBUTING.md",
+        "请改用开发板支持的语法子集，见 CONTRIBUTING.md",
+    ),
     "hil.failed": (
         65,
         "{failed} of {count} tests fail on the board on {port}",
