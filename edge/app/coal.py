@@ -14,6 +14,7 @@ from edge.core.numbers.units import ratio_to
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edge.app.config import Settings
+    from edge.core.carbon.factors import FactorSet
 
 #: Kinds that carry no energy of their own over the boundary.
 NO_ENERGY = ("certificate", "stack_co2", "process_output")
@@ -46,22 +47,7 @@ def _of(settings: "Settings", item: dict, where: str, unit: str, accounting: str
         if not dot:
             set_name, name = "", named[accounting]
         found = settings.factor_set(set_name, key)
-        # Only electricity has tables of both kinds: other energy may be named by its heat.
-        is_power = KINDS[item["kind"]].dimension == "energy"
-        known = [e.accounting for e in found.equivalents if e.id == name]
-        if not is_power and accounting not in known and "equivalent" in known:
-            accounting_of = "equivalent"
-        else:
-            accounting_of = accounting
-        try:
-            ratio = coal_factor(found, name, unit, accounting_of)
-        except DataError:
-            _refuse(settings, key, name + " for " + unit, "an equivalent of what is measured")
-        # The equivalent may count by heat what the stream measures as electricity.
-        usable = [e for e in found.equivalents if e.accounting in (accounting_of, "either")]
-        dimension = [e.dimension for e in usable if e.id == name][0]
-        ratio = multiply(ratio, ratio_to(unit, dimension))
-        return Coal(accounting, ratio[0], ratio[1], name, found.digest)
+        return _named(settings, item, key, unit, (accounting, found, name))
     if "fuel" in item:
         set_name, dot, name = item["fuel"].partition(".")
         if not dot:
@@ -76,6 +62,29 @@ def _of(settings: "Settings", item: dict, where: str, unit: str, accounting: str
     raise ConfigError(
         "config.missing_key", file=settings.file, key=key, expected="an equivalent, set.id"
     )
+
+
+def _named(
+    settings: "Settings", item: dict, key: str, unit: str, wanted: "tuple[str, FactorSet, str]"
+) -> Coal:
+    """wanted: the accounting, the set and the id of the equivalent in it."""
+    accounting, found, name = wanted
+    known = {e.accounting: e.dimension for e in found.equivalents if e.id == name}
+    table = accounting if accounting in known else "either"
+    # Only electricity has tables of both kinds: other energy may be named by its heat.
+    if table not in known and KINDS[item["kind"]].dimension != "energy":
+        table = "equivalent"
+    if table not in known:
+        expected = "an equivalent that a set has under " + accounting
+        _refuse(settings, key, found.id + "." + name, expected)
+    try:
+        # It may count by heat what the stream measures as electricity.
+        scale = ratio_to(unit, known[table])
+    except DataError:
+        _refuse(settings, key, name + " for " + unit, "an equivalent of what is measured")
+    under = accounting if table == "either" else table
+    ratio = multiply(coal_factor(found, name, unit, under), scale)
+    return Coal(accounting, ratio[0], ratio[1], name, found.digest)
 
 
 def _refuse(settings: "Settings", key: str, found: object, expected: str) -> None:

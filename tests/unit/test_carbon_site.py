@@ -224,6 +224,14 @@ def test_a_serial_number_misread_confirms_nothing():
         (lambda d: d["stream"][1]["stack"].pop("status"), "stream[1].stack.status"),
         (lambda d: d["stream"][0].pop("coal"), "stream[0].coal.equivalent"),
         (lambda d: d["accounting"].update(coal=["equivalent"]), "stream[0].coal"),
+        (
+            lambda d: d["stream"][0]["coal"].update(equal_value="cn_coal_2589_2020.electricity"),
+            "stream[0].coal.equal_value",
+        ),
+        (
+            lambda d: d["stream"][0]["coal"].update(equivalent="cn_coal_fuels.raw_coal"),
+            "stream[0].coal.equivalent",
+        ),
         (lambda d: d["stream"][1].update(coal={}), None),
         (lambda d: d["stream"][0]["basis"][0].update(tariff="by_hour"), "stream[0].basis.tariff"),
         (lambda d: d["device"][0].update(serial_point="serials"), "device[0].serial_point"),
