@@ -27,8 +27,8 @@ def read_stacks(path: Path) -> list[Geometry]:
     found = []
     for item in document.get("stream", []):
         table = item.get("stack") if isinstance(item, dict) else None
-        if not isinstance(table, dict):
-            continue
+        if not isinstance(table, dict) or "area_m2" not in table:
+            continue  # one without is young enough to be told by its records
         try:
             area = parse_decimal(table["area_m2"])
             stack = Stack(method_of(table["method"]), area, table["ambient_pa"], table["basis"])

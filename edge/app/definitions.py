@@ -179,7 +179,7 @@ def _stack(stream: Stream) -> list[object] | None:
     if stream.rules is None:
         return None
     stack, status = stream.source.stack, stream.source.status
-    family, potential, states = stream.rules
+    family, potential, states, coefficient, fuel = stream.rules
     return [
         stack.method.id,
         list(stack.area_m2),
@@ -189,4 +189,6 @@ def _stack(stream: Stream) -> list[object] | None:
         family,
         potential,
         [list(state) for state in states],
+        list(coefficient),
+        None if fuel is None else [list(factor) for factor in fuel],
     ]

@@ -81,7 +81,8 @@ class StreamReader:
                 self._missing(where + ".plus", "names of streams")
         source = item.get("point", "")
         if item["kind"] == "stack_co2" and "stack" in item:
-            source = item["stack"]["co2"]
+            stack = item["stack"]
+            source = stack["co2"] if "co2" in stack else stack.get("o2", "")
         return Node(item["name"], item["kind"], source, item.get("within", ""), tuple(summands))
 
     def _positive(self, text: str, key: str) -> tuple[int, int]:

@@ -29,6 +29,8 @@ GAS = {
         _point("pressure", 3, "Pa", 0),
         _point("moisture", 4, "%{vol}", 1),
         _point("state", 5, "1", 0, **{"class": "status"}),
+        _point("o2", 6, "%{vol}", 1),
+        _point("flow", 7, "m3/s", 1),
     ],
 }
 METER = {
@@ -130,12 +132,13 @@ DOCUMENT: dict[str, Any] = {
         | {"period": "2026"},
     ],
 }
-#: What the analyzer and its neighbours show: 12.5 %, 12.5 m/s, 120 Cel, -800 Pa, 8.5 %, running.
-RUNNING = (125, 125, 120, -800, 85, 1)
+#: What the analyzer and its neighbours show: 12.5 %, 12.5 m/s, 120 Cel, -800 Pa, 8.5 %, running,
+#: 6.0 % O2, 353.4 m3/s.
+RUNNING = (125, 125, 120, -800, 85, 1, 60, 3534)
 
 
 class Works(Site):
-    """`gas`: the six registers of the stack. `serial`: of the meter."""
+    """`gas`: the registers of the stack. `serial`: of the meter."""
 
     def __init__(self, document: dict[str, Any] | None = None) -> None:
         self.document = DOCUMENT if document is None else document

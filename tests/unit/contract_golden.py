@@ -37,7 +37,18 @@ def table_parts() -> list[list[Any]]:
     rates = [["national", 530_600_000, 1_000_000, "national_average", factors]]
     limits = [None, 500_000_000, 0, 1]
     memo = ["memo", 0, "W.h", 0, 1_000, "", b"", "sum of counters", digest_of("sum"), "park_910"]
-    stack = ["hj212", [2827, 2], 101_300, "dry", [], "hj75", None, [[1, "N"], [2, "C"]]]
+    stack = [
+        "hj212",
+        [2827, 2],
+        101_300,
+        "dry",
+        [],
+        "hj75",
+        None,
+        [[1, "N"], [2, "C"]],
+        [94, 2],
+        None,
+    ]
     coal = [["equivalent", 1229, 10_000, "electricity", factors]]
     return [
         [Part.CONFIG, digest_of("config"), "0.1.0"],

@@ -8,15 +8,17 @@ import pytest
 
 from cloud_sync.recompute import EQUAL, Recomputer
 from edge.core.carbon import part75
-from edge.core.carbon.cems import Sample, Stack, mass_rate_ratio
+from edge.core.carbon.cems import METHODS, Sample, Stack, mass_rate_ratio
 from edge.core.carbon.eu_mrr import METHOD
 from edge.core.carbon.interval import FIGURES, SUBSTITUTED
 from edge.core.carbon.tariff import parse_tariff
+from edge.core.errors import ConfigError
 
 from .carbon_site import DOCUMENT, RUNNING, TARIFF, Works, rows
 from .recorded_site import cloud_of, records_of
 
 GAS = Sample((125, 1), (125, 1), (120, 0), (-800, 0), (85, 1))
+PLACE = ((2827, 2), 101_300, "dry")
 CALIBRATING = (125, 125, 120, -800, 85, 2)
 
 
@@ -31,15 +33,17 @@ def eu_hour_mg() -> int:
     return round(Fraction(*mass_rate_ratio(stack, GAS)))
 
 
-def part75_hour_mg() -> int:
-    """F-2 in short tons with one decimal: 5.7e-7 x scfh dry x % CO2; then mg."""
-    actual_m3_h = Fraction("12.5") * Fraction("28.27") * 3600
+def part75_hour_mg(
+    co2: Fraction = Fraction("12.5"), m3_s: Fraction = Fraction("353.375"), dry: bool = True
+) -> int:
+    """F-2 or F-11 in short tons with one decimal: 5.7e-7 x scfh x % CO2; then mg."""
+    actual_m3_h = m3_s * 3600
     actual_cf_h = actual_m3_h / Fraction("0.3048") ** 3
     kelvin, pascal = Fraction("393.15"), Fraction(101_300 - 800)
     rankine = kelvin * Fraction(9, 5)
     inches = pascal / Fraction("3386.389")
     scfh = actual_cf_h * Fraction("527.67") / rankine * inches / Fraction("29.92")
-    tons = Fraction("5.7e-7") * scfh * (1 - Fraction("0.085")) * Fraction("12.5")
+    tons = Fraction("5.7e-7") * scfh * (1 - Fraction("0.085") if dry else 1) * co2
     return round(Fraction(round(tons * 10), 10) * Fraction(90_718_474, 100_000) * 10**6)
 
 
@@ -103,3 +107,57 @@ def same_in_the_cloud(works: Works, path: Path) -> None:
     found = list(Recomputer(store, journal, tariffs=[parse_tariff(TARIFF, "t")]).run())
     store.close()
     assert {one.status for one in found} == {EQUAL} and len(found) == len(works.intervals())
+
+
+def test_the_coefficient_of_the_velocity_field_is_in_the_mass(tmp_path: Path):
+    works = works_by("hj75", velocity_coefficient="0.943")
+    works.hours(3)
+    slower = GAS._replace(velocity_m_s=(117_875, 4))  # 12.5 x 0.943
+    stack = Stack(METHODS[works.document["stream"][1]["stack"]["method"]], *PLACE)
+    assert works.entry("boiler", 1)[4] == round(Fraction(*mass_rate_ratio(stack, slower)))
+    same_in_the_cloud(works, tmp_path)
+
+
+@pytest.mark.parametrize("basis", ["dry", "wet"])
+def test_o2_and_a_flow_stand_for_co2_and_velocity(tmp_path: Path, basis: str):
+    document = copy.deepcopy(DOCUMENT)
+    stack = document["stream"][1]["stack"]
+    stack |= {"family": "part75", "basis": basis, "o2": "stack.o2", "fc": "1040", "fd": "8710"}
+    stack["flow"] = "stack.flow"
+    for key in ("co2", "velocity", "area_m2"):
+        del stack[key]
+    works = Works(document)
+    works.hours(3)
+    air, water = Fraction("20.9"), Fraction("8.5")
+    left = air - 6 if basis == "dry" else air * (100 - water) / 100 - 6
+    co2 = Fraction(round(100 * Fraction(1040, 8710) * left / air * 10**6), 10**6)
+    wanted = part75_hour_mg(co2, Fraction("353.4"), basis == "dry")
+    assert works.entry("boiler", 1)[4] == wanted
+    same_in_the_cloud(works, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("more", "less", "key"),
+    [
+        ({"o2": "stack.o2"}, (), "stack.o2"),
+        ({"o2": "stack.o2"}, ("co2",), "stack.o2"),
+        ({"o2": "stack.o2", "family": "part75"}, ("co2",), "stack.fc"),
+        ({"fc": "1040"}, (), "stack.fc"),
+        ({}, ("co2",), "stack.co2"),
+        ({}, ("velocity",), "stack.velocity"),
+        ({"flow": "stack.flow"}, (), "stack.flow"),
+        ({"flow": "stack.flow"}, ("velocity",), "stack.area_m2"),
+        ({"flow": "stack.velocity"}, ("velocity", "area_m2"), "stack.flow"),
+        ({}, ("area_m2",), "stack.area_m2"),
+        ({"velocity_coefficient": "94"}, (), "stack.velocity_coefficient"),
+    ],
+)
+def test_instruments_that_do_not_fit_are_refused_by_their_key(more, less, key):
+    document = copy.deepcopy(DOCUMENT)
+    stack = document["stream"][1]["stack"]
+    stack |= more
+    for name in less:
+        del stack[name]
+    with pytest.raises(ConfigError) as caught:
+        Works(document)
+    assert caught.value.fields["key"] == "stream[1]." + key

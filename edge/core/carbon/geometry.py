@@ -25,9 +25,12 @@ def told(part: list) -> Geometry | None:
     """
     if len(part) < _TELLING_FORM or part[_TOLD] is None:
         return None
-    method, area, ambient_pa, basis, accepted, family, potential, states = part[_TOLD]
+    method, area, ambient_pa, basis, accepted, family, potential, states = part[_TOLD][:8]
+    coefficient, fuel = part[_TOLD][8:]
     stack = Stack(method_of(method), (area[0], area[1]), ambient_pa, basis)
-    rules = Rules(family, potential, tuple([(state[0], state[1]) for state in states]))
+    flags = tuple([(state[0], state[1]) for state in states])
+    known = None if fuel is None else tuple([(factor[0], factor[1]) for factor in fuel])
+    rules = Rules(family, potential, flags, (coefficient[0], coefficient[1]), known)
     return Geometry(stack, tuple(accepted), rules)
 
 

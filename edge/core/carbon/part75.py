@@ -24,6 +24,9 @@ STANDARD_KELVIN = (29_315, 2)
 STANDARD_PA = (10_132_075_888, 5)
 M3_PER_SCF = (28_316_846_592, 12)
 
+#: Decimals of CO2 that is made from O2.
+CO2_PLACES = 6
+
 _HUNDRED = (100, 1)
 
 
@@ -91,6 +94,30 @@ def _diluent(left: tuple[int, int], fc: tuple[int, int], fd: tuple[int, int]) ->
     share = ratio.quotient(left, AIR_O2_PERCENT)
     found = ratio.product(_HUNDRED, ratio.quotient(fc, fd), share)
     return found if found[0] > 0 else (0, 1)
+
+
+def co2_of_o2(
+    o2: tuple[int, int] | None,
+    moisture: tuple[int, int] | None,
+    wet: bool,
+    fuel: tuple[tuple[int, int], tuple[int, int]],
+) -> tuple[int, int] | None:
+    """CO2 in 10^-6 % as a decimal from O2 in percent, by F-14A, for a wet analyzer by F-14B.
+
+    fuel: (Fc, Fd). All are decimals (mantissa, places); off by 5e-7 % of CO2 at most. None when
+    a reading is missing, a share is none, or O2 is negative or above 100 %.
+    """
+    if o2 is None or moisture is None:
+        return None
+    share, water = ratio.of(o2), ratio.of(moisture)
+    fc, fd = ratio.of(fuel[0]), ratio.of(fuel[1])
+    if not 0 <= share[0] <= 100 * share[1]:
+        return None
+    try:
+        found = f14b(share, water, fc, fd) if wet else f14a(share, fc, fd)
+    except DataError:
+        return None
+    return ratio.rounded(found, CO2_PLACES), CO2_PLACES
 
 
 def f31(o2_dry_percent: tuple[int, int], o2_wet_percent: tuple[int, int]) -> tuple[int, int]:

@@ -16,11 +16,15 @@ Source = namedtuple("Source", ("inputs", "status", "stack"))
 
 #: How a stack's samples become mass. family: "hold" or a family of `stack_family`; potential:
 #: largest possible CO2 in 10^-6 % or None, see `substitute.part75`; states: (status value, flag)
-#: pairs, a value that is not among them being a fault.
-Rules = namedtuple("Rules", ("family", "potential", "states"))
+#: pairs, a value that is not among them being a fault; coefficient: of the velocity field, Kv of
+#: HJ 212-2017 (29), (mantissa, places); fuel: None, or (Fc, Fd) as decimals where the gas analyzer
+#: tells O2 and CO2 comes from it by F-14A or F-14B of 40 CFR Part 75.
+Rules = namedtuple("Rules", ("family", "potential", "states", "coefficient", "fuel"))
+
+UNIFORM = (1, 0)
 
 #: Every accepted status is a measurement, every other one interrupts.
-HOLD = Rules("hold", None, ())
+HOLD = Rules("hold", None, (), UNIFORM, None)
 
 
 def source_digest(
@@ -37,5 +41,6 @@ def source_digest(
         parts.append([stack.method.id, list(stack.area_m2), stack.ambient_pa, stack.basis])
     if rules != HOLD:
         states = [list(state) for state in rules.states]
-        parts.append([rules.family, rules.potential, states])
+        fuel = None if rules.fuel is None else [list(factor) for factor in rules.fuel]
+        parts.append([rules.family, rules.potential, states, list(rules.coefficient), fuel])
     return hashlib.sha256(pack.encode(parts)).digest()

@@ -4,6 +4,7 @@ from edge.core.carbon import flags
 from edge.core.carbon.cems import Sample
 from edge.core.carbon.counter import Flag
 from edge.core.carbon.interval import CUMULATIVE, REST, STATE
+from edge.core.carbon.sources import UNIFORM
 from edge.core.carbon.stack_meter import HOLD, HOLD_PERIODS, Closed, StackMeter
 from edge.core.carbon.streams import Stream
 from edge.core.carbon.tally import Tally
@@ -44,8 +45,23 @@ class StackTally(Tally):
         if wall_ms is not None and self.windows:
             found += flags.declared(self.windows, wall_ms)
         unread = all([field is None for field in fields])
-        sample = None if unread else Sample(*fields)
+        sample = None if unread else self._gas(fields)
         self.meter.observe(sample, flags.strongest(found), boot, mono_ms, wall_ms)
+
+    def _gas(self, fields: list[tuple[int, int] | None]) -> Sample:
+        """The sample that the instruments' readings stand for."""
+        rules = self.stream.rules
+        velocity = fields[1]
+        if velocity is not None and rules.coefficient != UNIFORM:
+            # (29) Vs = Kv x Vp, exactly: decimals multiply to decimals.
+            mantissa, places = rules.coefficient
+            fields[1] = (velocity[0] * mantissa, velocity[1] + places)
+        if rules.fuel is not None:
+            from edge.core.carbon.part75 import co2_of_o2
+
+            wet = self.stream.source.stack.basis == "wet"
+            fields[0] = co2_of_o2(fields[0], fields[4] if wet else (0, 0), wet, rules.fuel)
+        return Sample(*fields)
 
     def _is_apart(self) -> bool:
         ledger = self.meter.ledger

@@ -18,7 +18,8 @@ TABLE     [part, ...]: definitions; numbers are never given another meaning in o
                   summands: [[stream number, weight], ...] of a virtual meter
                   stack: [method id, [mantissa, places] of the area in m2, ambient Pa, basis,
                           accepted status values, family, potential in 10^-6 % or nil,
-                          [[status value, flag], ...]] or nil
+                          [[status value, flag], ...], velocity coefficient as [mantissa, places],
+                          [Fc, Fd] likewise or nil] or nil
                   coal: [[accounting, numerator, denominator, id, set digest], ...]
           learned [4, device number, most registers or 0, [function, first, last, ...] holes,
                    [missing point, ...], reply timeout in ms]; the newest one holds
