@@ -8,7 +8,7 @@ for.
 from edge.core.carbon.coal import coal_factor, fuel_coal_ratio
 from edge.core.carbon.fuels import find_fuel, multiply
 from edge.core.carbon.streams import KINDS, Coal
-from edge.core.errors import ConfigError, DataError
+from edge.core.errors import DataError
 from edge.core.numbers.units import ratio_to
 
 TYPE_CHECKING = False
@@ -29,11 +29,11 @@ def read_coal(settings: "Settings", item: dict, where: str, unit: str) -> tuple[
     counts = KINDS[item["kind"]].emission != 0 and item["kind"] not in NO_ENERGY
     if named and not counts:
         expected = "a kind that brings energy in or takes it out"
-        _refuse(settings, where + ".coal", item["kind"], expected)
+        settings.refuse(where + ".coal", item["kind"], expected)
     for accounting in named:
         if accounting not in settings.coal:
             expected = "one of accounting.coal"
-            _refuse(settings, where + ".coal", accounting, expected)
+            settings.refuse(where + ".coal", accounting, expected)
     if not counts:
         return ()
     return tuple([_of(settings, item, where, unit, accounting) for accounting in settings.coal])
@@ -59,9 +59,8 @@ def _of(settings: "Settings", item: dict, where: str, unit: str, accounting: str
             return Coal(accounting, ratio[0], ratio[1], name, found.digest)
         except DataError:
             pass
-    raise ConfigError(
-        "config.missing_key", file=settings.file, key=key, expected="an equivalent, set.id"
-    )
+    settings.missing(key, "an equivalent, set.id")
+    raise KeyError(key)
 
 
 def _named(
@@ -76,16 +75,12 @@ def _named(
         table = "equivalent"
     if table not in known:
         expected = "an equivalent that a set has under " + accounting
-        _refuse(settings, key, found.id + "." + name, expected)
+        settings.refuse(key, found.id + "." + name, expected)
     try:
         # It may count by heat what the stream measures as electricity.
         scale = ratio_to(unit, known[table])
     except DataError:
-        _refuse(settings, key, name + " for " + unit, "an equivalent of what is measured")
+        settings.refuse(key, name + " for " + unit, "an equivalent of what is measured")
     under = accounting if table == "either" else table
     ratio = multiply(coal_factor(found, name, unit, under), scale)
     return Coal(accounting, ratio[0], ratio[1], name, found.digest)
-
-
-def _refuse(settings: "Settings", key: str, found: object, expected: str) -> None:
-    raise ConfigError("config.value", file=settings.file, key=key, found=found, expected=expected)

@@ -113,13 +113,18 @@ class Settings:
         number = port if port else ("8883" if tls else "1883")
         digits = all(c in "0123456789" for c in number)  # isdigit() takes superscripts too
         if not digits or not 0 < int(number) < 65536 or not host:
-            self._refuse("uplink.broker", uplink["broker"], "mqtts://host:port")
+            self.refuse("uplink.broker", uplink["broker"], "mqtts://host:port")
         if not tls and host not in LOOPBACK and not uplink.get("allow_plain", False):
-            self._refuse("uplink.broker", uplink["broker"], "mqtts:// (or allow_plain = true)")
+            self.refuse("uplink.broker", uplink["broker"], "mqtts:// (or allow_plain = true)")
         return Broker(host, int(number), tls)
 
-    def _refuse(self, key: str, found: object, expected: str) -> None:
+    def refuse(self, key: str, found: object, expected: str) -> None:
+        """Raise ConfigError "config.value" about a key of this file."""
         raise ConfigError("config.value", file=self.file, key=key, found=found, expected=expected)
+
+    def missing(self, key: str, expected: str) -> None:
+        """Raise ConfigError "config.missing_key"."""
+        raise ConfigError("config.missing_key", file=self.file, key=key, expected=expected)
 
     def _unknown(self, key: str, found: str, known: list[str]) -> None:
         guess = nearest(found, known) or "one of " + ", ".join(known)
@@ -141,7 +146,7 @@ class Settings:
         profile = library.profile(item["profile"], self.file, where + ".profile")
         if profile.confidence == "low" and not item.get("accept_low_confidence", False):
             expected = "accept_low_confidence = true, after a test on the device"
-            self._refuse(where + ".profile", item["profile"] + " (low confidence)", expected)
+            self.refuse(where + ".profile", item["profile"] + " (low confidence)", expected)
         known = [point.name for point in profile.points]
         groups = item.get("group", [])
         apart = [name for group in groups for name in group["points"]]
@@ -191,7 +196,7 @@ class Settings:
         for index, item in enumerate(items):
             kind = "fuel" if "fuel" in item else "factor"
             if kind not in item or ("fuel" in item and "factor" in item):
-                self._refuse(f"override[{index}]", "neither or both", "a factor or a fuel")
+                self.refuse(f"override[{index}]", "neither or both", "a factor or a fuel")
             name, dot, rest = item[kind].partition(".")
             own = dict(item)
             own[kind] = rest if dot else name

@@ -43,13 +43,7 @@ def read_swaps(settings: "Settings", items: list[dict]) -> list[Swap]:
         where = f"swap[{index}]"
         point = settings.point(settings.locate(item["point"], where + ".point"))
         if point.point_class != "counter":
-            raise ConfigError(
-                "config.value",
-                file=settings.file,
-                key=where + ".point",
-                found=item["point"],
-                expected="a point of class counter",
-            )
+            settings.refuse(where + ".point", item["point"], "a point of class counter")
         owner, _, name = item["point"].partition(".")
         old = None if "old" not in item else _mantissa(settings, item["old"], point, where)
         new = _mantissa(settings, item["new"], point, where)
@@ -60,13 +54,7 @@ def read_swaps(settings: "Settings", items: list[dict]) -> list[Swap]:
 def _mantissa(settings: "Settings", text: str, point: Point, where: str) -> int:
     mantissa, places = parse_decimal(text)
     if places > point.places:
-        raise ConfigError(
-            "config.value",
-            file=settings.file,
-            key=where,
-            found=text,
-            expected=f"at most {point.places} decimal places",
-        )
+        settings.refuse(where, text, f"at most {point.places} decimal places")
     return rescale(mantissa, places, point.places)
 
 
@@ -124,13 +112,7 @@ def read_windows(settings: "Settings", items: list[dict]) -> list[Window]:
         start_ms = parse_moment(item["from"], settings.file, where + ".from")
         end_ms = parse_moment(item["to"], settings.file, where + ".to")
         if end_ms <= start_ms:
-            raise ConfigError(
-                "config.value",
-                file=settings.file,
-                key=where + ".to",
-                found=item["to"],
-                expected="a moment after " + item["from"],
-            )
+            settings.refuse(where + ".to", item["to"], "a moment after " + item["from"])
         note = item.get("note", "")
         windows.append(Window(item["stream"], start_ms, end_ms, item["flag"], note))
     return windows

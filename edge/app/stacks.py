@@ -42,7 +42,7 @@ def read_stack(settings: "Settings", item: dict, where: str) -> tuple:
         point = settings.point(place)
         if point.unit != unit:
             found = point.name + " in " + point.unit
-            _refuse(settings, where + "." + key, found, "a point in " + unit)
+            settings.refuse(where + "." + key, found, "a point in " + unit)
         places.append(place)
     # A flow in m3/s is the velocity that one square meter would have.
     area = (1, 0)
@@ -54,9 +54,9 @@ def read_stack(settings: "Settings", item: dict, where: str) -> tuple:
     if "status" in item:
         status = settings.locate(item["status"], where + ".status")
         if "status_ok" not in item and not rules.states:
-            _missing(settings, where + ".status_ok", "the status values that mean measuring")
+            settings.missing(where + ".status_ok", "the status values that mean measuring")
     elif rules.states:
-        _missing(settings, where + ".status", "the point that has these states")
+        settings.missing(where + ".status", "the point that has these states")
     return stack, places, status, tuple(item.get("status_ok", ())), rules
 
 
@@ -66,18 +66,18 @@ def _inputs(settings: "Settings", item: dict, where: str) -> list[tuple[str, str
     moved = _one_of(settings, item, where, "velocity", "flow")
     for key in ("area_m2", "velocity_coefficient"):
         if moved == "flow" and key in item:
-            _refuse(settings, where + "." + key, item[key], "velocity in place of flow")
+            settings.refuse(where + "." + key, item[key], "velocity in place of flow")
     if moved == "velocity" and "area_m2" not in item:
-        _missing(settings, where + ".area_m2", "the cross-section where velocity is measured")
+        settings.missing(where + ".area_m2", "the cross-section where velocity is measured")
     keys = (gas, moved, "temperature", "pressure", "moisture")
     return [(key, UNITS[key]) for key in keys]
 
 
 def _one_of(settings: "Settings", item: dict, where: str, first: str, other: str) -> str:
     if first in item and other in item:
-        _refuse(settings, where + "." + other, item[other], first + " or " + other + ", not both")
+        settings.refuse(where + "." + other, item[other], first + " or " + other + ", not both")
     if first not in item and other not in item:
-        _missing(settings, where + "." + first, "a point in " + UNITS[first] + ", or " + other)
+        settings.missing(where + "." + first, "a point in " + UNITS[first] + ", or " + other)
     return first if first in item else other
 
 
@@ -86,13 +86,13 @@ def _fuel(settings: "Settings", item: dict, where: str, family: str) -> tuple | 
     if "o2" not in item:
         for key in ("fc", "fd"):
             if key in item:
-                _refuse(settings, where + "." + key, item[key], "o2 in place of co2")
+                settings.refuse(where + "." + key, item[key], "o2 in place of co2")
         return None
     if not family.startswith("part75"):
-        _refuse(settings, where + ".o2", family, "a family of part75, whose F-14 it needs")
+        settings.refuse(where + ".o2", family, "a family of part75, whose F-14 it needs")
     for key in ("fc", "fd"):
         if key not in item:
-            _missing(settings, where + "." + key, "the fuel's factor of 40 CFR 75, scf/mmBtu")
+            settings.missing(where + "." + key, "the fuel's factor of 40 CFR 75, scf/mmBtu")
     return tuple([_positive(settings, item[key], where + "." + key) for key in ("fc", "fd")])
 
 
@@ -102,7 +102,7 @@ def _coefficient(settings: "Settings", item: dict, where: str) -> tuple[int, int
     key, text = where + ".velocity_coefficient", item["velocity_coefficient"]
     mantissa, places = _positive(settings, text, key)
     if places > _COEFFICIENT_PLACES or mantissa > COEFFICIENT_MAX * power_of_ten(places):
-        _refuse(settings, key, text, f"at most {COEFFICIENT_MAX}, 6 decimal places")
+        settings.refuse(key, text, f"at most {COEFFICIENT_MAX}, 6 decimal places")
     return mantissa, places
 
 
@@ -110,19 +110,19 @@ def _rules(settings: "Settings", item: dict, where: str) -> Rules:
     family = item.get("family", HOLD.family)
     if family != HOLD.family and settings.interval_ms != HOUR_MS:
         found = f"{family} with intervals of {settings.interval_ms // 1000} s"
-        _refuse(settings, where + ".family", found, "accounting.interval_s = 3600, or hold")
+        settings.refuse(where + ".family", found, "accounting.interval_s = 3600, or hold")
     is_eu = item["method"] == eu_mrr.METHOD.id
     if (family == "eu-mrr") != is_eu:
         expected = "eu-mrr with " + eu_mrr.METHOD.id + ", and no other with it"
-        _refuse(settings, where + ".method", item["method"] + " with " + family, expected)
+        settings.refuse(where + ".method", item["method"] + " with " + family, expected)
     potential = None
     if "potential_percent" in item:
         key = where + ".potential_percent"
         if not family.startswith("part75"):
-            _refuse(settings, key, family, "a family of part75")
+            settings.refuse(key, family, "a family of part75")
         mantissa, places = _positive(settings, item["potential_percent"], key)
         if places > _POTENTIAL_PLACES or mantissa > 100 * power_of_ten(places):
-            _refuse(settings, key, item["potential_percent"], "a percentage of 6 decimal places")
+            settings.refuse(key, item["potential_percent"], "a percentage of 6 decimal places")
         potential = mantissa * power_of_ten(_POTENTIAL_PLACES - places)
     states: list[tuple[int, str]] = []
     for state in item.get("states", []):
@@ -141,16 +141,8 @@ def _rules(settings: "Settings", item: dict, where: str) -> Rules:
 def _positive(settings: "Settings", text: str, key: str) -> tuple[int, int]:
     _, _, fraction = text.partition(".")
     if len(fraction) > PLACES_MAX:
-        _refuse(settings, key, text, f"at most {PLACES_MAX} decimal places")
+        settings.refuse(key, text, f"at most {PLACES_MAX} decimal places")
     decimal = parse_decimal(text)
     if decimal[0] == 0:
-        _refuse(settings, key, text, "more than 0")
+        settings.refuse(key, text, "more than 0")
     return decimal
-
-
-def _missing(settings: "Settings", key: str, expected: str) -> None:
-    raise ConfigError("config.missing_key", file=settings.file, key=key, expected=expected)
-
-
-def _refuse(settings: "Settings", key: str, found: object, expected: str) -> None:
-    raise ConfigError("config.value", file=settings.file, key=key, found=found, expected=expected)

@@ -78,7 +78,7 @@ class StreamReader:
             for name in item.get("minus", []):
                 summands.append((name, -share[0], power_of_ten(share[1])))
             if not summands:
-                self._missing(where + ".plus", "names of streams")
+                self._settings.missing(where + ".plus", "names of streams")
         source = item.get("point", "")
         if item["kind"] == "stack_co2" and "stack" in item:
             stack = item["stack"]
@@ -88,25 +88,17 @@ class StreamReader:
     def _positive(self, text: str, key: str) -> tuple[int, int]:
         _, _, fraction = text.partition(".")
         if len(fraction) > PLACES_MAX:
-            self._refuse(key, text, f"at most {PLACES_MAX} decimal places")
+            self._settings.refuse(key, text, f"at most {PLACES_MAX} decimal places")
         decimal = parse_decimal(text)
         if decimal[0] == 0:
-            self._refuse(key, text, "more than 0")
+            self._settings.refuse(key, text, "more than 0")
         return decimal
 
     def _share(self, text: str, where: str) -> tuple[int, int]:
         mantissa, places = self._positive(text, where + ".share")
         if mantissa > power_of_ten(places):
-            self._refuse(where + ".share", text, "at most 1")
+            self._settings.refuse(where + ".share", text, "at most 1")
         return mantissa, places
-
-    def _missing(self, key: str, expected: str) -> None:
-        file = self._settings.file
-        raise ConfigError("config.missing_key", file=file, key=key, expected=expected)
-
-    def _refuse(self, key: str, found: object, expected: str) -> None:
-        file = self._settings.file
-        raise ConfigError("config.value", file=file, key=key, found=found, expected=expected)
 
     def _stream(self, index: int, item: dict) -> StreamSetting:
         where = f"stream[{index}]"
@@ -117,27 +109,23 @@ class StreamReader:
                 self._unknown(where + ".place", item["place"], list(self._paths))
             path = self._paths[item["place"]]
         if kind == "stack_co2":
-            if "stack" not in item:
-                self._missing(where + ".stack", "the table of the stack's measurements")
-            from edge.app.stacks import read_stack
-
-            stack = read_stack(self._settings, item["stack"], where + ".stack")
-            coal, place = self._coal(item, where, ""), stack[1][0]
-            return StreamSetting(name, kind, place, None, stack, (), None, path, (), "co2", coal)
+            return self._stack(item, where, path)
         place, unit = None, ""
         summands: tuple[tuple[str, int, int], ...] = ()
         if "plus" in item or "minus" in item:
             if "point" in item:
-                self._refuse(where + ".point", item["point"], "a point or a sum, not both")
+                self._settings.refuse(
+                    where + ".point", item["point"], "a point or a sum, not both"
+                )
             summands = tuple(self._flat[name])
             unit = CANONICAL[self._common_dimension(summands, where)]
         else:
             if "point" not in item:
-                self._missing(where + ".point", "device.point of a counter")
+                self._settings.missing(where + ".point", "device.point of a counter")
             place = self._settings.locate(item["point"], where + ".point")
             point = self._settings.point(place)
             if point.point_class != "counter":
-                self._refuse(where + ".point", item["point"], "a point of class counter")
+                self._settings.refuse(where + ".point", item["point"], "a point of class counter")
             unit = point.unit
         factor = self._factor(item, item, where, unit)
         rates = self._rates(item, where, unit, factor)
@@ -149,6 +137,16 @@ class StreamReader:
             name, kind, place, factor, None, rates, rated, path, summands, dimension, coal
         )
 
+    def _stack(self, item: dict, where: str, path: str) -> StreamSetting:
+        if "stack" not in item:
+            self._settings.missing(where + ".stack", "the table of the stack's measurements")
+        from edge.app.stacks import read_stack
+
+        stack = read_stack(self._settings, item["stack"], where + ".stack")
+        coal = self._coal(item, where, "")
+        head = (item["name"], item["kind"], stack[1][0], None, stack)
+        return StreamSetting(*(head + ((), None, path, (), "co2", coal)))
+
     def _coal(self, item: dict, where: str, unit: str) -> tuple:
         if not self._settings.coal and "coal" not in item:
             return ()
@@ -159,7 +157,7 @@ class StreamReader:
     def _common_dimension(self, summands: tuple, where: str) -> str:
         found = [self._dimensions.get(name, "co2") for name, _, _ in summands]
         if found[0] == "co2" or any(dimension != found[0] for dimension in found):
-            self._refuse(where + ".plus", ", ".join(found), "meters of one dimension")
+            self._settings.refuse(where + ".plus", ", ".join(found), "meters of one dimension")
         return found[0]
 
     def _unknown(self, key: str, found: str, known: list[str]) -> None:
@@ -176,7 +174,7 @@ class StreamReader:
             return self._fuel(found, name, item["kind"], unit, where)
         if "factor" not in table:
             if KINDS[item["kind"]].emission:
-                self._missing(where + ".factor", "a factor id of the factor set")
+                self._settings.missing(where + ".factor", "a factor id of the factor set")
             return None
         found, name = self._split(table["factor"], where + ".factor")
         for factor in found.factors:
@@ -190,9 +188,9 @@ class StreamReader:
         """A factor that changes with time; only electricity has one."""
         name = table["tariff"]
         if "factor" in table or "fuel" in table:
-            self._refuse(where + ".tariff", name, "a factor or a tariff, not both")
+            self._settings.refuse(where + ".tariff", name, "a factor or a tariff, not both")
         if KINDS[item["kind"]].dimension != "energy":
-            self._refuse(where + ".tariff", item["kind"], "a kind of electricity")
+            self._settings.refuse(where + ".tariff", item["kind"], "a kind of electricity")
         for tariff in self._settings.tariffs:
             if tariff.id == name:
                 return Factor(TARIFF + name, "energy", 1, tariff.id, tariff.digest)
@@ -215,7 +213,7 @@ class StreamReader:
         try:
             up, down = emission_ratio(fuel, CANONICAL[dimension], oxidation)
         except (DataError, KeyError):
-            self._refuse(where + ".fuel", name + " for " + unit, "a fuel per " + fuel.per)
+            self._settings.refuse(where + ".fuel", name + " for " + unit, "a fuel per " + fuel.per)
         # CO2 of biomass is a memo item and counts 0 in totals.
         up = 0 if fuel.biogenic else up
         return Factor(name, dimension, (up * 1000, down), found.id, found.digest)
@@ -232,7 +230,7 @@ class StreamReader:
                 factor = self._factor(item, named[basis], where + ".basis", unit)
                 rates.append((basis, factor))
             elif main is not None and KINDS[item["kind"]].dimension == "energy":
-                self._missing(where + ".basis", "a [[stream.basis]] for " + basis)
+                self._settings.missing(where + ".basis", "a [[stream.basis]] for " + basis)
         return tuple(rates)
 
     def _check_dimension(self, kind: str, factor: Factor | None, unit: str, where: str) -> str:
@@ -245,9 +243,9 @@ class StreamReader:
         try:
             ratio_to(unit, dimension)
         except DataError:
-            self._refuse(where + ".point", "in " + unit, "a counter of " + dimension)
+            self._settings.refuse(where + ".point", "in " + unit, "a counter of " + dimension)
         if factor is not None and factor.dimension != dimension:
-            self._refuse(where + ".factor", factor.id, "a factor for " + dimension)
+            self._settings.refuse(where + ".factor", factor.id, "a factor for " + dimension)
         return dimension
 
     def _rated(self, item: dict, place: tuple[int, int], dimension: str, where: str) -> int | None:
@@ -256,7 +254,9 @@ class StreamReader:
         up, down = ratio_to(point.unit, dimension)
         if "rated_kw" in item:
             if dimension not in _KW:
-                self._refuse(where + ".rated_kw", dimension, "rated, in the point's unit per hour")
+                self._settings.refuse(
+                    where + ".rated_kw", dimension, "rated, in the point's unit per hour"
+                )
             scale = power_of_ten(point.places)
             return int(-(-item["rated_kw"] * _KW[dimension] * down * scale // up))
         if "rated" in item:
