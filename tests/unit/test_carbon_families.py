@@ -13,6 +13,7 @@ from edge.core.carbon.eu_mrr import METHOD
 from edge.core.carbon.interval import FIGURES, SUBSTITUTED
 from edge.core.carbon.tariff import parse_tariff
 from edge.core.errors import ConfigError
+from edge.core.journal.record import Kind, Part
 
 from .carbon_site import DOCUMENT, RUNNING, TARIFF, Works, rows
 from .recorded_site import cloud_of, records_of
@@ -161,3 +162,19 @@ def test_instruments_that_do_not_fit_are_refused_by_their_key(more, less, key):
     with pytest.raises(ConfigError) as caught:
         Works(document)
     assert caught.value.fields["key"] == "stream[1]." + key
+
+
+def test_a_stack_of_a_form_that_is_not_known_is_taken_as_given(tmp_path: Path):
+    works = works_by("hj75")
+    works.hours(2)
+    works.stop()
+    records = records_of(works)
+    for at, record in enumerate(records):
+        if record.kind == Kind.TABLE and record.body[0][:3] == [Part.STREAM, 1, "boiler"]:
+            part = list(record.body[0])
+            part[18] = part[18][:8]
+            records[at] = record._replace(body=[part])
+    store, journal = cloud_of(tmp_path / "cloud.db", records)
+    found = list(Recomputer(store, journal, tariffs=[parse_tariff(TARIFF, "t")]).run())
+    store.close()
+    assert {(one.status, one.given) for one in found} == {(EQUAL, ("boiler",))}

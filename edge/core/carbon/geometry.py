@@ -12,6 +12,7 @@ Geometry = namedtuple("Geometry", ("stack", "accepted", "rules"))
 #: Fields of a stream's part that says what its stack is made with, and the place of that.
 _TELLING_FORM = 20
 _TOLD = 18
+_TOLD_FIELDS = 10
 _DIGEST = 11
 
 #: Inputs of `cems.Sample`; a status comes behind them.
@@ -19,11 +20,11 @@ _INPUTS = 5
 
 
 def told(part: list) -> Geometry | None:
-    """What a stream's definition says of its stack; None when it is no stack or of an older form.
+    """What a stream's definition says of its stack; None when it is none, or of another form.
 
     Raises KeyError for a method that is not known here.
     """
-    if len(part) < _TELLING_FORM or part[_TOLD] is None:
+    if len(part) < _TELLING_FORM or part[_TOLD] is None or len(part[_TOLD]) != _TOLD_FIELDS:
         return None
     method, area, ambient_pa, basis, accepted, family, potential, states = part[_TOLD][:8]
     coefficient, fuel = part[_TOLD][8:]
