@@ -8,7 +8,8 @@ from cloud_sync.keys import Keys
 from cloud_sync.raw import Journal as Stored
 from cloud_sync.raw import find_journals
 from cloud_sync.receiver import Receiver
-from cloud_sync.store.sqlite import SqliteStore
+from cloud_sync.store.address import open_store
+from cloud_sync.store.contract import Store
 from edge.core.journal.record import Record, encode_record
 from edge.core.sync.batch import decode_batch
 
@@ -71,14 +72,14 @@ def records_of(site: Site) -> list[Record]:
 
 
 def cloud_of(
-    path: Path, records: list[Record], holes: tuple[tuple[int, int], ...] = ()
-) -> tuple[SqliteStore, Stored]:
+    place: Path | str, records: list[Record], holes: tuple[tuple[int, int], ...] = ()
+) -> tuple[Store, Stored]:
     """(store, journal) of a cloud that has these records but for the holes."""
     journal = Journal(GATEWAY, bytes(8), KEY)
     for record in records:
         journal.records.append(record)
         journal.hashes.append(journal.chain.extend(encode_record(record)))
-    store = SqliteStore(path)
+    store = open_store(place)
     receiver = Receiver(store, Keys({(TENANT, GATEWAY): KEY}), lambda: 1)
     at = 0
     for first, last in (*holes, (len(records), 0)):
