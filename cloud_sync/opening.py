@@ -7,6 +7,7 @@ decoder, which is the judge. A property test holds both to the same answer.
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import accumulate
+from operator import add
 from typing import Any, NamedTuple
 
 import msgpack
@@ -148,22 +149,35 @@ def _bodies(
         raise _NotPlainError
     if qualities != [] or evidence != [] or not set(map(type, deltas)) <= _VALUES:
         raise _NotPlainError
-    columns = [_undone(deltas[point::points]) for point in range(points)]
-    return iter([[device, list(values), [], []] for values in zip(*columns, strict=True)])
+    found = _summed_where_known(deltas, points) if None in deltas else _summed(deltas, points)
+    return iter([[device, values, [], []] for values in found])
 
 
-def _undone(deltas: list[int | None]) -> list[int | None]:
-    """Values of one point from their differences."""
-    values: list[int | None]
-    if None in deltas:
-        known = accumulate(delta for delta in deltas if delta is not None)
-        values = [None if delta is None else next(known) for delta in deltas]
-    else:
-        values = list(accumulate(deltas))
-    there = [value for value in values if value is not None] if None in deltas else values
-    if there and not (min(there) >= INT64_MIN and max(there) <= INT64_MAX):  # type: ignore[type-var,operator]
+def _summed(deltas: list[int], points: int) -> Iterator[list[int]]:
+    """The values of each poll from its differences to the one before."""
+    values = [0] * points
+    for at in range(0, len(deltas), points):
+        values = list(map(add, values, deltas[at : at + points]))
+        _check_bounds(values)
+        yield values
+
+
+def _summed_where_known(deltas: list[int | None], points: int) -> Iterator[list[int | None]]:
+    """The same where a point's difference is to its last value that is there."""
+    columns = []
+    for point in range(points):
+        column = deltas[point::points]
+        known = list(accumulate(delta for delta in column if delta is not None))
+        if known:
+            _check_bounds(known)
+        values = iter(known)
+        columns.append([None if delta is None else next(values) for delta in column])
+    return map(list, zip(*columns, strict=True))
+
+
+def _check_bounds(values: list[int]) -> None:
+    if min(values) < INT64_MIN or max(values) > INT64_MAX:
         raise _NotPlainError  # it wrapped
-    return values
 
 
 def _encode(records: tuple[Record, ...]) -> list[bytes]:

@@ -217,7 +217,9 @@ def _lay_figures(rows: Rows, seq: int, stream: object, figures: object) -> None:
 def _lay_poll(rows: Rows, seq: int, body: list[Any]) -> None:
     device, values, flat, _ = body
     if not flat and device <= INT64_MAX:  # most polls
-        there = [value for value in values if value is not None]
+        there = values
+        if None in values:
+            there = [value for value in values if value is not None]
         if not there or (min(there) >= INT64_MIN and max(there) <= INT64_MAX):
             rows.polls.append((seq, device, values, None))
             return

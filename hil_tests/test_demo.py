@@ -106,7 +106,7 @@ def test_the_same_with_a_real_mosquitto(tmp_path):
 def test_a_reading_that_is_missing_in_the_cloud_is_lost(copied):
     spoil(
         copied / "cloud.db",
-        "DELETE FROM readings WHERE seq = (SELECT max(seq) FROM readings WHERE device = 0)",
+        "DELETE FROM polls WHERE seq = (SELECT max(seq) FROM polls WHERE device = 0)",
     )
     verdict = reach_verdict(copied)
     assert verdict.readings.lost > 0 and not verdict.holds
@@ -115,8 +115,8 @@ def test_a_reading_that_is_missing_in_the_cloud_is_lost(copied):
 def test_a_reading_with_another_value_is_wrong(copied):
     spoil(
         copied / "cloud.db",
-        "UPDATE readings SET value = value + 1 WHERE device = 1 AND point = 0"
-        " AND seq = (SELECT min(seq) FROM readings WHERE device = 1)",
+        "UPDATE polls SET mantissas = json_set(mantissas, '$[0]', (mantissas ->> 0) + 1)"
+        " WHERE seq = (SELECT min(seq) FROM polls WHERE device = 1)",
     )
     verdict = reach_verdict(copied)
     assert verdict.readings.wrong > 0 and not verdict.holds
@@ -125,8 +125,8 @@ def test_a_reading_with_another_value_is_wrong(copied):
 def test_a_reading_that_is_there_twice_is_duplicated(copied):
     spoil(
         copied / "cloud.db",
-        "INSERT INTO readings SELECT journal, 100000, point, device, value, quality"
-        " FROM readings WHERE seq = (SELECT max(seq) FROM readings WHERE device = 2)",
+        "INSERT INTO polls SELECT journal, 100000, device, mantissas, qualities"
+        " FROM polls WHERE seq = (SELECT max(seq) FROM polls WHERE device = 2)",
     )
     verdict = reach_verdict(copied)
     assert verdict.readings.duplicated > 0 and not verdict.holds

@@ -126,7 +126,9 @@ def test_a_changed_reading_and_a_changed_record_are_noticed(run: Run, tmp_path: 
             "SELECT max(r.seq), d.name FROM readings r JOIN devices d ON d.number = r.device"
         ).fetchone()
         database.execute(
-            "UPDATE readings SET value = value + 1 WHERE seq = ? AND point = 0", [seq]
+            "UPDATE polls SET mantissas = json_set(mantissas, '$[0]', (mantissas ->> 0) + 1)"
+            " WHERE seq = ?",
+            [seq],
         )
     assert judge_cloud(cloud, run.site.ledger).wrong == [(device, seq)]
     journal = tmp_path / "journal.db"

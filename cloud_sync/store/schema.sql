@@ -1,4 +1,4 @@
--- The cloud's database, version 4. Whoever writes it checks PRAGMA user_version first; a file of an
+-- The cloud's database, version 5. Whoever writes it checks PRAGMA user_version first; a file of an
 -- older version is brought to this one when it is opened, see migrate_*.sql.
 -- Times are Unix milliseconds, masses milligrams CO2, energies watt hours, hashes SHA-256.
 -- A reading is an exact integer: value x 10^-places in the unit of its point.
@@ -156,15 +156,14 @@ CREATE TABLE facts (
     PRIMARY KEY (journal, seq, name)
 ) WITHOUT ROWID;
 
--- Time and clock of a reading are those of its record.
-CREATE TABLE readings (
+-- The values of a poll; the view `readings` makes a row of each. Time and clock are the record's.
+CREATE TABLE polls (
     journal INTEGER NOT NULL REFERENCES journals (id),
     seq INTEGER NOT NULL,
-    point INTEGER NOT NULL,
     device INTEGER NOT NULL,
-    value INTEGER,                  -- NULL: not read, quality says why
-    quality INTEGER,                -- 0 good; NULL: no value and no reason given
-    PRIMARY KEY (journal, seq, point)
+    mantissas TEXT NOT NULL,        -- JSON array in point order; null: not read, quality says why
+    qualities TEXT,                 -- JSON array of codes; NULL: each value that is there is good
+    PRIMARY KEY (journal, seq)
 ) WITHOUT ROWID;
 
 CREATE TABLE intervals (

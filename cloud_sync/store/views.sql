@@ -1,6 +1,16 @@
 -- What people query: names, exact decimal text, UTC times. Readers outside the receiver know these
 -- views alone. A file whose views are not these gets them when a receiver opens it.
 
+-- One row a value. A damaged file has NULL where its text holds no integer.
+CREATE VIEW readings AS
+SELECT p.journal, p.seq, v.key AS point, p.device,
+       CASE WHEN v.type = 'integer' THEN v.value END AS value,
+       CASE WHEN p.qualities IS NULL THEN CASE WHEN v.type = 'integer' THEN 0 END
+            WHEN json_valid(p.qualities)
+                THEN json_extract(p.qualities, '$[' || v.key || ']') END AS quality
+FROM polls p
+CROSS JOIN json_each(CASE WHEN json_valid(p.mantissas) THEN p.mantissas ELSE '[]' END) v;
+
 -- The record that fixes the time of a boot: the first CLOCK record of the best quality it had.
 CREATE VIEW anchors AS
 SELECT k.journal, k.boot, k.seq, k.clock, k.wall_ms - k.mono_ms AS offset_ms

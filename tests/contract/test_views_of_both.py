@@ -8,9 +8,11 @@ import pytest
 from cloud_sync.store.address import open_store
 from cloud_sync.store.postgres import PostgresStore
 from cloud_sync.store.sqlite import SqliteStore
+from edge.core.journal.record import Kind
+from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
 from hil_tests.postgres_server import Server
 from tests.contract.test_cloud_store import layout, open_journal
-from tests.unit.receiver_journal import factory
+from tests.unit.receiver_journal import Journal, factory
 
 pytestmark = pytest.mark.system
 
@@ -63,4 +65,23 @@ def test_a_figure_of_any_size_is_the_same_exact_text(postgres_server: Server, tm
         with store.transaction():
             store.add_records(number, raw, rows)
         assert store.query("SELECT subject, value FROM v_figures ORDER BY position") == wanted
+        store.close()
+
+
+def test_values_at_the_edges_keep_their_bits(postgres_server: Server, tmp_path: Path):
+    journal = Journal()
+    journal.define()
+    edges = [None, 0, -1, INT64_MAX, INT64_MIN, 2**53 + 1]
+    for marked in ([], [0, 3], [0, 3, 2, 1]):
+        journal.append(Kind.POLL, [0, edges, marked, []])
+    raw, rows = layout(journal, 0, len(journal.records) - 1)
+    codes = ([None, 0, 0, 0, 0, 0], [3, 0, 0, 0, 0, 0], [3, 0, 1, 0, 0, 0])
+    wanted = [(at, edges[at], poll[at]) for poll in codes for at in range(len(edges))]
+    for place in (tmp_path / "cloud.db", postgres_server.create()):
+        store = open_store(place)
+        number = open_journal(store)
+        with store.transaction():
+            store.add_records(number, raw, rows)
+        sql = "SELECT point, value, quality FROM readings ORDER BY seq, point"
+        assert store.query(sql) == wanted
         store.close()

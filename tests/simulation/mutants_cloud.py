@@ -35,7 +35,7 @@ def _no_unique_key(patches: Patches) -> None:
     def begun(self: Any, *args: Any) -> None:
         begin(self, *args)
         self._db.execute("PRAGMA legacy_alter_table = ON")
-        for table in ("records", "readings", "intervals", "interval_streams", "events"):
+        for table in ("records", "polls", "intervals", "interval_streams", "events"):
             self._db.execute(f"CREATE TABLE plain AS SELECT * FROM {table}")
             self._db.execute(f"DROP TABLE {table}")
             self._db.execute(f"ALTER TABLE plain RENAME TO {table}")

@@ -143,7 +143,7 @@ def test_every_order_of_four_batches_gives_the_same_database(tmp_path: Path, jou
         world.store.close()
     assert len(contents) == 24
     assert all(one == contents[0] for one in contents)
-    assert len(contents[0]["readings"]) == 100
+    assert len(contents[0]["polls"]) == 40
 
 
 def test_gaps_are_named_until_they_are_filled(world: World, journal: Journal):

@@ -97,7 +97,7 @@ def test_verification_misses_a_row_that_no_tombstone_explains(tmp_path: Path):
     journal, tomb = journal_with_gap(5, 14)
     world = World(tmp_path / "cloud.db")
     send(world, journal, (0, 4), (15, tomb))
-    for table in ("records", "readings", "events", "intervals", "interval_streams"):
+    for table in ("records", "polls", "events", "intervals", "interval_streams"):
         world.store._db.execute(f"DELETE FROM {table} WHERE seq = 17")
     summary = verify_store(tmp_path / "cloud.db").journals[0]
     assert (summary.broken, summary.reason) == (17, "the record is not there")

@@ -50,7 +50,7 @@ def small() -> Journal:
 
 
 def is_untouched(world: World) -> bool:
-    tables = ("records", "ranges", "readings", "journals", "devices", "events")
+    tables = ("records", "ranges", "polls", "journals", "devices", "events")
     return all(world.count(table) == 0 for table in tables)
 
 
