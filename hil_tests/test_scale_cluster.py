@@ -1,6 +1,7 @@
 """Gateways, a NATS cluster and several receivers: servers and receivers fall, nothing is lost.
 
 Every gateway keeps its own journal; at the end the cloud has each of them once, byte for byte.
+Behind the receivers is a SQLite file, or a PostgreSQL server that falls as well.
 """
 
 import random
@@ -9,15 +10,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from cloud_sync.store.address import parse_address
 from cloud_sync.verify import verify_store
 from edge.app.service import read_settings
 from hil_tests.hurried_gateway import HurriedGateway
 from hil_tests.nats_cluster import PARTITIONS, Cluster, nats_cluster
+from hil_tests.postgres_server import Server
+from hil_tests.postgres_server import running as running_postgres
 from hil_tests.processes import Command
 from hil_tests.site import FACTORY, TENANT, Site, write_secret
-from hil_tests.witness import read_cloud, read_journal
+from hil_tests.witness import Entry, decode_entry, read_cloud, read_journal
 from tests.contract.brokers import wait_until
 
 pytestmark = pytest.mark.system
@@ -88,11 +93,12 @@ class Fleet:
 class Receivers:
     """Several `receive` on one stream and one store."""
 
-    def __init__(self, folder: Path, cluster: Cluster, keys: Path, stack: ExitStack) -> None:
-        self.cloud = folder / "cloud.db"
+    def __init__(
+        self, folder: Path, cluster: Cluster, keys: Path, store: str, stack: ExitStack
+    ) -> None:
         self.arguments = ["receive", "--broker", cluster.broker, "--stream", cluster.stream]
         self.arguments += ["--partitions", str(PARTITIONS), "--keys", str(keys), "--json"]
-        self.arguments += ["--store", f"sqlite:///{self.cloud}"]
+        self.arguments += ["--store", store]
         self.folder, self.stack = folder, stack
         self.running = [self.start(n) for n in range(RECEIVERS)]
 
@@ -106,46 +112,65 @@ class Receivers:
         self.running[number] = self.start(number)
 
 
-def trouble(cluster: Cluster, receivers: Receivers) -> Iterator[str]:
-    """One fault after the other; the caller lets time pass between."""
-    for round_ in range(2):
-        receivers.replace(round_)
-        yield "receiver killed"
-        victim = cluster.nodes[round_]
-        victim.kill()
-        yield "server killed"
-        receivers.replace(round_ + 1)
-        yield "receiver killed with a server away"
-        victim.start()
-        yield "server back"
-        other = cluster.nodes[2 - round_]
-        other.pause()
-        yield "server paused"
-        receivers.replace(round_)
-        yield "receiver killed with a server paused"
-        other.resume()
-        yield "server resumed"
+def trouble(cluster: Cluster, receivers: Receivers, first: int) -> Iterator[float]:
+    """One fault after the other, and for how many seconds. first: which node falls first."""
+    receivers.replace(first)
+    yield 1.0
+    victim = cluster.nodes[first]
+    victim.kill()
+    yield 1.5
+    receivers.replace(first + 1)
+    yield 1.0
+    victim.start()
+    yield 1.0
+    other = cluster.nodes[2 - first]
+    other.pause()
+    yield 1.5
+    receivers.replace(first)
+    yield 1.0
+    other.resume()
+    yield 1.0
 
 
-def test_servers_and_receivers_fall_and_nothing_is_lost(tmp_path: Path) -> None:
+def trouble_below(database: Server, receivers: Receivers) -> Iterator[float]:
+    """The database goes as in a power cut, and a receiver after it; seconds as above."""
+    database.stop("immediate")
+    yield 1.0
+    receivers.running[0].kill()
+    yield 0.5
+    database.start()
+    receivers.running[0] = receivers.start(0)
+    yield 1.0
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_servers_and_receivers_fall_and_nothing_is_lost(tmp_path: Path, kind: str) -> None:
     with ExitStack() as stack:
+        database = None
+        store = f"sqlite:///{tmp_path / 'cloud.db'}"
+        if kind == "postgresql":
+            database = stack.enter_context(running_postgres("synchronous_commit=on"))
+            store = database.create()
         cluster = stack.enter_context(nats_cluster(tmp_path))
         fleet = Fleet(tmp_path, cluster)
-        receivers = Receivers(tmp_path, cluster, fleet.keys, stack)
+        receivers = Receivers(tmp_path, cluster, fleet.keys, store, stack)
         wait_until(lambda: (fleet.step(), _acked(fleet))[1], "all gateways are acknowledged", 60)
         faults = 0
-        for _ in trouble(cluster, receivers):
+        for seconds in trouble(cluster, receivers, first=0 if database is None else 1):
             faults += 1
-            fleet.run(2.0)
+            fleet.run(seconds)
+        for seconds in trouble_below(database, receivers) if database else ():
+            faults += 1
+            fleet.run(seconds)
         begun_s = time.monotonic()
         wait_until(fleet.is_drained, "everything is acknowledged", DRAIN_S)
         drained_s = time.monotonic() - begun_s
         fleet.close()
         for receiver in receivers.running:
             assert receiver.stop()[0] == 0, receiver.errors
-    records = sum(check_gateway(receivers.cloud, journal) for journal in fleet.journals.values())
-    print(f"{faults} faults, {GATEWAYS} gateways, {records} records, drained in {drained_s:.1f} s")
-    summary = verify_store(receivers.cloud)
+        records = sum(check_gateway(store, path) for path in fleet.journals.values())
+        print(f"{faults} faults, {records} records, drained in {drained_s:.1f} s")
+        summary = verify_store(parse_address(store))
     assert len(summary.journals) == GATEWAYS and summary.ok
     assert all(journal.missing == 0 for journal in summary.journals)
 
@@ -154,10 +179,23 @@ def _acked(fleet: Fleet) -> bool:
     return all(gateway.store.acked_seq >= 0 for gateway in fleet.gateways)
 
 
-def check_gateway(cloud: Path, path: Path) -> int:
+def check_gateway(store: str, path: Path) -> int:
     """The cloud has this journal once, byte for byte; how many records."""
     journal = read_journal(path)
     assert journal.broken is None
-    stored = read_cloud(cloud, journal.epoch)
+    stored = read_store(store, journal.epoch)
     assert [entry.raw for entry in stored] == [entry.raw for entry in journal.entries]
     return len(stored)
+
+
+def read_store(store: str, epoch: bytes) -> list[Entry]:
+    """Every record of one journal in the cloud, duplicates included if any."""
+    if store.startswith("sqlite:///"):
+        return read_cloud(Path(store.removeprefix("sqlite:///")), epoch)
+    with psycopg.connect(store) as db:
+        rows = db.execute(
+            "SELECT r.body FROM records r JOIN journals j ON j.id = r.journal"
+            " WHERE j.epoch = %s ORDER BY r.seq",
+            (epoch,),
+        ).fetchall()
+    return [decode_entry(row[0]) for row in rows]
