@@ -36,6 +36,13 @@ class Reply(NamedTuple):
     payload: bytes
 
 
+class Place(NamedTuple):
+    """A seq and the chain hash at it."""
+
+    seq: int
+    hash: bytes
+
+
 def _ignore(name: str, fields: dict[str, object]) -> None:
     pass
 
@@ -75,7 +82,9 @@ class Receiver:
             raise
         except TallyError as error:
             self._refuse(sender, topic, payload, error)
-        return self._stand(sender, payload) if sender and not sender.objection else None
+            if sender is None or sender.objection:
+                return None
+            return self._stand(sender, payload, error)
 
     def owner_of(self, topic: str) -> str:
         """Whose turn a message takes: "tenant/gateway" when registered, "" for all others."""
@@ -93,7 +102,7 @@ class Receiver:
         if sender.objection:
             raise SyncError("sync.key", gateway=sender.owner, reason=sender.objection)
         batch = _open_batch(sender, payload)
-        return self._reply(sender, batch.epoch, self._take(sender, batch))
+        return self._reply(sender, batch.epoch, *self._take(sender, batch))
 
     @contextmanager
     def group(self) -> Iterator[None]:
@@ -124,8 +133,11 @@ class Receiver:
     def _identify(self, topic: str, leaf: str, payload: bytes = b"") -> Sender:
         return identify(self._keys, topic, leaf, payload, self._now_ms())
 
-    def _take(self, sender: Sender, batch: Opened) -> Head:
-        """Store what is new of a batch; raises SyncError when it contradicts what is there."""
+    def _take(self, sender: Sender, batch: Opened) -> tuple[Head, Place | None]:
+        """Store what is new of a batch; raises SyncError when it contradicts what is there.
+
+        Returns the head, and where a tombstone in it contradicts.
+        """
         store, now_ms = self._store, self._now_ms()
         genesis = chain.genesis(sender.gateway, batch.epoch)
         run = Run(batch.first, batch.hash_before, batch.hashes)
@@ -149,20 +161,27 @@ class Receiver:
             for alarm in alarms:
                 store.add_alarm(alarm, now_ms)
             head = head or store.read_head(journal, genesis)
+            forks = [self._fork(journal, alarm.error) for alarm in alarms]
         for alarm in alarms:
             self._notice("alarm", _fields(alarm.error, sender))
-        self._notice(
-            "stored",
-            {
-                "gateway": sender.owner,
-                "first": run.first,
-                "last": run.last,
-                "new": len(raw),
-                "readings": rows.reading_count,
-                "head": head.seq,
-            },
-        )
-        return head
+        counts = {"new": len(raw), "readings": rows.reading_count, "head": head.seq}
+        span = {"gateway": sender.owner, "first": run.first, "last": run.last}
+        self._notice("stored", {**span, **counts})
+        return head, next(filter(None, forks), None)
+
+    def _fork(self, journal: int, error: TallyError) -> Place | None:
+        """Where a fork is, and the hash that is stored there; None for another error."""
+        if error.code != "sync.fork":
+            return None
+        seq = error.fields["seq"]
+        assert isinstance(seq, int)
+        found = [digest for _, digest in self._store.read_hashes(journal, seq, seq)]
+        for segment in self._store.segments_near(journal, seq, seq):
+            if segment.last == seq:
+                found.append(segment.hash_last)
+            elif segment.first == seq + 1:
+                found.append(segment.hash_before)
+        return Place(seq, found[0]) if found else None
 
     def _explain(self, sender: Sender, journal: int, epoch: bytes, record: Record) -> list[Alarm]:
         """Close the hole that a tombstone explains; one that contradicts is an alarm."""
@@ -210,20 +229,20 @@ class Receiver:
                 self._store.add_alarm(alarm, now_ms)
         self._notice("quarantined", {"topic": topic, **_fields(error, sender)})
 
-    def _stand(self, sender: Sender, payload: bytes) -> Reply | None:
+    def _stand(self, sender: Sender, payload: bytes, error: TallyError) -> Reply | None:
         """The acknowledgement of the head as it stands, for an authentic payload only."""
         epoch = read_epoch(sender, payload)
         if epoch is None:
             return None
         journal = self._store.find_journal(sender.tenant, sender.gateway, epoch)
         genesis = chain.genesis(sender.gateway, epoch)
-        head = Head(-1, genesis, ())
-        if journal is not None:
-            head = self._store.read_head(journal, genesis)
-        return self._reply(sender, epoch, head)
+        if journal is None:
+            return self._reply(sender, epoch, Head(-1, genesis, ()), None)
+        head = self._store.read_head(journal, genesis)
+        return self._reply(sender, epoch, head, self._fork(journal, error))
 
-    def _reply(self, sender: Sender, epoch: bytes, head: Head) -> Reply:
-        ack = Ack(sender.gateway, epoch, head.seq, head.hash, head.gaps, self._now_ms())
+    def _reply(self, sender: Sender, epoch: bytes, head: Head, fork: Place | None) -> Reply:
+        ack = Ack(sender.gateway, epoch, head.seq, head.hash, head.gaps, self._now_ms(), fork)
         topic = topics.topic(sender.tenant, sender.gateway, topics.ACK)
         return Reply(topic, encode_ack(ack, sender.key))
 

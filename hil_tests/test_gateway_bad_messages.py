@@ -206,7 +206,7 @@ def test_acknowledgements_that_lie_release_nothing(tmp_path: Path) -> None:
             wait_until(lambda: paho_client.batches, "a batch passes by")
             genuine = decode_batch(paho_client.batches[0], KEY)
             seq, head = genuine.records[-1].seq, genuine.hashes[-1]
-            ack = Ack(GATEWAY, genuine.epoch, seq, head, (), 1_800_000_000_000)
+            ack = Ack(GATEWAY, genuine.epoch, seq, head, (), 1_800_000_000_000, None)
             # Of another incarnation of the journal, and so none of its business.
             paho_client.publish(ACK, encode_ack(ack._replace(epoch=bytes(8)), KEY), retain=True)
             for number, payload in enumerate(false_acks(ack), 1):
@@ -237,7 +237,7 @@ def test_an_acknowledgement_of_what_the_disk_has_not_begins_a_new_epoch(
             wait_until(lambda: paho_client.batches, "a batch passes by")
             genuine = decode_batch(paho_client.batches[0], KEY)
             seq, head = genuine.records[-1].seq, genuine.hashes[-1]
-            ack = Ack(GATEWAY, genuine.epoch, seq, head, (), 1_800_000_000_000)
+            ack = Ack(GATEWAY, genuine.epoch, seq, head, (), 1_800_000_000_000, None)
             paho_client.publish(ACK, knowing_acks(ack)[which], retain=True)
             epoch = genuine.epoch.hex()
             gateway.wait_status(lambda e: e["epoch"] != epoch, "a new epoch begins")

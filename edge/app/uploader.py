@@ -151,12 +151,14 @@ class Uploader:
         if ack.seq > head_seq:
             reason = f"seq {ack.seq} is beyond the head {head_seq}"
             raise SyncError("sync.rewound", reason=reason)
+        if ack.fork is not None and ack.fork[0] <= head_seq:
+            self._compare(*ack.fork)
         seq = ack.seq
         ours = self.store.hash_at(seq)
         if ours is None:
             seq = self._before_range(seq, ack.gaps)
-        elif ours != ack.hash:
-            raise SyncError("sync.rewound", reason=f"another hash at seq {seq}")
+        else:
+            self._compare(seq, ack.hash)
         # An ack that was overtaken tells what was missing then.
         gaps = ack.gaps if ack.received_ms >= self._ack_ms else ()
         self._ack_ms = ack.received_ms
@@ -166,6 +168,12 @@ class Uploader:
         # but the window moves on to the tombstone of that range, which the cloud wants next.
         if seq < self.store.acked_seq or (ours is not None and seq > self.store.acked_seq):
             self.store.ack(seq)
+
+    def _compare(self, seq: int, theirs: bytes) -> None:
+        """Where the cloud holds another record, it refuses ours and what follows it for ever."""
+        ours = self.store.hash_at(seq)
+        if ours is not None and ours != theirs:
+            raise SyncError("sync.rewound", reason=f"another hash at seq {seq}")
 
     def _before_range(self, seq: int, gaps: tuple[int, ...]) -> int:
         """The last seq before the removed range that holds `seq`, the cloud's head.

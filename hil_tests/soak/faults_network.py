@@ -155,9 +155,9 @@ def forged(world: World, rng: random.Random) -> None:
     if seq in journal.rows:
         digest = journal.rows[seq].digest
     now_ms = TRUTH_MS + world.timeline.now_ms
-    ack = Ack(GATEWAY, journal.epoch, seq, digest, (), now_ms)
+    ack = Ack(GATEWAY, journal.epoch, seq, digest, (), now_ms, None)
     world.publish(Message(topic(TENANT, GATEWAY, ACK), encode_ack(ack, key)))
-    other = Ack("gw-2", journal.epoch, seq, digest, (), now_ms)
+    other = Ack("gw-2", journal.epoch, seq, digest, (), now_ms, None)
     world.publish(Message(topic(TENANT, GATEWAY, ACK), encode_ack(other, KEY)))
     world.publish(Message(topic(TENANT, GATEWAY, BATCH), rng.randbytes(rng.randrange(200))))
 

@@ -150,7 +150,7 @@ class Naive(Bad):
         digest = known[head] if head >= 0 else chain.genesis(GATEWAY, epoch)
         above = sorted(seq for seq in known if seq > head)
         gaps = (head + 1, above[0] - 1) if above else ()
-        ack = encode_ack(Ack(GATEWAY, epoch, head, digest, gaps, 1), KEY)
+        ack = encode_ack(Ack(GATEWAY, epoch, head, digest, gaps, 1, None), KEY)
         return Reply(topics.topic(TENANT, GATEWAY, topics.ACK), ack)
 
     def read(self, payload: bytes) -> tuple[bytes, int, list[bytes]]:

@@ -105,7 +105,7 @@ def test_another_key_is_refused():
 def test_the_mac_of_an_ack_does_not_open_a_batch():
     wrong = sealed(fields_of(), KEY, chain.ACK_PURPOSE)
     assert refused(batch.decode_batch, wrong, KEY) == "sync.mac"
-    made = ack.encode_ack(ack.Ack("gw-1", EPOCH, 3, HASHES[3], (), T0), KEY)
+    made = ack.encode_ack(ack.Ack("gw-1", EPOCH, 3, HASHES[3], (), T0, None), KEY)
     assert refused(batch.decode_batch, made, KEY) == "data.record"
 
 

@@ -112,8 +112,10 @@ def batch_of(first: int) -> dict[str, Any]:
     return {"payload": payload, "records": rows}
 
 
-def ack_of(seq: int, digest: bytes, gaps: tuple[int, ...]) -> dict[str, Any]:
-    ack = Ack(GATEWAY, EPOCH, seq, digest, gaps, WALL_MS + 900_000)
+def ack_of(
+    seq: int, digest: bytes, gaps: tuple[int, ...], fork: tuple[int, bytes] | None = None
+) -> dict[str, Any]:
+    ack = Ack(GATEWAY, EPOCH, seq, digest, gaps, WALL_MS + 900_000, fork)
     return {"payload": encode_ack(ack, KEY)}
 
 
@@ -127,6 +129,7 @@ def golden_files() -> dict[str, str]:
         "ack-none": ("ack", ack_of(-1, genesis, ())),
         "ack-head": ("ack", ack_of(9, digest_of("9"), ())),
         "ack-gaps": ("ack", ack_of(9, digest_of("9"), many)),
+        "ack-fork": ("ack", ack_of(9, digest_of("9"), many[:2], (25, digest_of("25")))),
         "state-online": ("state", {"payload": b"online"}),
         "state-offline": ("state", {"payload": b"offline"}),
     }

@@ -246,9 +246,12 @@ def ack_payload(
     gateway: str = "gw-1",
     key: bytes = KEY,
     gaps: tuple[int, ...] = (),
+    fork: tuple[int, bytes] | None = None,
 ) -> bytes:
     """An acknowledgement made from the layout alone."""
-    fields = [1, gateway, epoch, seq, digest, list(gaps), T0]
-    signed = b"\x98" + b"".join(msgpack.packb(field, use_bin_type=True) for field in fields)
+    fields = [2 if fork else 1, gateway, epoch, seq, digest, list(gaps), T0, *(fork or ())]
+    signed = bytes((0x91 + len(fields),)) + b"".join(
+        msgpack.packb(field, use_bin_type=True) for field in fields
+    )
     seal = hmac.new(key, b"carbontally ack 1" + signed, hashlib.sha256).digest()
     return signed + msgpack.packb(seal, use_bin_type=True)

@@ -72,7 +72,7 @@ def build_golden() -> dict[str, Any]:
         head = chain.link(head, canonical)
         records.append(record)
         rows.append({"fields": list(record), "canonical": canonical, "hash": head})
-    ack = Ack(GATEWAY, EPOCH, 9, head, (10, 14), WALL_MS + 900_000)
+    ack = Ack(GATEWAY, EPOCH, 9, head, (10, 14), WALL_MS + 900_000, None)
     golden = {
         "gateway": GATEWAY,
         "epoch": EPOCH,
@@ -80,7 +80,7 @@ def build_golden() -> dict[str, Any]:
         "genesis": genesis,
         "records": rows,
         "batch": encode_batch(GATEWAY, EPOCH, genesis, tuple(records), head, KEY),
-        "ack_fields": list(ack),
+        "ack_fields": list(ack[:6]),
         "ack": encode_ack(ack, KEY),
     }
     plain: dict[str, Any] = json.loads(json.dumps(golden, default=_plain))

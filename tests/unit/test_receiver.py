@@ -51,7 +51,7 @@ def iso(wall_ms: int) -> str:
 def test_every_record_is_stored_raw_and_acknowledged(world: World, journal: Journal):
     last = len(journal.records) - 1
     ack = acked(world.receiver.receive(TOPIC, journal.batch(0, last)))
-    assert ack == Ack(GATEWAY, EPOCH, last, journal.hashes[last], (), NOW_MS)
+    assert ack == Ack(GATEWAY, EPOCH, last, journal.hashes[last], (), NOW_MS, None)
     rows = world.query("SELECT seq, kind, boot, mono_ms, wall_ms, hash, body FROM records")
     assert len(rows) == len(journal.records)
     for row, record, digest in zip(rows, journal.records, journal.hashes, strict=True):

@@ -42,6 +42,7 @@ def test_a_fork_overwrites_nothing(world: World, journal: Journal, span: tuple[i
         assert reply is not None
         ack = decode_ack(reply.payload, GATEWAY, KEY)
         assert (ack.seq, ack.hash) == (8, journal.hashes[8])
+        assert ack.fork == (max(5, span[0]), journal.hashes[max(5, span[0])])
     assert (world.query("SELECT * FROM records"), world.query("SELECT * FROM ranges")) == before
     seq = max(5, span[0])
     assert world.query("SELECT owner, code, seq, count FROM alarms") == [
@@ -53,12 +54,16 @@ def test_a_fork_overwrites_nothing(world: World, journal: Journal, span: tuple[i
     assert verify_store(world.path).ok
 
 
-@pytest.mark.parametrize("span", [(9, 12), (0, 2)])
-def test_a_fork_that_only_touches_is_seen_at_the_seam(world: World, journal: Journal, span):
+@pytest.mark.parametrize(("span", "at"), [((9, 12), 8), ((0, 2), 2)])
+def test_a_fork_that_only_touches_is_seen_at_the_seam(
+    world: World, journal: Journal, span: tuple[int, int], at: int
+):
     clone = factory(polls=10, seed=2)
     world.receiver.receive(TOPIC, journal.batch(3, 8))
     reply = world.receiver.receive(TOPIC, clone.batch(*span))
-    assert reply is not None and decode_ack(reply.payload, GATEWAY, KEY).seq == -1
+    assert reply is not None
+    ack = decode_ack(reply.payload, GATEWAY, KEY)
+    assert (ack.seq, ack.fork) == (-1, (at, journal.hashes[at]))
     assert world.query("SELECT code FROM quarantine") == [("sync.fork",)]
     assert world.query("SELECT first, last FROM ranges") == [(3, 8)]
 

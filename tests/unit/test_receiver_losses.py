@@ -80,6 +80,8 @@ def test_a_tombstone_that_contradicts_explains_nothing(tmp_path: Path, changes, 
     world = World(tmp_path / "cloud.db")
     ack = send(world, journal, (0, 4), (15, tomb))
     assert (ack.seq, ack.gaps) == (4, (5, 14))
+    at = 4 if "hash_before" in changes else 14
+    assert ack.fork == ((at, journal.hashes[at]) if code == "sync.fork" else None)
     assert [row[0] for row in world.query("SELECT code FROM alarms")] == [code]
 
 

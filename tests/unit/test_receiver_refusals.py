@@ -29,7 +29,7 @@ from .receiver_journal import (
 
 OWNER = f"{TENANT}/{GATEWAY}"
 GENESIS = chain.genesis(GATEWAY, EPOCH)
-STANDS = Ack(GATEWAY, EPOCH, -1, GENESIS, (), NOW_MS)
+STANDS = Ack(GATEWAY, EPOCH, -1, GENESIS, (), NOW_MS, None)
 
 
 @pytest.fixture

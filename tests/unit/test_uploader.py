@@ -97,6 +97,19 @@ def test_an_ack_that_is_not_to_be_believed_changes_nothing(changes, code):
     assert store.acked_seq == 9
 
 
+def test_a_fork_is_ours_only_where_our_hash_is_another():
+    uploader, store, uplink = online()
+    first = (3, store.rows[3][3])
+    for fork in ((7, store.rows[7][3]), (10, bytes(32)), ((1 << 64) - 1, bytes(32))):
+        assert say(uploader, uplink, ack_payload(*first, fork=fork), 2100) == [], fork
+    assert store.acked_seq == 3
+    for fork in ((7, bytes(32)), (-1, bytes(32))):
+        assert say(uploader, uplink, ack_payload(9, store.rows[9][3], fork=fork), 2200) == [
+            "sync.rewound"
+        ]
+    assert store.acked_seq == 3, "nothing is released by an ack that says so"
+
+
 def test_an_ack_of_another_epoch_is_passed_over_in_silence():
     uploader, store, uplink = online()
     payload = ack_payload(9, store.rows[9][3], epoch=b"epoch--0")

@@ -174,7 +174,7 @@ class NextDoorCloud(Uplink):
             return 0
         seq, digest = self._ack
         self._ack, self._looks = None, 0
-        ack = Ack(self.gateway, EPOCH, seq, digest, (), T0_MS)
+        ack = Ack(self.gateway, EPOCH, seq, digest, (), T0_MS, None)
         self._callback(self._topic, encode_ack(ack, KEY))  # type: ignore[operator]
         return 1
 
