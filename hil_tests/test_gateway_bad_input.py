@@ -11,8 +11,8 @@ from tests.contract.brokers import free_port, mosquitto
 
 pytestmark = pytest.mark.system
 
-#: device -> (what its station does to four requests from second 3 on, the codes that may be said of
-#: it and the qualities of its readings meanwhile; a machine at its limit adds timeouts to any)
+#: device -> (what its station does to four requests from second 3 on, the codes that may be said
+#: of it, the qualities of its readings meanwhile); a machine at its limit adds timeouts to any.
 FAULTS: dict[str, tuple[str, set[str], set[str]]] = {
     "grid": ('garbage = "instead"', {"bus.crc", "bus.short", "bus.mismatch"}, {"corrupt"}),
     "line1": ("crc = true", {"bus.crc"}, {"corrupt"}),
