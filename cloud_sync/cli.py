@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +15,10 @@ import typer
 
 from cloud_sync.broker import Broker, parse_broker, parse_stream, trust
 from cloud_sync.keys import WatchedKeys, read_secret
-from cloud_sync.mqtt import RATE, Deliver, Service, Source, Tell
+from cloud_sync.mqtt import RATE, Service
 from cloud_sync.receiver import Receiver
 from cloud_sync.report import Report
+from cloud_sync.source import Deliver, Source, Tell
 from cloud_sync.store.address import open_store, parse_address
 
 CLIENT_ID = "carbontally-receiver"
@@ -38,6 +39,10 @@ _StreamOption = Annotated[
 _PartitionsOption = Annotated[
     int, typer.Option(min=1, max=1024, help="of the stream, as the servers' mapping has it")
 ]
+_PasswordOption = Annotated[Path | None, typer.Option(help="file with the password (mode 0600)")]
+_NoCompactOption = Annotated[
+    bool, typer.Option("--no-compact", help="leave days that are over to `compact` (PostgreSQL)")
+]
 _RateOption = Annotated[
     int, typer.Option(min=1, max=100_000, help="messages a second of one gateway; more wait")
 ]
@@ -51,15 +56,14 @@ def receive(
         Path | None, typer.Option(help="authorities to trust for mqtts, PEM; else the system's")
     ] = None,
     user: Annotated[str | None, typer.Option(help="user at the broker")] = None,
-    password_file: Annotated[
-        Path | None, typer.Option(help="file with the password (mode 0600)")
-    ] = None,
+    password_file: _PasswordOption = None,
     client_id: Annotated[
         str | None, typer.Option(help="MQTT client id: stable, and one for each receiver")
     ] = None,
     stream: _StreamOption = None,
     partitions: _PartitionsOption = 16,
     rate: _RateOption = RATE,
+    no_compact: _NoCompactOption = False,
     json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> int:
     """Receive batches from a broker, verify and store them, acknowledge what is committed."""
@@ -69,11 +73,12 @@ def receive(
     known = WatchedKeys(keys, lambda error: report.notice("failing", {"error": error}))
     place = Broker(*parse_broker(broker), client_id or _client_id(stream), ca, user, password)
     service = Service(place, report.notice, _stream(place, stream, partitions), rate)
-    database = open_store(parse_address(store))
+    database = open_store(where := parse_address(store))
     with _stop_signals() as is_over:
         service.start(Receiver(database, known, _wall_ms, report.notice))
         try:
-            _watch(service, report, is_over)
+            with nullcontext() if no_compact else _compacting(where, service, report):
+                _watch(service, report, is_over)
         finally:
             service.stop()
             if service.has_ended:
@@ -120,6 +125,29 @@ def _stop_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _compacting(place: Path | str, service: Service, report: Report) -> Iterator[None]:
+    """Compact while the service has nothing to do; a SQLite file has nothing to compact."""
+    if isinstance(place, Path):
+        yield
+        return
+    from cloud_sync.idle import IdleCompactor
+    from cloud_sync.store.compaction import Compaction
+
+    idle = IdleCompactor(
+        lambda: Compaction(place),
+        lambda: service.is_quiet,
+        lambda error: service.tell("compaction", error),
+        report.notice,
+        _wall_ms,
+    )
+    idle.start()
+    try:
+        yield
+    finally:
+        idle.stop()
 
 
 def _watch(service: Service, report: Report, is_over: threading.Event) -> None:

@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from cloud_sync.cli_audit import period_of
+from cloud_sync.idle import day_before
 from cloud_sync.json_text import as_json
 from cloud_sync.store.address import parse_address
 from edge.core.errors import UsageError
-
-_DAY_MS = 86_400_000
 
 
 def compact(
@@ -29,8 +28,7 @@ def compact(
         raise UsageError("usage.value", option="--store", found=store, expected=expected)
     before_ms = period_of(before, "").start_ms
     if before_ms is None:
-        now_ms = time.time_ns() // 1_000_000
-        before_ms = now_ms - now_ms % _DAY_MS - _DAY_MS
+        before_ms = day_before(time.time_ns() // 1_000_000)
     polls = _run(place, before_ms, json)
     instant = datetime.fromtimestamp(before_ms / 1000, UTC).isoformat()
     print(as_json({"before": instant, "polls": polls}) if json else f"{polls} polls compacted")

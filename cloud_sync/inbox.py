@@ -21,6 +21,8 @@ class Inbox(Generic[Item, News]):
         self._fair: Fair[Item] = Fair(rate)
         self._news: deque[News | None] = deque()
         self._changed = threading.Condition()
+        #: True while the one who empties it waits.
+        self.is_quiet = False
 
     def __len__(self) -> int:
         """Messages that wait."""
@@ -65,7 +67,9 @@ class Inbox(Generic[Item, News]):
                 if item is not None:
                     return item
                 wait_us = self._fair.wait_us(now_us)
+                self.is_quiet = True
                 self._changed.wait(None if wait_us is None else wait_us / 1_000_000)
+                self.is_quiet = False
 
 
 def _now_us() -> int:

@@ -22,7 +22,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolic
 from nats.js.errors import BadRequestError, NotFoundError
 
 from cloud_sync.broker import Server, server_name
-from cloud_sync.mqtt import Deliver, Tell
+from cloud_sync.source import Deliver, Tell
 from edge.core.errors import SyncError
 from edge.core.sync import topics
 

@@ -9,8 +9,9 @@ wait, the PUBACK comes at once: a broker that waits for it would decide whose tu
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -18,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from cloud_sync.broker import Broker, server_name, trust
 from cloud_sync.inbox import Inbox
 from cloud_sync.receiver import Receiver, Reply
+from cloud_sync.source import Deliver, Source, Tell
 from edge.core.errors import StoreError, SyncError, TallyError
 from edge.core.sync import topics
 
@@ -43,16 +45,6 @@ KEEPALIVE_S = 30
 GOODBYE_S = 1.5
 
 Notice = Callable[[str, dict[str, object]], None]
-Deliver = Callable[[str, bytes, Callable[[], None]], None]
-Tell = Callable[[SyncError | None], None]
-
-
-class Source(Protocol):
-    """Where messages come from when it is not a subscription, as `jetstream.Partitions`."""
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 class Message(NamedTuple):
@@ -64,10 +56,10 @@ class Message(NamedTuple):
 
 
 class _News(NamedTuple):
-    """How the broker or the stream is: an error, or None when it serves."""
+    """How a part is: an error, or None when it serves."""
 
     part: str
-    error: SyncError | None
+    error: TallyError | None
 
 
 class Service:
@@ -97,7 +89,9 @@ class Service:
         self._notice = notice
         self._inbox: Inbox[Message, _News] = Inbox(rate)
         self._rate = rate
-        self._source = open_source(self._deliver, self._tell_source) if open_source else None
+        self._source = (
+            open_source(self._deliver, partial(self.tell, "stream")) if open_source else None
+        )
         self._is_over = threading.Event()
         self._session = 0
         self._failing: dict[str, tuple[str, str]] = {}
@@ -143,6 +137,11 @@ class Service:
     def _aim(self) -> None:
         """Have the next attempt to connect go to the next server."""
         self._client.connect_async(*next(self._servers), KEEPALIVE_S)
+
+    @property
+    def is_quiet(self) -> bool:
+        """True while nothing is stored and nothing that could be waits."""
+        return self._inbox.is_quiet
 
     @property
     def has_ended(self) -> bool:
@@ -240,8 +239,9 @@ class Service:
         owner = self._receiver.owner_of(topic)
         self._inbox.put(owner, len(payload), Message(topic, payload, done))
 
-    def _tell_source(self, error: SyncError | None) -> None:
-        self._inbox.tell(_News("stream", error))
+    def tell(self, part: str, error: TallyError | None) -> None:
+        """Report how a part is; "failing" when that is news. From any thread."""
+        self._inbox.tell(_News(part, error))
 
     # The worker's thread.
 

@@ -1,14 +1,22 @@
 """Turns the polls of the past in a PostgreSQL store into blocks, a run at a time.
 
-Each run is one statement: a crash leaves it as rows or as blocks. Receivers may store and readers
-may read meanwhile; two that compact at once share the work.
+Each run is one transaction: a crash leaves it as rows or as blocks. Receivers may store and
+readers may read meanwhile. One journal is compacted by one process at a time; others go on to the
+next.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from cloud_sync.store.dialect import read_script
-from cloud_sync.store.postgres_database import connect, load_psycopg, public_name, reason_of
+from cloud_sync.store.postgres_database import (
+    connect,
+    hold_schema,
+    load_psycopg,
+    public_name,
+    reason_of,
+)
+from cloud_sync.store.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 from edge.core.errors import StoreError
 
 #: Polls of one run: what a reader of one record has to unpack.
@@ -23,6 +31,9 @@ _WAITING = (
     " GROUP BY journal HAVING count(*) >= %s ORDER BY journal"
 )
 
+#: The advisory lock of a journal's compaction is this and its number; of `tidy`, this alone.
+_LOCK = APPLICATION_ID << 32
+
 #: Partitions whose index has more pages than rows could need.
 _EMPTIED = (
     "SELECT t.relid::regclass::text FROM pg_partition_tree('record_rows') t"
@@ -30,6 +41,71 @@ _EMPTIED = (
     " JOIN pg_class x ON x.oid = i.indexrelid"
     " WHERE t.isleaf AND x.relpages > 16 + x.reltuples / 50"
 )
+
+#: What is left of REINDEX CONCURRENTLY when it is cut off: indexes that cost and serve nobody.
+_LEFTOVERS = (
+    "SELECT i.indexrelid::regclass::text FROM pg_partition_tree('record_rows') t"
+    " JOIN pg_index i ON i.indrelid = t.relid AND NOT i.indisvalid"
+    " WHERE t.isleaf AND i.indexrelid::regclass::text ~ '_cc(new|old)[0-9]*$'"
+)
+
+
+class Compaction:
+    """A connection that compacts. Every method raises StoreError; `cancel` is for any thread."""
+
+    def __init__(self, url: str) -> None:
+        """Connect; see `connect` of `postgres_database`."""
+        self._psycopg = load_psycopg()
+        self._name = public_name(url)
+        self._run = read_script("postgres_compact.sql")
+        self._db = connect(url)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except self._psycopg.errors.DiskFull:
+            raise StoreError("cloud.full", file=self._name)
+        except self._psycopg.Error as error:
+            raise StoreError("cloud.write", file=self._name, reason=reason_of(error))
+
+    def waiting(self, before_ms: int) -> list[tuple[int, int]]:
+        """(journal, polls) of what is worth a block and was polled before a time."""
+        with self._failures():
+            found = self._db.execute(_WAITING, (before_ms, POLLS_MIN)).fetchall()
+        return [(int(journal), int(count)) for journal, count in found]
+
+    def run(self, journal: int, before_ms: int, polls_max: int = POLLS_MAX) -> int:
+        """Compact one run of a journal; the number of polls, 0 when another one is at it."""
+        values = {"journal": journal, "before_ms": before_ms, "polls_max": polls_max}
+        with self._failures(), self._db.transaction():
+            hold_schema(self._db, SCHEMA_VERSION, self._name)
+            lock = "SELECT pg_try_advisory_xact_lock(%s)"
+            if not self._db.execute(lock, (_LOCK + journal,)).fetchone()[0]:
+                return 0
+            return int(self._db.execute(self._run, values).fetchone()[0])
+
+    def tidy(self) -> None:
+        """Give the room of what was compacted back; nothing when another one is at it."""
+        with self._failures():
+            if not self._db.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()[0]:
+                return
+            self._db.execute("VACUUM (ANALYZE) record_rows, poll_blocks, point_blocks")
+            self._db.execute("SET lock_timeout = 0")
+            for (index,) in self._db.execute(_LEFTOVERS).fetchall():
+                self._db.execute(f"DROP INDEX CONCURRENTLY {index}")
+            # What is left of these is small, their indexes are not; nobody is kept from reading.
+            for (part,) in self._db.execute(_EMPTIED).fetchall():
+                self._db.execute(f"REINDEX TABLE CONCURRENTLY {part}")
+            self._db.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+
+    def cancel(self) -> None:
+        """Break off what is being done: it fails, and leaves rows."""
+        self._db.cancel()
+
+    def close(self) -> None:
+        """Let go of the database; never raises, may be repeated."""
+        self._db.close()
 
 
 def compact(
@@ -43,38 +119,18 @@ def compact(
     begin: called with how many there are; advance: with how many more are done.
     Raises StoreError "cloud.open", "cloud.write" or "cloud.full".
     """
-    psycopg = load_psycopg()
-    db = connect(url)
+    compaction = Compaction(url)
     try:
-        return _compact(db, before_ms, begin, advance)
-    except psycopg.errors.DiskFull:
-        raise StoreError("cloud.full", file=public_name(url))
-    except psycopg.Error as error:
-        raise StoreError("cloud.write", file=public_name(url), reason=reason_of(error))
+        waiting = compaction.waiting(before_ms)
+        begin(sum(count for _, count in waiting))
+        total = 0
+        for journal, left in waiting:
+            while left >= POLLS_MIN and (done := compaction.run(journal, before_ms)):
+                left -= done
+                total += done
+                advance(done)
+        if total:
+            compaction.tidy()
+        return total
     finally:
-        db.close()
-
-
-def _compact(
-    db: Any, before_ms: int, begin: Callable[[int], None], advance: Callable[[int], None]
-) -> int:
-    run = read_script("postgres_compact.sql")
-    waiting = db.execute(_WAITING, (before_ms, POLLS_MIN)).fetchall()
-    begin(sum(count for _, count in waiting))
-    total = 0
-    for journal, left in waiting:
-        while left >= POLLS_MIN:
-            values = {"journal": journal, "before_ms": before_ms, "polls_max": POLLS_MAX}
-            done = int(db.execute(run, values).fetchone()[0])
-            if not done:
-                break  # another one was faster
-            left -= done
-            total += done
-            advance(done)
-    if total:
-        db.execute("VACUUM (ANALYZE) record_rows, poll_blocks, point_blocks")
-        db.execute("SET lock_timeout = 0")
-        # What is left of these is small, their indexes are not; nobody is kept from reading.
-        for (part,) in db.execute(_EMPTIED).fetchall():
-            db.execute(f"REINDEX TABLE CONCURRENTLY {part}")
-    return total
+        compaction.close()

@@ -17,12 +17,13 @@ from cloud_sync.store.postgres_database import (
     EARLY_MS,
     LATE_MS,
     connect,
+    hold_schema,
     load_psycopg,
     public_name,
     reason_of,
 )
 from cloud_sync.store.sql import SqlStore
-from cloud_sync.store.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
+from cloud_sync.store.sqlite_file import SCHEMA_VERSION
 from edge.core.errors import DataError, StoreError, TallyError
 
 #: Takes `copy_lines`.
@@ -59,18 +60,10 @@ class PostgresStore(SqlStore):
             is_outer = not self._db.info.transaction_status
             with self._db.transaction():
                 if is_outer and not self._read_only:
-                    self._hold_schema()
+                    hold_schema(self._db, self._version, self._name)
                 yield
         except self._psycopg.Error as error:
             raise self._failure(error)
-
-    def _hold_schema(self) -> None:
-        """No migration while this transaction lasts, and none that has made us too old."""
-        self._db.execute("SELECT pg_advisory_xact_lock_shared(%s)", (APPLICATION_ID,))
-        (found,) = self._db.execute("SELECT version FROM carbontally_schema").fetchone()
-        if found != self._version:
-            reason = f"its schema became version {found}, this program knows {self._version}"
-            raise StoreError("cloud.open", file=self._name, reason=reason)
 
     def _run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         try:

@@ -146,6 +146,18 @@ def _digest() -> str:
     return hashlib.sha256("\n".join(postgres_views()).encode()).hexdigest()
 
 
+def hold_schema(db: Any, version: int, name: str) -> None:
+    """No migration while this transaction lasts, and none that has made us too old.
+
+    version: what the program knows; name: of the database. Raises StoreError "cloud.open".
+    """
+    db.execute("SELECT pg_advisory_xact_lock_shared(%s)", (APPLICATION_ID,))
+    found = _number(db, "SELECT version FROM carbontally_schema")
+    if found != version:
+        reason = f"its schema became version {found}, this program knows {version}"
+        raise StoreError("cloud.open", file=name, reason=reason)
+
+
 def create_tables(db: Any) -> None:
     """Every table of this version, with what its names mean and the partitions at the ends."""
     for statement in postgres_tables("schema.sql"):
