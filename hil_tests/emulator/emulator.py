@@ -30,6 +30,8 @@ class Emulator:
     link_dir: directory that gets one link per pty bus, named as the bus.
     speed: factory seconds per real second; start_s: factory second to begin at.
     strict: stations drop a request that breaks the silence before it.
+    in_bursts: a reply becomes readable at its end, in one piece, as a UART with a FIFO hands it
+    over; a pause of this machine never falls into a frame.
     is_paced: False lets every byte and every answer pass at once.
     ports: bus name -> what a master opens; usable before start().
     Raises BusError bus.port for a port that can't be opened, StoreError for the ledger.
@@ -44,10 +46,12 @@ class Emulator:
         start_s: int = DEFAULT_START_S,
         strict: bool = False,
         is_paced: bool = True,
+        in_bursts: bool = False,
     ) -> None:
         self._view = FactoryView(scenario.seed, start_s, speed)
         self._strict = strict
         self._is_paced = is_paced
+        self._in_bursts = in_bursts
         self._ledger: Ledger | None = None
         self._responders: dict[str, BusResponder] = {}
         self._lines: dict[str, Line] = {}
@@ -80,7 +84,7 @@ class Emulator:
             self._ledger,
         )
         self._responders[bus.name] = responder
-        self._lines[bus.name] = Line(port, timing, responder, self._strict)
+        self._lines[bus.name] = Line(port, timing, responder, self._strict, self._in_bursts)
         self.ports[bus.name] = port.name
 
     def start(self) -> None:
@@ -88,6 +92,16 @@ class Emulator:
         self._view.begin()
         for line in self._lines.values():
             line.start()
+
+    def fall_silent(self) -> None:
+        """Stop answering; the ports stay open, and what was sent can be read."""
+        for line in self._lines.values():
+            line.end()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether masters have read all that was sent."""
+        return all(line.is_read for line in self._lines.values())
 
     def stop(self) -> None:
         """Stop answering, join every thread, commit the ledger."""

@@ -60,6 +60,7 @@ class Line:
     """Serve `responder` on `port` until stop().
 
     strict: drop a request that begins less than 3.5 characters after the last activity.
+    in_bursts: what one sender sends becomes readable at its end, in one piece.
     failure: what ended the thread early, else None. silences: counted in either mode.
     """
 
@@ -69,8 +70,10 @@ class Line:
         timing: Timing,
         responder: Responder,
         strict: bool = False,
+        in_bursts: bool = False,
     ) -> None:
         self._port = port
+        self._in_bursts = in_bursts
         self.timing = timing
         self._responder = responder
         self.strict = strict
@@ -89,10 +92,19 @@ class Line:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the thread, join it, close the port; a reply under way is cut off."""
+    def end(self) -> None:
+        """End the thread and join it; a reply under way is cut off, the port stays open."""
         os.write(self._stop_write_fd, b"x")
         self._thread.join()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the master has read what was sent."""
+        return not self._port.unread()
+
+    def stop(self) -> None:
+        """End the thread, join it, close the port; a reply under way is cut off."""
+        self.end()
         self._port.close()
         os.close(self._stop_read_fd)
         os.close(self._stop_write_fd)
@@ -128,7 +140,7 @@ class Line:
         return True
 
     def _next_due_s(self) -> float:
-        due_s = self._wire.next_s(self._port.paced)
+        due_s = self._wire.next_s(self._port.paced, self._in_bursts)
         return min(due_s, self._frame_end_s()) if self._frame else due_s
 
     def _receive(self, data: bytes, now_s: float) -> None:
@@ -193,11 +205,16 @@ class Line:
 
     def _send(self, now_s: float) -> None:
         """Write the bytes whose time has passed, all in one call."""
-        data = self._wire.take_due(now_s) if self._port.paced else self._wire.take_run(now_s)
+        if self._port.paced:
+            data = self._wire.take_due(now_s, self._in_bursts)
+        else:
+            data = self._wire.take_run(now_s)
+        # Before it is written: who reads it must not have it earlier than the ledger says.
+        wall_ms = time.time_ns() // 1_000_000
         if data:
             self._port.write(data)
         for sending in self._wire.take_over(now_s):
-            sending.sent(sending, time.time_ns() // 1_000_000)
+            sending.sent(sending, wall_ms)
             if sending.unplug_s:
                 self._unplug(now_s + sending.unplug_s)
                 return

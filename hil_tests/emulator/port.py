@@ -1,11 +1,14 @@
 """The two ends a bus can have: a pty pair, or a real serial port.
 
-Both offer `fileno`, `read`, `write`, `unplug`, `replug`, `close`, the `name` a master opens, and
-`paced`: whether the line must hold each byte back for its time on the wire (a pty has none of its
-own).
+Both offer `fileno`, `read`, `write`, `unread`, `unplug`, `replug`, `close`, the `name` a master
+opens, and `paced`: whether the line must hold each byte back for its time on the wire (a pty has
+none of its own).
 """
 
+import fcntl
 import os
+import sys
+import termios
 import tty
 from pathlib import Path
 
@@ -72,6 +75,10 @@ class PtyPort:
         except BlockingIOError:
             pass
 
+    def unread(self) -> int:
+        """Bytes that the master has not taken yet."""
+        return int.from_bytes(fcntl.ioctl(self._tty_fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+
     def unplug(self) -> None:
         """Take the pair away, as a USB adapter goes: the master's end hangs up."""
         link = self._link
@@ -115,6 +122,10 @@ class SerialPort:
 
     def write(self, data: bytes) -> None:
         self._serial.write(data)
+
+    def unread(self) -> int:
+        """Bytes that are not on the wire yet."""
+        return int(self._serial.out_waiting)
 
     def unplug(self) -> None:
         """No program can pull a real plug; scenarios refuse to ask for it."""

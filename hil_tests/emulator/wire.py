@@ -152,20 +152,24 @@ class Wire:
         """Whether nothing is planned."""
         return not self._sendings
 
-    def next_s(self, is_paced: bool) -> float:
+    def next_s(self, is_paced: bool, in_bursts: bool = False) -> float:
         """When something is due; infinity for nothing."""
         due_s = min((sending.end_s for sending in self._sendings), default=float("inf"))
-        if self._slots:
+        if self._slots and not in_bursts:
             first = self._slots[0]
             due_s = min(due_s, first.end_s if is_paced else first.begin_s)
         return due_s
 
-    def take_due(self, now_s: float) -> bytes:
-        """The bytes whose time has passed."""
+    def take_due(self, now_s: float, in_bursts: bool = False) -> bytes:
+        """The bytes whose time has passed; in_bursts: none before the whole sending has."""
         count = 0
-        while count < len(self._slots) and self._slots[count].end_s <= now_s:
+        while count < len(self._slots) and self._is_due(self._slots[count], now_s, in_bursts):
             count += 1
         return self._take(count)
+
+    def _is_due(self, slot: _Slot, now_s: float, in_bursts: bool) -> bool:
+        whole = slot.sending if in_bursts else None
+        return (slot.end_s if whole is None else whole.end_s) <= now_s
 
     def take_run(self, now_s: float) -> bytes:
         """The bytes of the run that has begun, to its end, for a port that paces them itself."""

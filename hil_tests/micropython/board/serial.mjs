@@ -5,12 +5,18 @@ import { VirtualBus } from "./virtual_bus.mjs";
 
 const { O_RDWR, O_NOCTTY, O_NONBLOCK } = fs.constants;
 
+// A station answers after so many characters of silence, 1.75 ms above 19,200 baud (Modbus over
+// serial line V1.02, 2.5.1.1): nothing can have come to a driver that was let go before.
+const SILENT_CHARACTERS = 3.5;
+const SILENT_US = 1750;
+
 /** One open UART. pins: the levels that Pin has set; a DE pin rules transmitter and receiver. */
 class Port {
   constructor(plan, world, pins, baud, bits, bufferBytes) {
     Object.assign(this, { plan, world, pins, baud, bits, bufferBytes });
     this.received = [];
     this.busyUntilUs = 0;
+    this.aloneUntilUs = 0;
     if (plan.bus) {
       this.bus = new VirtualBus(plan.bus, world.clock, baud, bits);
       world.nextArrivalUs = () => this.bus.nextArrivalUs();
@@ -27,21 +33,31 @@ class Port {
   }
 
   write(bytes, counts) {
+    if (this.drives && !this.bus) fs.writeSync(this.fd, bytes);
     const start = Math.max(this.world.clock.us(), this.busyUntilUs);
     this.busyUntilUs = start + Math.ceil((bytes.length * this.bits * 1e6) / this.baud);
+    const characterUs = (this.bits * 1e6) / this.baud;
+    const silenceUs = this.baud > 19_200 ? SILENT_US : SILENT_CHARACTERS * characterUs;
+    const wireUs = this.busyUntilUs - this.world.clock.us();
+    this.aloneUntilUs = this.world.waitedUs + wireUs + silenceUs;
     counts.frames += 1;
     if (!this.drives) {
       counts.sent_without_de += 1; // the transceiver listens: nothing reaches the wire
     } else if (this.bus) {
       this.bus.hear(Buffer.from(bytes), this.busyUntilUs);
-    } else {
-      fs.writeSync(this.fd, bytes);
     }
     return bytes.length;
   }
 
-  /** Take what has arrived; a transceiver that drives the wire, or a full buffer, loses it. */
+  /**
+   * Take what has arrived; a transceiver that drives the wire, or a full buffer, loses it.
+   *
+   * A tty has no wire: a reply may be there while this machine lets the program wait longer than
+   * it asked for. How long the driver was held is judged by what the program asked for.
+   */
   collect(counts) {
+    const isAlone = !this.bus && this.world.waitedUs < this.aloneUntilUs;
+    if (this.plan.de_pin !== undefined && this.drives && isAlone) return this.received.length;
     const fresh = this.bus ? this.bus.arrived() : this.readTty();
     const hasDe = this.plan.de_pin !== undefined;
     for (const byte of fresh) {
@@ -57,7 +73,8 @@ class Port {
     try {
       return chunk.subarray(0, fs.readSync(this.fd, chunk));
     } catch (error) {
-      if (error.code === "EAGAIN") return [];
+      // Who hung up may have said something before.
+      if (error.code === "EAGAIN" || this.received.length) return [];
       throw error;
     }
   }

@@ -53,7 +53,7 @@ export class World {
     this.nextArrivalUs = () => Infinity; // the virtual bus sets it
     this.events = new Int32Array(new SharedArrayBuffer(4)); // of all sockets
     this.lastTrafficMs = -Infinity;
-    this.beforeWait = () => {};
+    this.waitedUs = 0; // what the program has asked to wait, however long it took
     this.checks = [];
     this.atEnd = [];
     this.input = "";
@@ -78,13 +78,17 @@ export class World {
 
   /** True once `ready()` is, false after `us` microseconds. */
   rest(us, ready = () => false) {
-    const until = this.clock.us() + us;
+    const begun = this.clock.us();
+    const until = begun + us;
     for (;;) {
       const seen = Atomics.load(this.events, 0);
       this.check();
-      if (ready()) return true;
+      const isReady = ready();
       const left = until - this.clock.us();
-      if (left <= 0 && !this.hanging) return false;
+      if (isReady || (left <= 0 && !this.hanging)) {
+        this.waitedUs += Math.min(us, this.clock.us() - begun);
+        return isReady;
+      }
       if (this.clock.virtual) this.jump(seen, left);
       else this.sleep(seen, left);
     }
