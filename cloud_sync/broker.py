@@ -1,11 +1,21 @@
-"""Where a broker is: its address as users write it, and whom to trust there."""
+"""Where a broker is: its address as users write it, whom to trust there, a client for it."""
 
 import ssl
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
 from edge.core.errors import ConfigError, UsageError
+
+RECONNECT_MIN_S = 1
+RECONNECT_MAX_S = 60
+CONNECT_TIMEOUT_S = 3
+
+#: Messages on their way to the broker.
+SENDING_MAX = 1_024
 
 #: (host, port)
 Server = tuple[str, int]
@@ -83,3 +93,22 @@ def trust(ca: Path | None) -> ssl.SSLContext:
 def server_name(servers: tuple[Server, ...]) -> str:
     """host:port, several separated by commas."""
     return ",".join(f"{host}:{port}" for host, port in servers)
+
+
+def make_client(broker: Broker, is_clean: bool) -> paho.Client:
+    """An MQTT 3.1.1 client that acknowledges when told to. is_clean: no session is kept for it."""
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=broker.client_id,
+        clean_session=is_clean,
+        protocol=paho.MQTTv311,
+        manual_ack=True,
+    )
+    client.connect_timeout = CONNECT_TIMEOUT_S
+    client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
+    client.max_queued_messages_set(SENDING_MAX)
+    if broker.user is not None:
+        client.username_pw_set(broker.user, broker.password)
+    if broker.tls:
+        client.tls_set_context(trust(broker.ca))
+    return client

@@ -76,8 +76,11 @@ class Fair(Generic[Item]):
         is_full = gateway is not None and gateway.waiting >= PER_GATEWAY_MAX
         return not is_full and self.waiting_bytes + size <= WAITING_MAX_BYTES
 
-    def put(self, owner: str, size: int, item: Item, now_us: int) -> None:
-        """Let a message wait. size: its bytes. Owners are remembered: bound them."""
+    def put(self, owner: str, size: int, item: Item, now_us: int) -> bool:
+        """Let a message wait; True when its owner's rate is what it waits for.
+
+        size: its bytes. Owners are remembered: bound them.
+        """
         gateway = self._gateways.setdefault(owner, _Gateway())
         is_large = size > SMALL_MAX_BYTES
         tag = max(self._tags[is_large], gateway.tags[is_large]) + size + MESSAGE_COST
@@ -90,10 +93,12 @@ class Fair(Generic[Item]):
         self._items[entry.number] = item
         self.waiting_bytes += size
         due_us = expected_us - self._burst_us
-        if due_us <= now_us:
-            heapq.heappush(self._ready[is_large], entry)
-        else:
+        is_over = due_us > now_us
+        if is_over:
             heapq.heappush(self._held, (due_us, entry))
+        else:
+            heapq.heappush(self._ready[is_large], entry)
+        return is_over
 
     def pop(self, now_us: int) -> Item | None:
         """Take the next message, None when none is due."""

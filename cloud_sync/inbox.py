@@ -33,11 +33,15 @@ class Inbox(Generic[Item, News]):
         with self._changed:
             return self._fair.has_room(owner, size)
 
-    def put(self, owner: str, size: int, item: Item) -> None:
-        """Let a message wait; whoever bounds what it hands out need not ask `has_room`."""
+    def put(self, owner: str, size: int, item: Item) -> bool:
+        """Let a message wait; True when it waits for its owner's rate.
+
+        Whoever bounds what it hands out need not ask `has_room`.
+        """
         with self._changed:
-            self._fair.put(owner, size, item, _now_us())
+            is_over = self._fair.put(owner, size, item, now_us())
             self._changed.notify()
+        return is_over
 
     def tell(self, news: News | None) -> None:
         """Put news before all messages; None is the end."""
@@ -50,7 +54,7 @@ class Inbox(Generic[Item, News]):
         found: list[Item] = []
         with self._changed:
             while not self._news and len(found) < count:
-                item = self._fair.pop(_now_us())
+                item = self._fair.pop(now_us())
                 if item is None:
                     break
                 found.append(item)
@@ -62,15 +66,16 @@ class Inbox(Generic[Item, News]):
             while True:
                 if self._news:
                     return self._news.popleft()
-                now_us = _now_us()
-                item = self._fair.pop(now_us)
+                at_us = now_us()
+                item = self._fair.pop(at_us)
                 if item is not None:
                     return item
-                wait_us = self._fair.wait_us(now_us)
+                wait_us = self._fair.wait_us(at_us)
                 self.is_quiet = True
                 self._changed.wait(None if wait_us is None else wait_us / 1_000_000)
                 self.is_quiet = False
 
 
-def _now_us() -> int:
+def now_us() -> int:
+    """Microseconds of a clock that does not go back."""
     return time.monotonic_ns() // 1_000

@@ -14,10 +14,10 @@ from itertools import cycle
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 
-from cloud_sync.broker import Broker, server_name, trust
-from cloud_sync.inbox import Inbox
+from cloud_sync.broker import Broker, make_client, server_name
+from cloud_sync.excess import Excess
+from cloud_sync.inbox import Inbox, now_us
 from cloud_sync.receiver import Receiver, Reply
 from cloud_sync.source import Deliver, Source, Tell
 from edge.core.errors import StoreError, SyncError, TallyError
@@ -29,22 +29,19 @@ UNANSWERED_MAX = 16
 #: Messages stored in one transaction when they wait.
 GROUP_MAX = 32
 
-#: Acknowledgements on their way to the broker.
-REPLIES_MAX = 1_024
-
 #: Messages a second of one gateway, in the long run: see `fair`.
 RATE = 100
 
 #: Pauses between attempts to store while the database fails.
 STORE_RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
-RECONNECT_MIN_S = 1
-RECONNECT_MAX_S = 60
-CONNECT_TIMEOUT_S = 3
 KEEPALIVE_S = 30
 GOODBYE_S = 1.5
 
 Notice = Callable[[str, dict[str, object]], None]
+
+#: What the worker tells before it takes the next message.
+News = Callable[[], None]
 
 
 class Message(NamedTuple):
@@ -55,19 +52,12 @@ class Message(NamedTuple):
     done: Callable[[], None]
 
 
-class _News(NamedTuple):
-    """How a part is: an error, or None when it serves."""
-
-    part: str
-    error: TallyError | None
-
-
 class Service:
     """Runs a receiver on a broker until `stop`.
 
     notice: called from the worker thread only, with the receiver's notices; "ready" whenever the
         broker has granted the subscription; "failing" with the error, when broker or database
-        begin to fail in another way than before.
+        begin to fail in another way than before; "over" and "within", see `Excess`.
     dropped: messages beyond what may wait, of one gateway or of all; gateways send them again.
     """
 
@@ -87,8 +77,8 @@ class Service:
         self._broker = broker
         self._servers = cycle(broker.servers)
         self._notice = notice
-        self._inbox: Inbox[Message, _News] = Inbox(rate)
-        self._rate = rate
+        self._inbox: Inbox[Message, News] = Inbox(rate)
+        self._excess = Excess(rate)
         self._source = (
             open_source(self._deliver, partial(self.tell, "stream")) if open_source else None
         )
@@ -103,21 +93,7 @@ class Service:
         self._is_granted = False
 
     def _make_client(self) -> paho.Client:
-        broker = self._broker
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=broker.client_id,
-            clean_session=self._source is not None,
-            protocol=paho.MQTTv311,
-            manual_ack=True,
-        )
-        client.connect_timeout = CONNECT_TIMEOUT_S
-        client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
-        client.max_queued_messages_set(REPLIES_MAX)
-        if broker.user is not None:
-            client.username_pw_set(broker.user, broker.password)
-        if broker.tls:
-            client.tls_set_context(trust(broker.ca))
+        client = make_client(self._broker, is_clean=self._source is not None)
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -207,7 +183,7 @@ class Service:
 
     def _enqueue(self, error: SyncError | None) -> None:
         self._is_granted = error is None
-        self._inbox.tell(_News("broker", error))
+        self._inbox.tell(lambda: self._tell("broker", error))
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         session, is_answered = self._session, False
@@ -227,29 +203,36 @@ class Service:
             done()
             is_answered = True
         if has_room:
-            self._inbox.put(owner, len(payload), Message(topic, payload, done))
-            return
-        self.dropped += 1
-        error = SyncError("sync.rate", gateway=owner or "?", rate=self._rate)
-        self._inbox.tell(_News(f"rate {owner}", error))
+            self._put(owner, Message(topic, payload, done))
+        else:
+            self.dropped += 1
+            self._spread(self._excess.dropped(owner, now_us()))
 
     # A source's thread, or paho's.
 
     def _deliver(self, topic: str, payload: bytes, done: Callable[[], None]) -> None:
-        owner = self._receiver.owner_of(topic)
-        self._inbox.put(owner, len(payload), Message(topic, payload, done))
+        self._put(self._receiver.owner_of(topic), Message(topic, payload, done))
+
+    def _put(self, owner: str, message: Message) -> None:
+        is_over = self._inbox.put(owner, len(message.payload), message)
+        note = self._excess.slowed if is_over else self._excess.passed
+        self._spread(note(owner, now_us()))
+
+    def _spread(self, news: tuple[str, dict[str, object]] | None) -> None:
+        if news is not None:
+            self._inbox.tell(lambda: self._notice(*news))
 
     def tell(self, part: str, error: TallyError | None) -> None:
         """Report how a part is; "failing" when that is news. From any thread."""
-        self._inbox.tell(_News(part, error))
+        self._inbox.tell(lambda: self._tell(part, error))
 
     # The worker's thread.
 
     def _work(self) -> None:
         try:
             while (item := self._inbox.get()) is not None and not self._is_over.is_set():
-                if isinstance(item, _News):
-                    self._tell(item.part, item.error)
+                if not isinstance(item, Message):
+                    item()
                 else:
                     group = [item, *self._inbox.more(GROUP_MAX - 1)]
                     if self._store(group):

@@ -22,6 +22,7 @@ class Report:
         self._records = 0
         self._readings = 0
         self._gateways: set[object] = set()
+        self._over: set[object] = set()
         self._broker = "not connected"
 
     def notice(self, name: str, fields: dict[str, object]) -> None:
@@ -40,6 +41,9 @@ class Report:
             code = str(fields["code"])
             plain = {field: value for field, value in fields.items() if field != "code"}
             self._complain(f"{name}[{code}]: {describe(TallyError(code, **plain))[0]}")
+        elif name == "within":
+            counts = f"{fields['slowed']} messages had to wait, {fields['dropped']} to come again"
+            self._write(f"{printable(str(fields['gateway']))} is within its rate again: {counts}")
         elif name == "ready":
             self._write(f"ready on {printable(str(fields['broker']))}")
 
@@ -53,8 +57,12 @@ class Report:
         if name == "ready":
             self._broker = "connected"
         error = fields.get("error")
-        if isinstance(error, TallyError) and error.code.startswith("sync."):
+        if name == "failing" and isinstance(error, TallyError) and error.code.startswith("sync."):
             self._broker = "not connected"
+        if name == "over" and isinstance(error, TallyError):
+            self._over.add(error.fields["gateway"])
+        if name == "within":
+            self._over.discard(fields["gateway"])
 
     def line(self, dropped: int) -> None:
         """Write the counts since the start as one line."""
@@ -63,6 +71,7 @@ class Report:
             f"{self._broker}  gateways {len(self._gateways)}  batches {counts['stored']}"
             f"  records {self._records}  readings {self._readings}"
             f"  quarantined {counts['quarantined']}  alarms {counts['alarm']}  dropped {dropped}"
+            + (f"  over their rate {len(self._over)}" if self._over else "")
         )
 
     def _write(self, text: str) -> None:

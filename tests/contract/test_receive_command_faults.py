@@ -182,32 +182,32 @@ def make_service(port: int, path: Path, notice) -> tuple[Service, SqliteStore, R
     return service, store, Receiver(store, keys, lambda: NOW_MS, notice)
 
 
-def code_or_name(name: str, fields: dict) -> str:
+def code_of(fields: dict) -> str:
     error = fields.get("error")
-    return error.code if isinstance(error, TallyError) else name
+    return error.code if isinstance(error, TallyError) else ""
 
 
 def test_more_than_the_queue_holds_is_sent_again(tmp_path: Path, journal: Journal):
     """A broker without a window, and a database that is held: the queue stays bounded."""
     last = len(journal.records) - 1
     path = tmp_path / "cloud.db"
-    told: list[str] = []
+    told: list[tuple[str, str]] = []
     options = {"max_inflight_messages": 0, "max_queued_messages": 0}
     with mosquitto(tmp_path, **options) as broker, gateway_on(broker) as gateway:
         service, store, receiver = make_service(
-            broker.port, path, lambda name, fields: told.append(code_or_name(name, fields))
+            broker.port, path, lambda name, fields: told.append((name, code_of(fields)))
         )
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         service.start(receiver)
         try:
-            wait_until(lambda: "ready" in told, "subscribed")
+            wait_until(lambda: ("ready", "") in told, "subscribed")
             for number in range(PER_GATEWAY_MAX + GROUP_MAX + 50):
                 gateway.send(journal.batch(number % last, number % last))
             wait_until(lambda: service.dropped >= 40, "the queue is full")
             assert gateway.acks == []
             holder.execute("ROLLBACK")
-            wait_until(lambda: "sync.rate" in told, "the gateway's excess is reported")
+            wait_until(lambda: ("over", "sync.rate") in told, "the gateway's excess is reported")
             while gateway.acked < last:
                 before = len(gateway.acks)
                 gateway.send(journal.batch(gateway.acked + 1, last))
@@ -218,6 +218,26 @@ def test_more_than_the_queue_holds_is_sent_again(tmp_path: Path, journal: Journa
         assert service.has_ended and service.failure is None
         store.close()
     assert verify_store(path).journals[0].head == last
+
+
+def test_a_gateway_over_its_rate_is_told_of_slowed_and_loses_nothing(
+    tmp_path: Path, broker: Broker, journal: Journal
+):
+    with receiving(tmp_path, broker, "--rate", "10") as process:
+        process.wait_for("ready")
+        with gateway_on(broker) as gateway:
+            while not process.of("over"):
+                gateway.send(journal.batch(0, 0)).wait_for_publish(20)
+            told = process.of("over")[0]
+            assert (told["code"], told["gateway"], told["rate"]) == (
+                *("sync.rate", f"{TENANT}/{GATEWAY}", 10),
+            )
+            while gateway.acked < 9:
+                before = len(gateway.acks)
+                gateway.send(journal.batch(0, 9))
+                wait_until(lambda count=before: len(gateway.acks) > count, "an acknowledgement")
+        assert not [event for event in process.events if event["event"] == "failing"]
+        assert process.stop()[0] == 0
 
 
 def test_a_bug_in_the_worker_is_not_silent(broker: Broker, tmp_path: Path, journal: Journal):

@@ -87,8 +87,8 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
     ),
     "sync.rate": (
         69,
-        "gateway {gateway} has more messages waiting than may wait at {rate} a second",
-        "网关 {gateway} 等待处理的消息超出每秒 {rate} 条限速下的上限",
+        "gateway {gateway} sends more than {rate} messages a second or than has room: it waits",
+        "网关 {gateway} 发送的消息超出每秒 {rate} 条的限速或可用空间：需等待处理",
         "nothing is lost, it sends again; look for a loop, or give more with --rate",
         "数据不会丢失，网关会重发；请检查是否存在循环发送，或用 --rate 提高限速",
     ),
