@@ -9,20 +9,23 @@ from typing import Annotated
 
 import typer
 
-from cloud_sync.key_edit import add_key, revoke_key
+from cloud_sync.key_edit import add_key, remove_key, revoke_key
 from cloud_sync.keys import Key, read_keys, read_secret
 from edge.core.errors import UsageError
 from edge.core.journal.chain import KEY_BYTES, parse_key
 from edge.core.schema import nearest
 
-ACTIONS = ("add", "list", "revoke")
+ACTIONS = ("add", "list", "revoke", "remove")
 _REASON_MAX_CHARS = 200
 
 
 def keys(
-    action: Annotated[str, typer.Argument(help="add, list or revoke")],
+    action: Annotated[str, typer.Argument(help="add, list, revoke or remove")],
     what: Annotated[
-        str, typer.Argument(metavar="[WHAT]", help="add: tenant/gateway; revoke: id of the key")
+        str,
+        typer.Argument(
+            metavar="[WHAT]", help="add: tenant/gateway; revoke, remove: id of the key"
+        ),
     ] = "",
     file: Annotated[Path, typer.Option(help="key file, mode 0600")] = Path("keys.toml"),
     key_file: Annotated[
@@ -33,7 +36,7 @@ def keys(
     reason: Annotated[str, typer.Option(help="revoke: why; it is kept")] = "",
     json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> int:
-    """Add, list and revoke device keys; a key that is made here is shown once."""
+    """Add, list, revoke, remove device keys; a key that is made here is shown once."""
     if action == "add":
         _add(file, what, key_file, (_time_ms("--from", since), _time_ms("--until", until)), json)
     elif action == "list":
@@ -45,6 +48,8 @@ def keys(
         if not reason.isprintable() or not 0 < len(reason) <= _REASON_MAX_CHARS:
             raise _usage("--reason", reason or "nothing", "why the key is valid no more")
         _print(*revoke_key(file, what, reason), json)
+    elif action == "remove":
+        _print(*remove_key(file, what, time.time_ns() // 1_000_000), json)
     else:
         raise _usage(
             "ACTION", action, nearest(action, list(ACTIONS)) or "one of " + ", ".join(ACTIONS)

@@ -6,7 +6,7 @@ again and compared with what was wanted before it replaces the file.
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -49,24 +49,71 @@ def revoke_key(path: Path, identity: str, reason: str) -> tuple[tuple[str, str],
 
     Raises UsageError "usage.value" for an id that no standing key has, ConfigError.
     """
+    place = _find(path, identity, lambda key: not key.revoked, "an id of keys list, valid so far")
+    key = place.key._replace(revoked=reason)
+    place.wanted[place.owner][place.at] = key
+    if place.line is not None:
+        told = json.dumps(reason, ensure_ascii=False)
+        place.lines[place.line] = place.lines[place.line].rstrip("\n") + f"\nrevoked = {told}\n"
+    _replace(path, place.lines, place.wanted)
+    return place.owner, key
+
+
+def remove_key(path: Path, identity: str, now_ms: int) -> tuple[tuple[str, str], Key]:
+    """Take a key that is valid no more out of the file; returns whose it was, and the key.
+
+    Raises UsageError "usage.value" for an id that no such key has, ConfigError.
+    """
+    place = _find(
+        path,
+        identity,
+        lambda key: bool(key.revoked) or (key.until_ms is not None and key.until_ms <= now_ms),
+        "an id of keys list that is revoked or expired: revoke it first",
+    )
+    del place.wanted[place.owner][place.at]
+    if not place.wanted[place.owner]:
+        del place.wanted[place.owner]
+    if place.line is not None:
+        del place.lines[place.line : _end_of(place.lines, place.line)]
+    _replace(path, place.lines, place.wanted)
+    return place.owner, place.key
+
+
+class _Place(NamedTuple):
+    """A key in a file. line: of its header, None where it has none of its own."""
+
+    owner: tuple[str, str]
+    at: int
+    key: Key
+    lines: list[str]
+    line: int | None
+    wanted: dict[tuple[str, str], list[Key]]
+
+
+def _find(path: Path, identity: str, fits: Callable[[Key], bool], expected: str) -> _Place:
     text = read_secret(path)
     before = parse_keys(path, text)
     lines = text.splitlines(keepends=True)
     wanted = {owner: list(before.of(*owner)) for owner in before.owners()}
     for owner, keys in wanted.items():
         for at, key in enumerate(keys):
-            if key.id == identity and not key.revoked:
-                keys[at] = key._replace(revoked=reason)
+            if key.id == identity and fits(key):
                 headers = [header for header in _headers(lines) if header.owner == owner]
-                if len(headers) == len(keys):
-                    told = json.dumps(reason, ensure_ascii=False)
-                    line = headers[at].line
-                    lines[line] = lines[line].rstrip("\n") + f"\nrevoked = {told}\n"
-                _replace(path, lines, wanted)
-                return owner, keys[at]
-    raise UsageError(
-        "usage.value", option="ID", found=identity, expected="an id of keys list, not revoked yet"
-    )
+                line = headers[at].line if len(headers) == len(keys) else None
+                return _Place(owner, at, key, lines, line, wanted)
+    raise UsageError("usage.value", option="ID", found=identity or "nothing", expected=expected)
+
+
+def _end_of(lines: list[str], header: int) -> int:
+    """After the last line of a header's table; comments and blanks below it stay."""
+    end = header + 1
+    for number in range(header + 1, len(lines)):
+        text = lines[number].strip()
+        if text.startswith("["):
+            break
+        if text and not text.startswith("#"):
+            end = number + 1
+    return end
 
 
 def _replace(

@@ -169,7 +169,7 @@ def _entries(path: Path, name: str, entries: object) -> list[object]:
     if not isinstance(entries, list):
         return [entries]
     if len(entries) > KEYS_PER_GATEWAY_MAX:
-        expected = f"at most {KEYS_PER_GATEWAY_MAX}: remove the oldest"
+        expected = f"at most {KEYS_PER_GATEWAY_MAX}: keys remove one that is valid no more"
         raise _wrong(path, name, f"{len(entries)} keys", expected)
     return entries
 

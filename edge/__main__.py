@@ -32,7 +32,7 @@ VERBS = {
     "conformance": ("cloud_sync.conformance.cli:conformance", "play the contract at a receiver"),
     "serve": ("cloud_sync.api.cli_serve:serve", "a receiver's store over HTTP"),
     "quarantine": ("cloud_sync.cli_quarantine:quarantine", "what was refused: list show replay"),
-    "keys": ("cloud_sync.cli_keys:keys", "which gateways may send: add list revoke"),
+    "keys": ("cloud_sync.cli_keys:keys", "which gateways may send: add list revoke remove"),
     "tokens": ("cloud_sync.api.cli_tokens:tokens", "who may read over HTTP: add list revoke"),
     "export": ("cloud_sync.export.cli:export", "a store's rows as Parquet, by day: --to DIR"),
     "report": ("cloud_sync.reports.cli:report", "a park's figures of a day, month or year"),

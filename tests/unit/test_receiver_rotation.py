@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.key_edit import add_key, revoke_key
+from cloud_sync.key_edit import add_key, remove_key, revoke_key
 from cloud_sync.keys import Key, WatchedKeys, read_keys
 from cloud_sync.receiver import Receiver
+from cloud_sync.store.sqlite import SqliteStore
 from edge.core.errors import ConfigError, UsageError
+from edge.core.sync import topics
 from edge.core.sync.ack import decode_ack
 
+from .port_doubles import KEY as SITE_KEY
 from .receiver_journal import GATEWAY, KEY, NOW_MS, OTHER_KEY, TENANT, TOPIC, World, factory
+from .virtual_site import ACK_TOPIC, HOUR_MS, Site
 
 OWNER = (TENANT, GATEWAY)
 JOURNAL = factory(polls=6)
@@ -111,6 +115,37 @@ def test_a_revocation_holds_from_the_next_message_on(tmp_path: Path):
     world.store.close()
 
 
+class SiteWith(Site):
+    """A gateway in virtual time, and a receiver that may answer it nothing."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        super().__init__()
+
+    def answer(self) -> None:
+        fresh, self.seen = self.uplink.sent[self.seen :], len(self.uplink.sent)
+        for topic, payload, *_ in fresh:
+            if topic.endswith(topics.BATCH) and (reply := self.receiver.receive(topic, payload)):
+                self.uplink.inbox.append((ACK_TOPIC, reply.payload))
+
+
+def test_a_gateway_that_is_registered_late_loses_nothing(tmp_path: Path):
+    """What it sent before leaves no payload behind: it sends all of that again."""
+    path = tmp_path / "keys.toml"
+    add_key(path, (TENANT, "another"), Key(OTHER_KEY))
+    store = SqliteStore(tmp_path / "cloud.db")
+    site = SiteWith(Receiver(store, WatchedKeys(path, lambda error: None), lambda: NOW_MS))
+    site.run(HOUR_MS)
+    refused = store.query("SELECT code, payload FROM quarantine")
+    assert set(refused) == {("sync.unknown_gateway", None)} and site.store.acked_seq == -1
+    add_key(path, ("wuxi", "gw-1"), Key(SITE_KEY))
+    site.run(HOUR_MS + 300_000)
+    site.stop()
+    assert site.store.acked_seq == site.store.next_seq - 1 > 100
+    assert store.query("SELECT count(*) FROM records") == [(site.store.next_seq,)]
+    store.close()
+
+
 HAND_MADE = f"""# Our gateways.
 [park.gw-1] # [the first] one
 key = "{KEY.hex()}"
@@ -145,7 +180,44 @@ def test_a_file_is_changed_in_place(tmp_path: Path):
         revoke_key(path, Key(KEY).id, "again")
 
 
-@pytest.mark.parametrize("form", ['park.gw-1 = {{ key = "{}" }}', '[park]\ngw-1.key = "{}"'])
+def test_a_key_is_removed_with_its_lines_and_nothing_else(tmp_path: Path):
+    path = tmp_path / "keys.toml"
+    path.write_text(HAND_MADE + "\n# The end.\n")
+    path.chmod(0o600)
+    add_key(path, OWNER, Key(b"n" * 32, 1_000, NOW_MS))
+    revoke_key(path, Key(KEY).id, "lost")
+    for identity, now_ms in (("", 0), (Key(OTHER_KEY).id, 0), (Key(b"n" * 32).id, NOW_MS - 1)):
+        with pytest.raises(UsageError):
+            remove_key(path, identity, now_ms)
+    assert remove_key(path, Key(KEY).id, 0) == (OWNER, Key(KEY, revoked="lost"))
+    assert read_keys(path).of(*OWNER) == (Key(b"n" * 32, 1_000, NOW_MS),)
+    assert remove_key(path, Key(b"n" * 32).id, NOW_MS)[0] == OWNER
+    assert not read_keys(path).has(*OWNER), "the gateway is not registered any more"
+    left = HAND_MADE.splitlines()
+    assert path.read_text().split("\n") == [left[0], *left[3:], "", "# The end.", "", ""]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_last_of_eight_keys_makes_room(tmp_path: Path):
+    path = tmp_path / "keys.toml"
+    secrets = [bytes([number]) * 32 for number in range(9)]
+    for secret in secrets[:8]:
+        add_key(path, OWNER, Key(secret))
+    with pytest.raises(ConfigError, match="config.value"):
+        add_key(path, OWNER, Key(secrets[8]))
+    revoke_key(path, Key(secrets[3]).id, "old")
+    remove_key(path, Key(secrets[3]).id, 0)
+    add_key(path, OWNER, Key(secrets[8]))
+    assert [key.secret for key in read_keys(path).of(*OWNER)] == secrets[:3] + secrets[4:]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        'park.gw-1 = {{ key = "{}", until = 2020-01-01T00:00:00Z }}',
+        '[park]\ngw-1.key = "{}"\ngw-1.until = 2020-01-01T00:00:00Z',
+    ],
+)
 def test_a_form_that_cannot_be_changed_in_place_is_left_alone(tmp_path: Path, form: str):
     path = tmp_path / "keys.toml"
     path.write_text(form.format(KEY.hex()))
@@ -153,6 +225,7 @@ def test_a_form_that_cannot_be_changed_in_place_is_left_alone(tmp_path: Path, fo
     for change in (
         lambda: add_key(path, OWNER, Key(OTHER_KEY)),
         lambda: revoke_key(path, Key(KEY).id, "lost"),
+        lambda: remove_key(path, Key(KEY).id, NOW_MS),
     ):
         with pytest.raises(ConfigError):
             change()
@@ -192,7 +265,12 @@ def test_the_command_shows_a_key_once(tmp_path: Path):
     ]
     assert rows[1]["from"] == "2125-12-31T16:00:00+00:00"
     assert made["key"] not in out + err and OTHER_KEY.hex() not in out + err
+    status, out, _ = command(tmp_path, "remove", made["id"], "--json")
+    assert status == 0 and json.loads(out)["id"] == made["id"]
+    assert len(command(tmp_path, "list")[1].splitlines()) == 1
     for arguments, word in (
+        (("remove", made["id"]), "ID"),
+        (("remove", Key(OTHER_KEY).id), "revoke it first"),
         (("revoke", made["id"], "--reason", "lost"), "ID"),
         (("revoke", Key(OTHER_KEY).id), "--reason"),
         (("add", "park"), "tenant/gateway"),
