@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from hil_tests.micropython.interpreter import collecting_interpreter
+from hil_tests.micropython.interpreter import OLDEST, WITH_ROM, collecting_interpreter
 from hil_tests.micropython.prerequisite import require_command
 
 HOST = Path(__file__).with_name("board")
@@ -190,6 +190,7 @@ class Device:
     folder: an empty one, for everything of this device. tree: files of the device, copied.
     partitions: {name: bytes} data partitions, one after the other; erased at first.
     heap_bytes: what the program may use; `shim_bytes` are added for the harness.
+    rom: a ROMFS image that the firmware mounts at /rom; then its release is one that can.
     """
 
     def __init__(
@@ -198,12 +199,14 @@ class Device:
         tree: Path | None = None,
         partitions: dict[str, int] | None = None,
         heap_bytes: int = 96 * 1024,
+        rom: Path | None = None,
     ) -> None:
         self.folder = folder
         self.root = folder / "root"
         self.flash = folder / "flash.bin"
         self.state = folder / "state.json"
         self.heap_bytes = heap_bytes
+        self.rom = rom
         self.cause = POWER_ON
         if tree is None:
             self.root.mkdir(parents=True)
@@ -230,9 +233,12 @@ class Device:
         plan: see `board/device.mjs`: uarts, clock, network, stop_after_ms, heap_sample_ms ...
         """
         self.boots += 1
+        release = OLDEST if self.rom is None else WITH_ROM
         whole: dict[str, Any] = {
             "root": str(self.root),
-            "build": str(collecting_interpreter()),
+            "package": release.package,
+            "build": str(collecting_interpreter(release)),
+            "rom": None if self.rom is None else str(self.rom),
             "shim": str(shim_folder()),
             "state": str(self.state),
             "heap_bytes": plan.get("heap_bytes") or self.heap_bytes + shim_bytes(),

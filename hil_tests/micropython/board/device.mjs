@@ -5,7 +5,7 @@ import fs from "node:fs";
 import os from "node:os";
 import { Flash } from "./flash.mjs";
 import { copyIn, Mirror } from "./files.mjs";
-import { start } from "./interpreter.mjs";
+import { mountRom, start } from "./interpreter.mjs";
 import { Serial } from "./serial.mjs";
 import { Sockets } from "./socket.mjs";
 import { Clock, World } from "./world.mjs";
@@ -37,6 +37,7 @@ let mirror = null;
 let printed = []; // what mem_info prints is for us
 let capturing = false;
 const { mp, view } = await start({
+  npmPackage: plan.package,
   build: plan.build,
   heapBytes: plan.heap_bytes,
   pystackWords: plan.pystack_words ?? 2048,
@@ -158,6 +159,7 @@ sys.path[:] = ["/shim", "", "/lib"]
 import _device
 `;
 mp.runPython(RUN);
+if (plan.rom) mountRom(mp, view, fs.readFileSync(plan.rom));
 world.say({ event: "ready", ...heapNow() });
 world.lastTrafficMs = -Infinity;
 for (const name of plan.programs ?? ["boot.py", "main.py"]) {

@@ -1,7 +1,6 @@
 // One MicroPython in this process: the build of interpreter.py, with the ESP32's error numbers for
 // files, our clock, and a look at what happens to files.
 import fs from "node:fs";
-import { loadMicroPython } from "@micropython/micropython-webassembly-pyscript";
 
 // WASI's error numbers -> those of newlib and Linux, which agree on all of these.
 const WASI_ERRNO = {
@@ -28,12 +27,12 @@ export function translateErrors(imports) {
 /**
  * Start the interpreter. Returns {mp, view}.
  *
- * build: the file that `collecting_interpreter` made.
+ * npmPackage, build: of the release, and the file that `collecting_interpreter` made of it.
  * view(address, length): bytes of Python's memory; take it anew in each call.
  * onFileChange(synced): called after each system call that may have changed a file for good;
  * synced: the descriptor of a file that was synced, else -1.
  */
-export async function start({ build, heapBytes, pystackWords, clock, print, onFileChange }) {
+export async function start({ npmPackage, build, heapBytes, pystackWords, clock, print, onFileChange }) {
   let memory = null;
   const stock = WebAssembly.instantiate;
   WebAssembly.instantiate = async (_, imports) => {
@@ -46,12 +45,24 @@ export async function start({ build, heapBytes, pystackWords, clock, print, onFi
     return made;
   };
   const options = { heapsize: heapBytes, pystack: pystackWords, linebuffer: true };
+  const { loadMicroPython } = await import(`${npmPackage}/micropython.mjs`);
   const mp = await loadMicroPython({ ...options, stdout: print, stderr: print });
   WebAssembly.instantiate = stock;
   // As on the board: collect when the heap is full, not after so many bytes.
   mp.runPython("import gc\ngc.threshold(-1)\ndel gc\n");
   const view = (address, length) => new Uint8Array(memory.buffer, address >>> 0, length);
   return { mp, view };
+}
+
+/**
+ * Mount a ROMFS image as the firmware does at its start: beside the heap, at /rom, on sys.path.
+ *
+ * Runs after sys.path is set. `vfs.rom_ioctl` gives the image, as on the board.
+ */
+export function mountRom(mp, view, image) {
+  const address = mp._module._malloc(image.length);
+  view(address, image.length).set(image);
+  mp.runPython(`import _rom\n_rom.mount(${address}, ${image.length})\ndel _rom\n`);
 }
 
 function watchFiles(imports, onFileChange) {
