@@ -6,12 +6,18 @@ an unchanged one keeps its own across restarts, and only what is new is written.
 """
 
 from edge.app.config import Device, Settings
-from edge.app.drafts import draft_stream
+from edge.app.drafts import draft_streams
 from edge.app.station import NOTHING_LEARNED
 from edge.core.bus.holes import Learned
 from edge.core.carbon.counter import Limits
-from edge.core.carbon.streams import KINDS, Stream
+from edge.core.carbon.streams import KINDS, Stream, numbered
 from edge.core.journal.record import Part
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.app.gateway_plan import GatewayPlan
 
 
 class Definitions:
@@ -162,16 +168,29 @@ def define_streams(
 
     numbers: the device number per device of the settings.
     """
+    streams = number_streams(draft_streams(settings), numbers, definitions)
+    state_facts(settings, definitions)
+    return streams
+
+
+def number_streams(
+    drafts: "Sequence[Stream]", numbers: list[int], definitions: Definitions
+) -> tuple[Stream, ...]:
+    """Drafts as streams with their numbers; numbers: the device number per device."""
     streams: list[Stream] = []
-    for setting in settings.streams:
-        draft = draft_stream(settings, setting, numbers, streams)
-        streams.append(Stream(definitions.stream(draft), *draft[1:]))
-    for swap in settings.swaps:
-        definitions.once(Part.SWAP, list(swap))
-    for fact in settings.facts:
-        definitions.once(Part.FACT, list(fact))
-    definitions.windows([list(window) for window in settings.windows])
+    for draft in drafts:
+        placed = numbered(draft, numbers, [stream.number for stream in streams])
+        streams.append(Stream(definitions.stream(placed), *placed[1:]))
     return tuple(streams)
+
+
+def state_facts(stated: "Settings | GatewayPlan", definitions: Definitions) -> None:
+    """Record swaps, facts and windows, where they are not recorded yet."""
+    for swap in stated.swaps:
+        definitions.once(Part.SWAP, list(swap))
+    for fact in stated.facts:
+        definitions.once(Part.FACT, list(fact))
+    definitions.windows([list(window) for window in stated.windows])
 
 
 def _stack(stream: Stream) -> list[object] | None:

@@ -5,15 +5,16 @@ safe mode with its console open, tells why, and tries again.
 """
 
 import gc
+from binascii import a2b_base64
 
 import edge.app.gateway
 import edge.app.recorder
 import edge.app.replay
 from edge import VERSION
-from edge.app.config import Library, Settings
 from edge.app.counted_link import CountedLink
-from edge.app.definitions import Definitions, define_streams
+from edge.app.definitions import Definitions, number_streams, state_facts
 from edge.app.gateway import Gateway
+from edge.app.gateway_plan import GatewayPlan, decode_plan
 from edge.app.poller import Poller
 from edge.app.progress import Progress
 from edge.app.recorder import Recorder
@@ -40,8 +41,12 @@ SAFE_MS = 300_000
 
 #: What a board has memory for: records of a batch, of a read at the start, waiting for the flash.
 RECORDS_MAX = 8
-REPLAY_CHUNK = 64
+REPLAY_CHUNK = 8
+LOOK_BACK = 64
 WAITING_MAX = 96
+
+#: Garbage after which the heap is cleared, so that batches and segments find room in one piece.
+GARBAGE_BYTES = 16_384
 
 #: The longest the loop sleeps, and while a reply is awaited.
 REST_MS = 50
@@ -59,37 +64,44 @@ class Program:
         self.board = board
         self.config = config
         self.clock = board.clock
-        library = Library(
-            lambda name, file, key: config["profiles"][name],
-            lambda name, file, key: config["factors"][name],
-            lambda name, file, key: config["tariffs"][name],
-        )
-        settings = Settings(config["document"], "config.json", library)
+        plan = decode_plan(a2b_base64(config.pop("plan", "")))
         board.feed()
-        store = RingStore(board.partition(), settings.gateway, JournalMark(board.vault))
+        store = RingStore(board.partition(), plan.gateway, JournalMark(board.vault))
         board.feed()
-        tables = [decode_record(data).body for data in store.of_kind(Kind.TABLE)]
-        definitions = Definitions([part for table in tables for part in table])
-        definitions.config(bytes.fromhex(config["digest"]), VERSION)
-        for found in settings.factor_sets:
-            definitions.factor_set(found.id, found.digest)
-        numbers = [definitions.device(device) for device in settings.devices]
-        streams = define_streams(settings, numbers, definitions)
-        self.gateway = Gateway(
-            self._pollers(settings, numbers, definitions),
-            Recorder(store, self.clock, settings.commit_ms),
-            Accountant(streams, settings.interval_ms, tuple(settings.tariffs)),
-            self._uploader(settings, store),
-        )
-        ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
+        self.gateway, fresh, ancestors = self._define(plan, store)
         now_ms = self.clock.mono_ms()
-        self.gateway.start(definitions.fresh, ancestors, now_ms)
+        self.gateway.start(fresh, ancestors, now_ms)
         self._tell_start(problems, why, now_ms)
         limit_ms = board.facts["watchdog_ms"] * 3 // 4
         self._progress = Progress(self.gateway, limit_ms, now_ms)
         self._limit_ms = limit_ms
         self._offline_ms = now_ms
         self._sntp = board.sntp(config["ntp"]) if config.get("ntp") else None
+
+    def _define(
+        self, plan: GatewayPlan, store: RingStore
+    ) -> tuple[Gateway, list[list[object]], dict[int, list[int]]]:
+        """The gateway, the definitions that are new, and the ancestors of its streams.
+
+        All definitions of the journal are in memory here, and not any more when the rest of it is
+        read.
+        """
+        tables = [decode_record(data).body for data in store.of_kind(Kind.TABLE)]
+        definitions = Definitions([part for table in tables for part in table])
+        definitions.config(bytes.fromhex(self.config["digest"]), VERSION)
+        for set_id, digest in plan.factor_sets:
+            definitions.factor_set(set_id, digest)
+        numbers = [definitions.device(device) for device in plan.devices]
+        streams = number_streams(plan.streams, numbers, definitions)
+        state_facts(plan, definitions)
+        gateway = Gateway(
+            self._pollers(plan, numbers, definitions),
+            Recorder(store, self.clock, plan.commit_ms),
+            Accountant(streams, plan.interval_ms, plan.tariffs),
+            self._uploader(plan, store),
+        )
+        ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
+        return gateway, definitions.fresh, ancestors
 
     def _tell_start(self, problems: list[str], why: str, now_ms: int) -> None:
         """Record why the board started."""
@@ -101,42 +113,42 @@ class Program:
         self.gateway.recorder.event("gateway.reset", fields, now_ms)
 
     def _pollers(
-        self, settings: Settings, numbers: list[int], definitions: Definitions
+        self, plan: GatewayPlan, numbers: list[int], definitions: Definitions
     ) -> list[Poller]:
         pollers = []
-        for bus in settings.buses:
+        for bus in plan.buses:
             bits = character_bits(bus.format)
             stations = [
-                plan_station(number, device, bus, bits, *definitions.learned(number))
-                for number, device in zip(numbers, settings.devices)
+                plan_station(number, device, bus, bits, *definitions.learned(number), blocks)
+                for number, device, blocks in zip(numbers, plan.devices, plan.blocks)
                 if device.bus == bus.name
             ]
             link = CountedLink(self.board.link(bus.port, bus.baud, bus.format))
             pollers.append(Poller(bus, stations, link, self.clock.mono_ms()))
         return pollers
 
-    def _uploader(self, settings: Settings, store: RingStore) -> Uploader:
+    def _uploader(self, plan: GatewayPlan, store: RingStore) -> Uploader:
         vault = self.board.vault
         uplink = MQTTUplink(
-            "carbontally-" + settings.tenant + "-" + settings.gateway,
-            settings.broker.host,
+            "carbontally-" + plan.tenant + "-" + plan.gateway,
+            plan.broker.host,
             SocketStream(self.config.get("ca", ""), self.clock.wall_ms),
             self.board.ticks.ms,
-            settings.broker.port,
-            settings.user,
+            plan.broker.port,
+            plan.user,
             vault.text("password"),
-            settings.keepalive_s,
-            settings.broker.tls,
+            plan.keepalive_s,
+            plan.broker.tls,
         )
-        name = topic(settings.tenant, settings.gateway, STATE)
+        name = topic(plan.tenant, plan.gateway, STATE)
         uplink.set_last_will(name, b"offline", True, 1)
         return Uploader(
             uplink,
             store,
-            settings.gateway,
-            settings.tenant,
+            plan.gateway,
+            plan.tenant,
             vault.device_key(),
-            settings.linger_ms,
+            plan.linger_ms,
             RECORDS_MAX,
         )
 
@@ -168,6 +180,7 @@ class Program:
 def _bound_memory() -> None:
     """Of the app's bounds, those that are for machines with more memory."""
     edge.app.replay.CHUNK = REPLAY_CHUNK
+    edge.app.replay.LOOK_BACK = LOOK_BACK
     edge.app.recorder.WAITING_MAX = WAITING_MAX
     edge.app.recorder.WAITING_ALL_MAX = WAITING_MAX + WAITING_MAX // 4
 
@@ -177,7 +190,6 @@ def run(board: "Board | None" = None) -> None:
     config: dict = {}
     problems: list[str] = []
     failure: Exception | None = None
-    gc.collect()  # what loading the program left
     try:
         config, problems = read_copies()
     except TallyError as error:
@@ -208,6 +220,7 @@ def _run(config: dict, board: "Board", problems: list[str], why: str) -> None:
     program = Program(config, board, problems, why)
     store = program.gateway.recorder.store
     print("gateway", VERSION, "boot", store.boot, "seq", store.next_seq)
+    gc.threshold(GARBAGE_BYTES)  # type: ignore[attr-defined]
     is_good = False
     while True:
         rest_ms = program.step()

@@ -18,6 +18,16 @@ from edge.core.numbers.fixed import power_of_ten
 from edge.core.numbers.units import reduce_ratio
 
 
+def draft_streams(settings: Settings) -> list[Stream]:
+    """All streams before they have numbers: devices and streams are named by their places."""
+    places = list(range(len(settings.devices)))
+    drafts: list[Stream] = []
+    for setting in settings.streams:
+        draft = draft_stream(settings, setting, places, drafts)
+        drafts.append(Stream(len(drafts), *draft[1:]))
+    return drafts
+
+
 def draft_stream(
     settings: Settings, setting: StreamSetting, numbers: list[int], streams: list[Stream]
 ) -> Stream:

@@ -7,8 +7,15 @@ from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, Part, Record, decode_record
 from edge.ports.contracts import Store
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 #: Records replayed into the account per read.
 CHUNK = 1_000
+
+#: Records before the last interval in which what a stack takes in is looked for.
+LOOK_BACK = 1_000
 
 
 class Replay:
@@ -38,12 +45,14 @@ class Replay:
             self._account.restore(record.body, ancestors)
             self._counted_from = (record.boot, record.mono_ms)
             first = record.seq + 1
-            for data, _ in store.read(max(0, first - CHUNK), first - 1):
-                self._look_back(decode_record(data))
-        while first < store.next_seq:
-            for data, _ in store.read(first, first + CHUNK - 1):
-                self._recount(decode_record(data))
-            first += CHUNK
+            self._each(max(0, first - LOOK_BACK), first, self._look_back)
+        self._each(first, store.next_seq, self._recount)
+
+    def _each(self, first: int, end: int, take: "Callable[[Record], None]") -> None:
+        """Give every record from `first` to before `end`, a few of them in memory at a time."""
+        for at in range(first, end, CHUNK):
+            for data, _ in self._store.read(at, min(at + CHUNK, end) - 1):
+                take(decode_record(data))
 
     def _recall(self, seq: int, ancestors: dict[int, list[int]]) -> None:
         """What was stated, and the hours that stacks look back to, up to the last interval."""

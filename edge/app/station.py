@@ -33,7 +33,9 @@ class Station:
         timing: Timing,
         patience: Patience,
         learned: Learned = NOTHING_LEARNED,
+        blocks: tuple[Block, ...] = (),
     ) -> None:
+        """blocks: those of a station that has taught nothing, where they are known already."""
         self.number = number
         self.device = device
         self.patience = patience
@@ -49,8 +51,9 @@ class Station:
         self._timing = timing
         self._registers: dict[tuple[int, int], int] = {}
         self._failed: list[tuple[Block, TallyError]] = []
-        self.blocks: tuple[Block, ...] = ()
-        self._plan()
+        self.blocks = blocks
+        if not blocks or learned != NOTHING_LEARNED:
+            self._plan()
 
     def _plan(self) -> None:
         points = tuple(p for p in self.device.points if p.name not in self.learned.missing)
@@ -136,10 +139,14 @@ def plan_station(
     bits: int,
     learned: Learned = NOTHING_LEARNED,
     remembered_ms: int | None = None,
+    blocks: tuple[Block, ...] = (),
 ) -> Station:
-    """A station with its reads planned for the bus; bits: per character on the wire."""
+    """A station with its reads planned for the bus; bits: per character on the wire.
+
+    blocks: see `Station`.
+    """
     patience = Patience(bus.reply_timeout_ms, remembered_ms)
-    station = Station(number, device, line_timing(bus.baud, bits), patience, learned)
+    station = Station(number, device, line_timing(bus.baud, bits), patience, learned, blocks)
     if remembered_ms is not None:
         station.remembered = (learned, remembered_ms)
     return station

@@ -10,8 +10,8 @@ compared, so it is rather too high.
 import contextlib
 import io
 import json
+import resource
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from hil_tests.site import FACTORY, KEY, Site
 
 BOARD = ROOT / "boards" / "esp32s3_rs485_auto"
 JOURNAL_BYTES = 0x100000
-HEAPS_KIB = (1024, 896, 768, 704, 640, 576, 512, 448, 384, 320)
+HEAPS_KIB = (512, 448, 384, 352, 320, 304, 288, 272, 256, 240)
 SHORT_MS, LONG_MS = 20_000, 140_000
 POLL_MS = 1_000
 SLOWER = 12
@@ -43,9 +43,9 @@ def run(rounds: int) -> Iterator[Figure]:
                 yield Figure(name, value, unit, GOALS.get(name, ""))
         ended, spent = [], []
         for until_ms in (SHORT_MS, LONG_MS):
-            begun = time.perf_counter()
+            begun = _children_s()
             ended.append(_boot(Path(folder), HEAPS_KIB[0], until_ms))
-            spent.append(time.perf_counter() - begun)
+            spent.append(_children_s() - begun)
         polls = (LONG_MS - SHORT_MS) // POLL_MS * len(FACTORY)
         here_ms = (spent[1] - spent[0]) * 1000 / polls
         yield Figure("poll_here_ms", here_ms, "ms", "of this machine, all that a poll entails")
@@ -53,7 +53,7 @@ def run(rounds: int) -> Iterator[Figure]:
         heap = ended[1]["heap"]
         yield Figure("live_bytes", heap["live_bytes"] - shim_bytes(), "B", "code and data")
         yield Figure(
-            "least_heap_kib", _least_heap_kib(Path(folder)), "KiB", "that boots and polls"
+            "least_heap_kib", _least_heap_kib(Path(folder)), "KiB", "that boots twice and polls"
         )
 
 
@@ -71,8 +71,14 @@ def _build(folder: Path) -> dict[str, Any]:
     return told
 
 
-def _boot(folder: Path, heap_kib: int, until_ms: int) -> Event:
-    """The last event of a device that ran for so long."""
+def _children_s() -> float:
+    """Processor time of the devices so far: other work of the machine is not in it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _boot(folder: Path, heap_kib: int, *until_ms: int) -> Event:
+    """The last event of a device that ran for so long, in one boot after the other."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         device = Device(
             Path(place) / "device", folder / "out" / "tree", {"tally": JOURNAL_BYTES},
@@ -80,20 +86,23 @@ def _boot(folder: Path, heap_kib: int, until_ms: int) -> Event:
         )  # fmt: skip
         device.state.write_text(json.dumps({"nvs": {"tally/key": "b" + KEY.hex()}}))
         meters = {str(station): {"counter": [1000, 1]} for _, station, _ in FACTORY}
-        return device.run(
-            uarts={"1": {"bus": {"turnaround_ms": 10, "meters": meters}}},
-            clock={"virtual": True, "rtc_unix_ms": 1_800_000_000_000},
-            stop_after_ms=until_ms,
-            network={"up": False},
-        )
+        for stop_after_ms in until_ms:
+            last = device.run(
+                uarts={"1": {"bus": {"turnaround_ms": 10, "meters": meters}}},
+                clock={"virtual": True, "rtc_unix_ms": 1_800_000_000_000},
+                stop_after_ms=stop_after_ms,
+                network={"up": False},
+            )
+            if last["reason"] != "time":
+                break
+        return last
 
 
 def _least_heap_kib(folder: Path) -> int:
-    """The smallest heap of those tried in which it runs to the end."""
+    """The smallest heap of those tried in which it starts, and goes on with what it has stored."""
     least = HEAPS_KIB[0]
     for heap_kib in HEAPS_KIB[1:]:
-        last = _boot(folder, heap_kib, SHORT_MS)
-        if last["reason"] != "time" or any(line.startswith("failed") for line in last["lines"]):
+        if _boot(folder, heap_kib, SHORT_MS, LONG_MS)["reason"] != "time":
             break
         least = heap_kib
     return least

@@ -12,11 +12,16 @@ import json
 import shutil
 import sqlite3
 import tempfile
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from edge.__main__ import main
+from edge.app.cli.build_plan import encode_plan
+from edge.app.config import Broker
+from edge.app.gateway_plan import decode_plan
 from edge.ports.esp32.config_file import read_copies, write_copies
 from edge.ports.esp32.ring_store import RingStore
 from hil_tests.micropython.device import Device, Run
@@ -25,8 +30,8 @@ from hil_tests.site import BUS, GATEWAY, KEY, Site
 from tests.unit.flash_doubles import NorFlash
 
 BOARD = ROOT / "boards" / "esp32_devkitc_max485"
-#: A board with PSRAM has it: code from .mpy files is in the heap, profiles come as documents.
-HEAP_BYTES = 1024 * 1024
+#: A board with PSRAM has it: code from .mpy files is in the heap.
+HEAP_BYTES = 336 * 1024
 JOURNAL_BYTES = 0xB0000
 #: A station that is late on a busy machine is not what these tests are about.
 REPLY_TIMEOUT_MS = 5000
@@ -68,7 +73,11 @@ def board_with(
     device.state.write_text(json.dumps({"nvs": {"tally/key": "b" + KEY.hex()}}))
     if broker is not None:
         config, _ = read_copies(f"{device.root}/")
-        config["document"]["uplink"]["broker"] = broker
+        plan = decode_plan(a2b_base64(config["plan"]))
+        url = urlsplit(broker)
+        there = Broker(url.hostname, url.port, url.scheme == "mqtts")
+        moved = encode_plan(plan._replace(broker=there))
+        config["plan"] = b2a_base64(moved, newline=False).decode("ascii")
         write_copies(config, f"{device.root}/")
     return device
 

@@ -48,7 +48,10 @@ _COLLECTING = """(func ${collect}
   (call ${start})
   (i32.store (i32.const {first}) (local.get $first))
   (i32.store (i32.const {next}) (local.get $next))
-  (i32.store (i32.const {overflow}) (i32.or (local.get $overflow) (i32.load (i32.const {overflow}))))
+  (i32.store
+   (i32.const {overflow})
+   (i32.or (local.get $overflow) (i32.load (i32.const {overflow})))
+  )
   (call ${end})
  )"""
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 
 POLLS = 60
 #: Of the whole program in bytes; see docs/esp32.md.
-PROGRAM_BYTES = 144_000
+PROGRAM_BYTES = 122_880
 IMAGE_BYTES = 0x40000
 
 

@@ -15,6 +15,7 @@ from edge.ports.esp32.bundle import Bundle, encode_bundle
 from hil_tests.site import KEY, Site
 
 from .source_tree import ROOT
+from .test_gateway_plan import docs_plan
 
 DEVKIT = ROOT / "boards" / "esp32_devkitc_max485"
 IMAGE_BYTES = 0x40000
@@ -78,7 +79,7 @@ def build(site: Site, board: Path = DEVKIT) -> int:
 def test_the_image_holds_the_files_and_the_sizes_are_told(site: Site, capsys):
     assert build(site) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["core_bytes"] <= 65_536 and told["program_bytes"] <= 144_000, told
+    assert told["core_bytes"] <= 53_248 and told["program_bytes"] <= 122_880, told
     assert told["image_used_bytes"] <= told["image_bytes"] == IMAGE_BYTES
     out = site.folder / "out"
     image = LittleFS(block_size=4096, block_count=IMAGE_BYTES // 4096, mount=False)
@@ -96,13 +97,15 @@ def test_the_image_holds_the_files_and_the_sizes_are_told(site: Site, capsys):
 
 def test_methods_that_no_stream_uses_stay_behind(site: Site):
     facts = read_board(DEVKIT)
-    stacks = {"edge.app.stacks", "edge.core.carbon.stack_tally"}
-    assert stacks <= set(unused_methods(compile_config(site.config, facts, None, None)))
-    stack = {"name": "s", "kind": "stack_co2", "stack": {}}
-    asked = {"document": {"stream": [stack], "coal": {}}, "tariffs": {"t": {}}}
-    assert unused_methods(asked) == []
-    needed = set(needed_modules(ENTRIES))
-    assert set(unused_methods({"document": {}, "tariffs": {}})) <= needed, "a name that is none"
+    plan, _ = compile_config(site.config, facts, None, None)
+    methods = {
+        "edge.core.carbon.cems",
+        "edge.core.carbon.stack_tally",
+        "edge.core.carbon.tariff",
+        "edge.core.carbon.timed",
+    }
+    assert set(unused_methods(plan)) == methods <= set(needed_modules(ENTRIES))
+    assert set(unused_methods(docs_plan())) == set()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ alone may read. Nothing is in there that this gateway does not need.
 import importlib.util
 import json as json_module
 import shutil
+from binascii import b2a_base64
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +17,11 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from edge.app.cli.build_plan import encode_plan, plan_of
 from edge.app.cli.build_shake import shake
 from edge.app.cli.build_tree import compile_module, mpy_name, needed_modules, write_image
 from edge.app.config import Library, Settings
+from edge.app.gateway_plan import GatewayPlan
 from edge.app.service import SCHEMA
 from edge.core.errors import ConfigError, UsageError
 from edge.core.schema import check_document, nearest
@@ -30,7 +33,13 @@ from edge.ports.linux import files
 ENTRIES = ("edge.app.device", "edge.ports.esp32.board")
 
 BOOT = "# Nothing before main.py.\n"
-MAIN = """import sys
+#: Garbage in bytes after which the heap is cleared while the program is loaded: what stays then
+#: lies side by side. Cleared only when it is full, half of the heap is holes.
+LOADING_BYTES = 4096
+MAIN = f"""import gc
+import sys
+
+gc.threshold({LOADING_BYTES})
 
 from bundle import mount
 
@@ -67,13 +76,13 @@ def build(
         if importlib.util.find_spec(package) is None:
             raise UsageError("usage.missing_extra", package=package, extra="device")
     facts = read_board(board)
-    compiled = compile_config(config, facts, wifi, ntp)
+    plan, compiled = compile_config(config, facts, wifi, ntp)
     tree = out / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
     modules = needed_modules((*ENTRIES, BUNDLE))
     sources = {name: path.read_text("utf-8") for name, path in modules.items()}
-    for name in unused_methods(compiled):
+    for name in unused_methods(plan):
         sources.pop(name)
     left = shake(sources, ENTRIES, MAIN)
     made = {}
@@ -129,43 +138,30 @@ def read_board(folder: Path) -> dict[str, Any]:
 
 def compile_config(
     config: Path, facts: dict[str, Any], wifi: str | None, ntp: str | None
-) -> dict[str, Any]:
-    """config.json of a device: the document, and the profiles and factor sets that it names.
+) -> tuple[GatewayPlan, dict[str, Any]]:
+    """The plan of a device; config.json: what it has to know of its board, and the plan.
 
-    Everything is checked here as the device will check it. Raises ConfigError.
+    Everything is checked here; the device has no rules to check it by. Raises ConfigError.
     """
     data = files.read_bytes(config)
     document = files.parse_toml(data, str(config))
     check_document(document, json_module.loads(SCHEMA.read_text("utf-8")), str(config))
-    profiles: dict[str, Any] = {}
-    factors: dict[str, Any] = {}
-    tariffs: dict[str, Any] = {}
-
-    def read_profile(name: str, file: str, key: str) -> dict[str, Any]:
-        profiles[name] = document = files.read_profile(name, file, key)
-        return document
-
-    def read_factors(name: str, file: str, key: str) -> dict[str, Any]:
-        factors[name] = document = files.read_factors(name, file, key)
-        return document
-
-    def read_tariff(name: str, file: str, key: str) -> dict[str, Any]:
-        tariffs[name] = document = files.read_tariff(config.resolve().parent / name)
-        return document
-
-    library = Library(read_profile, read_factors, read_tariff)
+    folder = config.resolve().parent
+    library = Library(
+        files.read_profile,
+        files.read_factors,
+        lambda name, file, key: files.read_tariff(folder / name),
+    )
     settings = Settings(document, str(config), library)
     _check_ports(settings, facts)
+    plan = plan_of(settings)
     compiled: dict[str, Any] = {
         "board": {name: facts[name] for name in ("rs485", "partition", "watchdog_ms")},
         "digest": files.digest(data).hex(),
-        "document": document,
-        "profiles": profiles,
-        "factors": factors,
-        "tariffs": tariffs,
+        "plan": b2a_base64(encode_plan(plan), newline=False).decode("ascii"),
     }
-    compiled.update(_network(settings, config.resolve().parent, wifi, ntp))
-    return compiled
+    compiled.update(_network(settings, folder, wifi, ntp))
+    return plan, compiled
 
 
 def _network(
@@ -178,18 +174,14 @@ def _network(
     return {name: text for name, text in found.items() if text}
 
 
-def unused_methods(compiled: dict[str, Any]) -> list[str]:
+def unused_methods(plan: GatewayPlan) -> list[str]:
     """Modules that are imported when a stream needs them, and that no stream here does.
 
     Only what the streams of the configuration ask for: facts are taken from the journal as well.
     """
-    document = compiled["document"]
-    stated = json_module.dumps(document)
-    found = [] if compiled["tariffs"] else ["edge.core.carbon.timed", "edge.core.carbon.tariff"]
-    if not any("stack" in stream for stream in document.get("stream", [])):
-        found += ["edge.app.stacks", "edge.core.carbon.stack_tally"]
-    if '"coal"' not in stated:
-        found.append("edge.app.coal")
+    found = [] if plan.tariffs else ["edge.core.carbon.timed", "edge.core.carbon.tariff"]
+    if all(stream.source.stack is None for stream in plan.streams):
+        found += ["edge.core.carbon.cems", "edge.core.carbon.stack_tally"]
     return found
 
 

@@ -25,7 +25,8 @@ class Profile:
     forbidden: tuple of (first, last) wire addresses that no block may touch.
     gap_ms: rest the station needs between two requests.
     confidence: "high", "medium", "low", or "" when the document does not say.
-    digest: SHA-256 over everything that decides how a register becomes a reading.
+    digest: SHA-256 over everything that decides how a register becomes a reading; of a profile
+        that was planned elsewhere it is given, and its points are with those who poll them.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Profile:
         sentinels: dict[str, tuple[int, ...]],
         points: tuple[Point, ...],
         confidence: str = "",
+        digest: bytes | None = None,
     ) -> None:
         """points: of every class, ascending by (function, address)."""
         self.id = profile_id
@@ -51,7 +53,7 @@ class Profile:
         self.confidence = confidence
         self.points = tuple([p for p in points if p.point_class != IDENTITY])
         self.identity = tuple([p for p in points if p.point_class == IDENTITY])
-        self.digest = hashlib.sha256(self._meaning()).digest()
+        self.digest = hashlib.sha256(self._meaning()).digest() if digest is None else digest
 
     def _meaning(self) -> bytes:
         sentinels = [

@@ -88,6 +88,9 @@ Stream = namedtuple(
     ),
 )
 
+#: Where two of these are: MicroPython has no `_replace`.
+_SOURCE, _SUMMANDS = 11, 17
+
 #: An emission factor in micrograms CO2 per canonical unit of its dimension: an exact integer, or
 #: a (numerator, denominator) pair where 44/12 leaves none. That of a tariff has 1 in its place.
 Factor = namedtuple("Factor", ("id", "dimension", "ug_per_unit", "set_id", "set_digest"))
@@ -189,6 +192,23 @@ def _assemble(
     rest = (setup.basis, tuple(rates), setup.where, limits, summands, setup.inputs)
     ratio = mg_ratio(factor, up, down)
     return Stream(*(head + ratio + main + wired + rest + (None, setup.coal)))
+
+
+def numbered(draft: Stream, devices: list[int], streams: list[int]) -> Stream:
+    """A draft, which names devices and streams by their places, with their numbers instead.
+
+    devices: the number per device; streams: per stream before it. Its own number stays.
+    """
+    given = draft.source
+    inputs = tuple((devices[place[0]],) + tuple(place[1:]) for place in given.inputs)
+    status = given.status
+    if status is not None:
+        status = (devices[status[0]],) + tuple(status[1:])
+    source = Source(inputs, status, given.stack)
+    summands = tuple(Summand(streams[part.stream], part.weight) for part in draft.summands)
+    middle = tuple(draft[_SOURCE + 1 : _SUMMANDS])
+    rest = tuple(draft[_SUMMANDS + 1 :])
+    return Stream(*(tuple(draft[:_SOURCE]) + (source,) + middle + (summands,) + rest))
 
 
 def mg_ratio(factor: Factor | None, up: int, down: int) -> tuple[int, int]:

@@ -1,3 +1,5 @@
+# mypy: ignore-errors
+# ruff: noqa: F403, I001, N801, PTH123, RET503, UP
 """The ROMFS partition of a firmware that has one: its image lies beside the heap, as in flash."""
 
 import sys
