@@ -62,8 +62,8 @@ def spoil(path, statement, *values):
 
 def test_plain_prints_a_line_a_second_and_the_verdict(kept):
     lines = kept[1].stdout.splitlines()
-    assert sum("stations 7/7 good" in line for line in lines) >= 15
-    assert "verdict    HOLDS" in lines
+    assert sum("stations 7/7 good" in line for line in lines) >= 10
+    assert any(line.startswith("verdict    HOLDS") for line in lines)
     assert any("lost 0  duplicated 0  wrong 0" in line for line in lines)
 
 
@@ -100,7 +100,9 @@ def test_the_same_with_a_real_mosquitto(tmp_path):
         done = run_demo("--seconds", "20", "--json", "--broker", str(broker.port))
     verdict = verdict_of(done)
     assert verdict["holds"] and verdict["chain_verified"]
-    assert verdict["readings"]["served"] == verdict["readings"]["stored"] > 800
+    count = verdict["readings"]
+    assert count["served"] == count["stored"] + count["unread"]
+    assert count["stored"] > 800
 
 
 def test_a_reading_that_is_missing_in_the_cloud_is_lost(copied):
@@ -120,6 +122,19 @@ def test_a_reading_with_another_value_is_wrong(copied):
     )
     verdict = reach_verdict(copied)
     assert verdict.readings.wrong > 0 and not verdict.holds
+
+
+def test_a_point_that_the_gateway_says_it_has_not_read_is_neither_lost_nor_wrong(copied):
+    before = reach_verdict(copied).readings
+    spoil(
+        copied / "cloud.db",
+        "UPDATE polls SET mantissas = json_set(mantissas, '$[0]', NULL), qualities ="
+        " (SELECT json_group_array(CASE key WHEN 0 THEN 3 ELSE 0 END) FROM json_each(mantissas))"
+        " WHERE seq = (SELECT min(seq) FROM polls WHERE device = 1)",
+    )
+    after = reach_verdict(copied).readings
+    assert (after.lost, after.wrong) == (0, 0)
+    assert (after.stored, after.unread) == (before.stored - 1, before.unread + 1)
 
 
 def test_a_reading_that_is_there_twice_is_duplicated(copied):

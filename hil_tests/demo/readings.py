@@ -27,8 +27,8 @@ class Count:
 
     served: in replies that were complete and intact. stored: rows in the cloud with a value.
     lost: served, and neither stored nor recorded as a failed poll. duplicated: stored more often
-    than served. wrong: stored with another value. unread: served, recorded by the gateway as a
-    failed poll (it did not get the reply in time).
+    than served. wrong: stored with another value. unread: served, recorded by the gateway as not
+    read (it did not get the reply in time): a whole poll, or the points of one reply.
     """
 
     served: int = 0
@@ -52,9 +52,14 @@ class CloudPoll:
     values: dict[str, tuple[int | None, int]]
 
     @property
+    def unread(self) -> int:
+        """Points of which the gateway recorded that it read nothing usable."""
+        return sum(value is None and quality != 0 for value, quality in self.values.values())
+
+    @property
     def failed(self) -> bool:
-        """The gateway recorded that it read nothing usable."""
-        return all(value is None and quality != 0 for value, quality in self.values.values())
+        """The gateway recorded that of every point."""
+        return self.unread == len(self.values)
 
 
 def count_readings(ledger: Path, cloud: Path) -> Count:
@@ -143,10 +148,11 @@ def _walk(truth: list[Truth], stored: list[CloudPoll]) -> Count:
             count.duplicated += width if at and _equal(truth[at - 1], poll) else 0
             count.wrong += 0 if at and _equal(truth[at - 1], poll) else width
             continue
+        count.unread += poll.unread
         skipped += match - at
         at = match + 1
     skipped += len(truth) - at
-    count.unread = width * min(skipped, failed)
+    count.unread += width * min(skipped, failed)
     count.lost = width * max(0, skipped - failed)
     return count
 
@@ -161,6 +167,6 @@ def _find(truth: list[Truth], at: int, poll: CloudPoll, slack: int) -> int | Non
 
 def _equal(truth: Truth, poll: CloudPoll) -> bool:
     return all(
-        any(served.get(name, "?") == value for served in truth)
-        for name, (value, _) in poll.values.items()
+        (value is None and quality != 0) or any(served.get(name, "?") == value for served in truth)
+        for name, (value, quality) in poll.values.items()
     )
