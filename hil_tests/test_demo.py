@@ -1,14 +1,11 @@
 """The demonstration as a newcomer runs it, and a verdict that can fail."""
 
 import json
-import os
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 import msgpack
 import pytest
@@ -16,7 +13,6 @@ import pytest
 from edge.core.errors import StoreError
 from edge.core.errors.table import describe
 from hil_tests.demo.verdict import reach_verdict, verdict_lines
-from tests.contract.brokers import mosquitto
 
 TIMEOUT_S = 120
 
@@ -83,26 +79,6 @@ def test_stack_grid_and_steam_all_emit(kept):
     assert emitted["stack"] > 0 and emitted["grid_import"] > 0 and emitted["steam"] > 0
     assert emitted["pv"] == emitted["line1"] == 0
     assert all(stream.intervals >= 3 for stream in verdict.streams)
-
-
-def test_an_outage_loses_nothing():
-    done = run_demo("--seconds", "20", "--json", "--outage")
-    verdict = verdict_of(done)
-    statuses = [json.loads(line) for line in done.stdout.splitlines()[:-1]]
-    assert any(status["uplink"]["state"] == "offline" for status in statuses)
-    assert max(status["journal"]["depth"] for status in statuses) >= 20
-    assert verdict["holds"] and verdict["readings"]["served"] > 800
-    assert (verdict["lost"], verdict["duplicated"], verdict["wrong"]) == (0, 0, 0)
-
-
-def test_the_same_with_a_real_mosquitto(tmp_path):
-    with mosquitto(tmp_path) as broker:
-        done = run_demo("--seconds", "20", "--json", "--broker", str(broker.port))
-    verdict = verdict_of(done)
-    assert verdict["holds"] and verdict["chain_verified"]
-    count = verdict["readings"]
-    assert count["served"] == count["stored"] + count["unread"]
-    assert count["stored"] > 800
 
 
 def test_a_reading_that_is_missing_in_the_cloud_is_lost(copied):
@@ -247,46 +223,6 @@ def test_a_folder_that_cannot_be_used_is_named_in_one_line(folder):
     done = run_demo("--seconds", "5", "--plain", "--dir", folder)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error[usage.value]: --dir is {folder};")
-
-
-def test_a_terminal_that_cannot_redraw_gets_lines():
-    done = subprocess.run(
-        ["script", "-qec", f"{sys.executable} -m edge demo --seconds 5", "/dev/null"],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "TERM": "dumb"},
-    )
-    assert done.returncode == 0
-    assert done.stdout.count("stations 7/7 good") >= 2
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_all_its_processes(number, tmp_path):
-    demo = subprocess.Popen(
-        [sys.executable, "-m", "edge", "demo", "--plain", "--dir", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert any("7/7 good" in line for line in demo.stdout)
-    demo.send_signal(number)
-    rest = demo.communicate(timeout=TIMEOUT_S)[0]
-    assert demo.returncode == 0
-    assert "verdict    HOLDS" in rest
-    running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    assert not [line for line in running if str(tmp_path).encode() in line]
-
-
-def test_output_that_cannot_be_written_ends_it():
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "edge", "demo", "--seconds", "5", "--plain"],
-            stdout=full,
-            stderr=subprocess.DEVNULL,
-            timeout=TIMEOUT_S,
-        )
-    assert done.returncode != 0
 
 
 def test_the_verdict_names_what_was_held_or_not_read(copied):

@@ -1,0 +1,65 @@
+"""A failure beside a machine that stood still is tried again; any other is a failure at once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+CONFTEST = "from hil_tests.conftest import pytest_runtest_call, pytest_runtest_setup\n"
+
+#: Another process stops this one for as long as a machine that is shared may.
+HELD_UP = """
+import os, subprocess, sys
+def hold_up():
+    code = "import os, signal, sys, time; me = int(sys.argv[1]); os.kill(me, signal.SIGSTOP); "
+    code += "time.sleep(0.3); os.kill(me, signal.SIGCONT)"
+    subprocess.run([sys.executable, "-c", code, str(os.getpid())], check=True)
+"""
+
+COUNTED = """
+from pathlib import Path
+def attempt():
+    path = Path(__file__).with_name("attempts")
+    path.write_text(path.read_text() + "x" if path.exists() else "x")
+    return len(path.read_text())
+"""
+
+
+def run(folder: Path, test: str) -> tuple[int, int]:
+    """(exit status of pytest, how often the test ran)."""
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "test_it.py").write_text(HELD_UP + COUNTED + test)
+    command = [sys.executable, "-m", "pytest", "-q", "-c", str(ROOT / "pyproject.toml")]
+    done = subprocess.run(
+        [*command, "--rootdir", str(folder), str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    print(done.stdout)
+    return done.returncode, len((folder / "attempts").read_text())
+
+
+def test_what_fails_while_the_machine_stands_still_may_pass_later(tmp_path: Path) -> None:
+    test = "def test_it():\n    if attempt() == 1:\n        hold_up()\n        assert False\n"
+    assert run(tmp_path, test) == (0, 2)
+
+
+def test_what_fails_each_time_has_failed(tmp_path: Path) -> None:
+    assert run(tmp_path, "def test_it():\n    attempt()\n    hold_up()\n    assert False\n") == (
+        1,
+        3,
+    )
+
+
+def test_what_passes_beside_a_machine_that_stands_still_runs_once(tmp_path: Path) -> None:
+    assert run(tmp_path, "def test_it():\n    attempt()\n    hold_up()\n") == (0, 1)
+
+
+@pytest.mark.parametrize("error", ["assert False", "raise OSError"])
+def test_what_fails_while_the_machine_keeps_time_has_failed(tmp_path: Path, error: str) -> None:
+    assert run(tmp_path, f"def test_it():\n    attempt()\n    {error}\n") == (1, 1)
