@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 #: One NDJSON line.
 Event = dict[str, Any]
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class Command:

@@ -19,7 +19,7 @@ from pathlib import Path
 from hil_tests.micropython.prerequisite import require_command
 
 HOST = "127.0.0.1"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 def free_port() -> int:
