@@ -223,15 +223,10 @@ class Gateway:
             poller.stopping = True
 
     def _next_ms(self, now_ms: int) -> int:
-        due = [self.uploader.next_ms(now_ms), self._clock_due_ms]
-        for poller in self.pollers:
-            poll_ms = poller.next_ms()
-            if poll_ms is not None:
-                due.append(poll_ms)
-        commit_ms = self.recorder.next_ms()
-        if commit_ms is not None:
-            due.append(commit_ms)
-        return max(now_ms, min(due))
+        due = [self.uploader.next_ms(now_ms), self.recorder.next_ms()]
+        due += [poller.next_ms() for poller in self.pollers]
+        known = [due_ms for due_ms in due if due_ms is not None]
+        return max(now_ms, min(known + [self._clock_due_ms]))
 
 
 def _flat(by_index: dict) -> list[object]:

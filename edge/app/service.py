@@ -103,8 +103,8 @@ class Service:
         settings, data = read_settings(path)
         self._folder = path.resolve().parent
         key = files.read_key(self._folder / settings.key_file)
-        uplink, self._stream = self._uplink(settings)
         self.waker = Waker()
+        uplink, self._stream = self._uplink(settings)
         self.clock = LinuxClock()
         self.store = SqliteStore(
             self._folder / settings.journal, settings.gateway, quota_bytes=settings.quota_bytes
@@ -141,7 +141,7 @@ class Service:
         password = None
         if settings.password_file is not None:
             password = files.read_password(folder / settings.password_file)
-        stream = TcpStream(ca_file)
+        stream = TcpStream(ca_file, wake=self.waker.wake)
         uplink = MQTTUplink(
             "carbontally-" + settings.tenant + "-" + settings.gateway,
             settings.broker.host,
@@ -230,8 +230,11 @@ class Service:
         """Until `due_ms`, or until a port has something to say."""
         most_ms = WAIT_MS if self._stop_at_ms is None else STOP_WAIT_MS
         reading, writing = self.supervision.descriptors()
-        if self._stream.fileno() >= 0:
-            reading.append(self._stream.fileno())
+        descriptor = self._stream.fileno()
+        if descriptor >= 0:
+            reading.append(descriptor)
+            if self._stream.is_writing:
+                writing.append(descriptor)
         self.waker.wait(reading, writing, max(0, min(due_ms - self.clock.mono_ms(), most_ms)))
 
     def _is_over(self, now_ms: int) -> bool:

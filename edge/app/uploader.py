@@ -22,9 +22,8 @@ COMPLAINT_MS = 3_600_000
 #: Acks that may wait for the next step; older ones are worthless once a newer one is there.
 ACKS_MAX = 8
 
-TICK_CONNECTING_MS = 50
-TICK_FULL_MS = 20
-TICK_ONLINE_MS = 1_000
+#: An uplink without room is asked again after this long.
+FULL_MS = 20
 
 
 class Uploader:
@@ -202,7 +201,7 @@ class Uploader:
             else:
                 payload, last = self._cut(first, last if gap is None else min(last, gap.first - 1))
             if self.uplink.send(self._topics[BATCH], payload, False, 1) is None:
-                self._full_until_ms = now_ms + TICK_FULL_MS
+                self._full_until_ms = now_ms + FULL_MS
                 return
             self.window.sent(first, last, now_ms)
             self.batches_sent += 1
@@ -227,16 +226,17 @@ class Uploader:
                 return payload, first + len(records) - 1
             records = records[: len(records) // 2]
 
-    def next_ms(self, now_ms: int) -> int:
-        """When `step` is needed again, apart from the socket becoming readable."""
+    def next_ms(self, now_ms: int) -> int | None:
+        """When `step` is needed again though the uplink's stream has nothing; None for never."""
         if self.uplink.state == "offline":
             return self._retry_at_ms
-        if self.uplink.state == "connecting":
-            return now_ms + TICK_CONNECTING_MS
-        due_ms = self.window.next_ms(self.store.next_seq - 1, now_ms)
-        if due_ms is not None:
-            due_ms = max(due_ms, self._full_until_ms)
-        return now_ms + TICK_ONLINE_MS if due_ms is None else min(due_ms, now_ms + TICK_ONLINE_MS)
+        wait_ms = self.uplink.wait_ms()
+        due = [self.window.deaf_ms(), None if wait_ms is None else now_ms + wait_ms]
+        sending_ms = self.window.next_ms(self.store.next_seq - 1, now_ms)
+        if sending_ms is not None:
+            due.append(max(sending_ms, self._full_until_ms))
+        known = [due_ms for due_ms in due if due_ms is not None]
+        return min(known) if known else None
 
     def close(self) -> None:
         """Say goodbye: state offline, DISCONNECT."""

@@ -60,6 +60,10 @@ class Stream:
         """
         raise NotImplementedError
 
+    def wait_ms(self) -> "int | None":
+        """Milliseconds until `poll` has to be called though nothing is ready; None for never."""
+        return None
+
     def close(self) -> None:
         """Let go of the connection, what is unsent included; never raises, may be repeated."""
         raise NotImplementedError
@@ -69,9 +73,10 @@ class Uplink:
     """The gateway's MQTT connection, advanced step by step from `Gateway.step()`.
 
     Who calls what: while `state` is "offline" the gateway decides when to `start`; from then on it
-    calls `check_msg` in every step, at least every 50 ms while "connecting" and every second
-    while "online". Any SyncError leaves the state "offline" and what was in flight
-    unacknowledged: the journal, not this class, remembers what is to be sent again.
+    calls `check_msg` in every step, when something is ready, and after `wait_ms` at the latest:
+    a silent broker is given up at its deadline, not later. Any SyncError leaves the state
+    "offline" and what was in flight unacknowledged: the journal, not this class, remembers what
+    is to be sent again.
 
     state: "offline", "connecting" or "online".
     on_connect: called with session_present (bool) after each CONNACK, from `check_msg`; the
@@ -103,6 +108,13 @@ class Uplink:
         "sync.refused" the broker said no to the client or to a subscription; "sync.timeout" the
         connect deadline, the keepalive or an acknowledgement ran out; "sync.protocol" the peer
         does not speak MQTT 3.1.1.
+        """
+        raise NotImplementedError
+
+    def wait_ms(self) -> "int | None":
+        """Milliseconds until `check_msg` has to be called though nothing is ready.
+
+        None for never, as while "offline".
         """
         raise NotImplementedError
 

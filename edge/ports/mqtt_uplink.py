@@ -107,6 +107,19 @@ class MQTTUplink(Uplink):
         self._check_not_in_hook()
         return self._advance()
 
+    def wait_ms(self) -> "int | None":
+        if self.state == "offline":
+            return None
+        if self._has_more:
+            return 0
+        due = [self._session.wait_ms(self._ticks_ms())] if self.state == "online" else []
+        if self.state == "connecting":
+            due.append(self._left_ms(self._started_ms))
+        stream_ms = self.stream.wait_ms()
+        if stream_ms is not None:
+            due.append(stream_ms)
+        return min(due)
+
     def send(
         self, topic: "str | bytes", payload: "str | bytes", retain: bool = False, qos: int = 0
     ) -> "int | None":

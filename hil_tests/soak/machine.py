@@ -107,13 +107,9 @@ def needed_ms(gateway: Gateway, link: SimLink, clock: SimClock) -> int:
     anchor = recorder.anchor
     if boundary_ms is not None and anchor.quality and anchor.offset_ms is not None:
         due.append(max(mono_ms + 1, boundary_ms - anchor.offset_ms))
-    state = uploader.uplink.state
-    if state == "offline":
-        due.append(uploader.next_ms(mono_ms))
-    elif state == "online":
-        wanted_ms = uploader.window.next_ms(recorder.store.next_seq - 1, mono_ms)
-        # Due now and not done: there is no room, or nothing that may be sent.
-        due.append(mono_ms + 1_000 if wanted_ms == mono_ms else wanted_ms)
+    wanted_ms = uploader.next_ms(mono_ms)
+    # Due now and not done: there is no room, or nothing that may be sent.
+    due.append(mono_ms + 1_000 if wanted_ms == mono_ms else wanted_ms)
     for due_ms in due:
         if due_ms is not None and due_ms < least_ms:
             least_ms = due_ms

@@ -219,6 +219,9 @@ class MemoryUplink(Uplink):
             self._callback(topic, payload)
         return len(messages)
 
+    def wait_ms(self) -> int | None:
+        return 0 if self.state == "connecting" or self.inbox else None
+
     def send(self, topic, payload, retain: bool = False, qos: int = 0) -> int | None:
         if self.state != "online":
             raise SyncError("sync.offline", server="broker", reason="not online")

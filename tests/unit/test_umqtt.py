@@ -176,3 +176,65 @@ def test_errors_name_the_server():
     except SyncError as error:
         assert error.code == "sync.protocol" and error.fields["server"] == "broker:1884"
     assert client.state == "offline"
+
+
+def looks_until_given_up(uplink, pipe, most=10):
+    """(its code, how often it was called): one that is called only when it says it has to be."""
+    for looks in range(most):
+        code = code_of(uplink.check_msg)
+        if code:
+            return code, looks + 1
+        assert uplink.wait_ms() > 0, "called again at once though there is nothing"
+        pipe.now_ms += uplink.wait_ms()
+    return "", most
+
+
+def test_a_broker_that_never_answers_costs_two_looks_and_ends_at_the_deadline():
+    for answer in (b"", b"\x20\x02"):
+        pipe = Pipe()
+        client = MQTTClient("gw", "broker", pipe, pipe.ticks_ms, timeout_ms=5000)
+        assert client.wait_ms() is None
+        client.start()
+        pipe.arriving = answer
+        assert looks_until_given_up(client, pipe) == ("sync.timeout", 2)
+        assert pipe.now_ms == 5000 and client.state == "offline"
+
+
+def test_a_half_open_link_is_given_up_at_one_and_a_half_keepalives():
+    # When the last bytes came before it broke, and what was sent since: qos, and how late.
+    for sent in ((), ((0, 0),), ((1, 0),), ((1, 9_999),), ((0, 2_000), (1, 4_000), (1, 29_000))):
+        client, pipe = online_client(keepalive=30)
+        broke_ms = pipe.now_ms
+        for qos, later_ms in sent:
+            while broke_ms + later_ms - pipe.now_ms >= client.wait_ms():
+                pipe.now_ms += client.wait_ms()
+                assert code_of(client.check_msg) == ""
+            pipe.now_ms = broke_ms + later_ms
+            client.send("t", "x", qos=qos)
+        code, looks = looks_until_given_up(client, pipe)
+        assert code == "sync.timeout" and looks <= 4
+        assert pipe.now_ms - broke_ms == 45_000, sent
+
+
+def test_a_quiet_session_is_looked_at_twice_a_keepalive():
+    client, pipe = online_client(keepalive=60)
+    looks = 0
+    while pipe.now_ms < 3_600_000:
+        wait_ms = client.wait_ms()
+        assert wait_ms > 0
+        pipe.now_ms += wait_ms
+        looks += 1
+        pipe.answers = [b"\xd0\x00"]
+        client.check_msg()
+        client.check_msg()  # what the answer being readable calls for
+    assert looks <= 2 * 60 + 1
+
+
+def test_more_than_one_call_handles_is_called_for_at_once():
+    client, pipe = online_client()
+    pipe.arriving = b"\x30\x04\x00\x01tx" * 100
+    client.set_callback(lambda topic, payload: None)
+    counts = []
+    while not counts or client.wait_ms() == 0:
+        counts.append(client.check_msg())
+    assert sum(counts) == 100 and len(counts) > 1

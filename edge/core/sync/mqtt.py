@@ -213,6 +213,19 @@ class Session:
             return b""
         return self.ping(now_ms)
 
+    def wait_ms(self, now_ms: int) -> int:
+        """Milliseconds until `poll` pings or raises, if nothing comes and nothing is sent."""
+        keepalive_ms = self._keepalive_s * 1000
+        if self._ping_ms >= 0:
+            left_ms = keepalive_ms - elapsed_ms(now_ms, self._ping_ms)
+        else:
+            received_ms = elapsed_ms(now_ms, self._received_ms)
+            left_ms = (keepalive_ms >> 1) - max(received_ms, elapsed_ms(now_ms, self._sent_ms))
+        for packet_id in self._in_flight:
+            waited_ms = elapsed_ms(now_ms, self._in_flight[packet_id][1])
+            left_ms = min(left_ms, (keepalive_ms * 3 >> 1) - waited_ms)
+        return max(0, left_ms)
+
     def _check_answered(self, operation: str, since_ms: int, timeout_ms: int, now_ms: int) -> None:
         if elapsed_ms(now_ms, since_ms) >= timeout_ms:
             raise SyncError("sync.timeout", operation=operation, timeout_ms=timeout_ms)

@@ -67,9 +67,16 @@ class Uplink:
         self.online = False
         self._rewind()
 
+    def deaf_ms(self) -> int | None:
+        """When this session will have heard no answer for too long; None when nothing is asked."""
+        if not self.online or self._asked_ms is None:
+            return None
+        return self._asked_ms + self._deaf_ms
+
     def is_deaf(self, now_ms: int) -> bool:
         """True when a new session should be begun: this one has heard no answer for too long."""
-        if not self.online or self._asked_ms is None or now_ms - self._asked_ms < self._deaf_ms:
+        due_ms = self.deaf_ms()
+        if due_ms is None or now_ms < due_ms:
             return False
         self._deaf_ms = min(2 * self._deaf_ms, DEAF_MAX_MS)
         return True

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from edge.core.errors import ConfigError, SyncError
@@ -23,11 +24,12 @@ class _Lookup:
     addresses: what was found, once `done` is set. reason: why it is nothing.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, wake: Callable[[], None]) -> None:
         self.target = (host, port)
         self.addresses: list[_Address] = []
         self.reason = ""
         self.done = threading.Event()
+        self._wake = wake
         threading.Thread(target=self._run, name="name-lookup", daemon=True).start()
 
     def may_serve(self, target: tuple[str, int]) -> bool:
@@ -41,6 +43,7 @@ class _Lookup:
             self.reason = describe_failure(error)
         finally:
             self.done.set()
+            self._wake()
 
 
 class TcpStream(Stream):
@@ -48,11 +51,18 @@ class TcpStream(Stream):
 
     ca_file: PEM file of the only authorities trusted; None trusts the system's.
     address_timeout_ms: how long one of several addresses of a name is tried before the next.
+    wake: called from another thread when a name has been looked up, which no descriptor shows.
     Raises ConfigError "config.file" if ca_file cannot be used.
     """
 
-    def __init__(self, ca_file: str | None = None, address_timeout_ms: int = 2000) -> None:
+    def __init__(
+        self,
+        ca_file: str | None = None,
+        address_timeout_ms: int = 2000,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
         self._ca_file = ca_file
+        self._wake = wake
         self._address_timeout_s = address_timeout_ms / 1000
         self._context = None if ca_file is None else verifying_context(ca_file)
         self._lookup: _Lookup | None = None
@@ -68,6 +78,7 @@ class TcpStream(Stream):
         self._failure = ""
         self._address_since_s = 0.0
         self._wants_write = False
+        self._is_full = False
 
     def open(self, host: str, port: int, tls: bool) -> None:
         self.close()
@@ -81,7 +92,7 @@ class TcpStream(Stream):
             self._stage = "resolve"
             # A look-up slower than the last attempt is waited for on, not repeated.
             if self._lookup is None or not self._lookup.may_serve(self._target):
-                self._lookup = _Lookup(host, port)
+                self._lookup = _Lookup(host, port, self._wake)
 
     def poll(self) -> str:
         if self._state != "connecting":
@@ -170,11 +181,14 @@ class TcpStream(Stream):
         if not data:
             return 0
         try:
-            return self._opened().send(data)
-        except _WOULD_BLOCK:
+            sent = self._opened().send(data)
+        except _WOULD_BLOCK as error:
+            self._is_full = not isinstance(error, ssl.SSLWantReadError)
             return 0
         except OSError as error:
             raise self._failed(describe_failure(error))
+        self._is_full = sent < len(data)
+        return sent
 
     def recv(self, limit: int) -> bytes:
         self._wants_write = False
@@ -196,11 +210,22 @@ class TcpStream(Stream):
             self._lookup.done.wait(timeout_ms / 1000)
         elif self._socket is not None:
             events = 0 if self._stage == "connect" else select.POLLIN
-            if writing or self._wants_write or self._stage == "connect":
+            if writing or self.is_writing:
                 events |= select.POLLOUT
             # Bytes OpenSSL has already decrypted do not show on the socket.
             if not (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()):
                 _wait_for(self._socket, events, timeout_ms)
+
+    def wait_ms(self) -> int | None:
+        if self._stage == "connect" and self._addresses:
+            waited_ms = int(1000 * (time.monotonic() - self._address_since_s))
+            return max(0, int(1000 * self._address_timeout_s) - waited_ms)
+        return 0 if self._stage == "next" else None
+
+    @property
+    def is_writing(self) -> bool:
+        """True when the descriptor being writable is worth a call, not only its being readable."""
+        return self._stage == "connect" or self._wants_write or self._is_full
 
     def fileno(self) -> int:
         """The descriptor to select on, -1 while there is none (closed, or looking up a name)."""

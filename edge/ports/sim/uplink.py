@@ -92,10 +92,15 @@ class SimUplink(Uplink):
         count = 0
         while self._news:
             count += self._news.pop(0)()
-        oldest = min(self._unacked.values(), default=self.timeline.now_ms)
-        if self.timeline.now_ms - oldest >= SILENCE_MS:
+        if self.wait_ms() == 0:
             self._fail("sync.timeout", "acknowledgement")
         return count
+
+    def wait_ms(self) -> int | None:
+        if self.state != "online" or not self._unacked:
+            return None  # an attempt to connect ends by itself, and pokes
+        waited_ms = self.timeline.now_ms - min(self._unacked.values())
+        return max(0, SILENCE_MS - waited_ms)
 
     def send(
         self, topic: str | bytes, payload: str | bytes, retain: bool = False, qos: int = 0
@@ -113,7 +118,6 @@ class SimUplink(Uplink):
         packet = self._last_id if qos else 0
         if qos:
             self._unacked[packet] = self.timeline.now_ms
-            self.timeline.after(SILENCE_MS, self._poke)
 
         def taken() -> None:
             self.broker.publish(leg, message, retain)

@@ -178,6 +178,9 @@ class NextDoorCloud(Uplink):
         self._callback(self._topic, encode_ack(ack, KEY))  # type: ignore[operator]
         return 1
 
+    def wait_ms(self) -> "int | None":
+        return None if self._ack is None and self.state != "connecting" else 0
+
     def send(
         self, topic: "str | bytes", payload: "str | bytes", retain: bool = False, qos: int = 0
     ) -> "int | None":
