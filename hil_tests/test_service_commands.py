@@ -227,7 +227,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ("name", "expected"),
     [
         ("good", {"certificate": "sync.certificate"}),  # it lasts a day
-        ("expired", {"broker": "sync.offline"}),
+        ("expired", {"broker": "sync.dates"}),
         ("wrong-host", {"broker": "sync.offline"}),
     ],
 )

@@ -18,7 +18,8 @@ class Stream:
 
     The uplink owns it, drives it with `poll` and bounds every wait with its own deadline, so an
     implementation needs no timeouts of its own. A failure is raised once, as SyncError
-    "sync.offline" with `server` and `reason`, and leaves the stream "closed".
+    "sync.offline" with `server` and `reason`, or "sync.dates" where a certificate's dates and the
+    clock do not agree, and leaves the stream "closed".
 
     TLS always verifies the chain, the dates and the host name, from TLS 1.2 on; no implementation
     offers a way around that.
@@ -105,6 +106,7 @@ class Uplink:
         """Advance everything without blocking; return how many messages were delivered.
 
         Raises SyncError: "sync.offline" the connection failed, was lost or was never started;
+        "sync.dates" a certificate's dates and the clock do not agree;
         "sync.refused" the broker said no to the client or to a subscription; "sync.timeout" the
         connect deadline, the keepalive or an acknowledgement ran out; "sync.protocol" the peer
         does not speak MQTT 3.1.1.

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from edge.core.errors import ConfigError, SyncError
-from edge.ports.linux.tcp import TcpStream, verifying_context
+from edge.ports.linux.tcp import TcpStream
+from edge.ports.linux.tls import verifying_context
 from edge.ports.umqtt import MQTTClient
 from hil_tests.micropython.prerequisite import require_command
 
-from .brokers import HOST, Peer, mosquitto, scripted
+from .brokers import HOST, Peer, mosquitto, scripted, wait_until
 
 
 def make_certificates(folder: Path) -> None:
@@ -95,21 +96,37 @@ def test_tls_to_mosquitto(certificates: Path, tmp_path: Path) -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("name", "code", "reason"),
     [
-        ("wrong-host", "IP address mismatch"),
-        ("expired", "certificate has expired"),
-        ("early", "certificate is not yet valid"),
+        ("wrong-host", "sync.offline", "IP address mismatch"),
+        ("expired", "sync.dates", "certificate has expired"),
+        ("early", "sync.dates", "certificate is not yet valid"),
     ],
 )
 def test_bad_certificates_are_refused(
-    certificates: Path, tmp_path: Path, name: str, reason: str
+    certificates: Path, tmp_path: Path, name: str, code: str, reason: str
 ) -> None:
     files = {"certfile": certificates / f"{name}.pem", "keyfile": certificates / f"{name}.key"}
     with mosquitto(tmp_path, **files) as broker, pytest.raises(SyncError) as caught:
         tls_client(broker.port, certificates / "ca.pem").connect()
-    assert caught.value.code == "sync.offline"
+    assert caught.value.code == code
     assert reason in str(caught.value.fields["reason"])
+
+
+@pytest.mark.parametrize("wall_s", [0, 86_400 * 365 * 54, 4_102_444_800])
+def test_a_clock_that_cannot_be_right_says_so_before_anything_is_said_to_the_server(
+    monkeypatch: pytest.MonkeyPatch, wall_s: int
+) -> None:
+    heard: list[bytes] = []
+    with scripted(lambda peer: heard.append(peer.connection.recv(4096))) as port:
+        with monkeypatch.context() as patched:
+            patched.setattr("edge.ports.linux.tls.time.time_ns", lambda: wall_s * 10**9)
+            with pytest.raises(SyncError) as caught:
+                tls_client(port, None).connect()
+        wait_until(lambda: heard, "the server has seen the end")
+    assert caught.value.code == "sync.dates"
+    assert caught.value.fields["reason"] == "this clock was never set"
+    assert heard == [b""]
 
 
 def test_tls_to_a_plain_server() -> None:

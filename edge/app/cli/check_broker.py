@@ -10,7 +10,8 @@ from typing import Any
 
 from edge.app.config import Settings
 from edge.core.errors import SyncError, TallyError
-from edge.ports.linux.tcp import TcpStream, verifying_context
+from edge.ports.linux.tcp import TcpStream
+from edge.ports.linux.tls import verifying_context
 from edge.ports.mqtt_uplink import MQTTUplink
 
 TIMEOUT_MS = 5_000

@@ -1,7 +1,6 @@
 """`contracts.Stream` over Linux sockets and OpenSSL, never blocking but in `wait`."""
 
 import errno
-import os
 import select
 import socket
 import ssl
@@ -10,8 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from edge.core.errors import ConfigError, SyncError
+from edge.core.errors import SyncError
 from edge.ports.contracts import Stream
+from edge.ports.linux.tls import check_clock, dates_error, describe_failure, verifying_context
 
 #: What getaddrinfo gives: family, kind, protocol, canonical name, socket address.
 _Address = tuple[int, int, int, str, Any]
@@ -153,6 +153,11 @@ class TcpStream(Stream):
             self._stage = ""
 
     def _start_handshake(self, sock: socket.socket) -> None:
+        try:
+            check_clock(self._server)
+        except SyncError:
+            self.close()
+            raise
         if self._context is None:
             self._context = verifying_context(None)
         try:
@@ -173,7 +178,8 @@ class TcpStream(Stream):
             self._wants_write = isinstance(error, ssl.SSLWantWriteError)
             return
         except (OSError, ValueError) as error:
-            raise self._failed(describe_failure(error))
+            self.close()
+            raise dates_error(self._server, error) or self._failed(describe_failure(error))
         self._state = "open"
         self._stage = ""
 
@@ -252,40 +258,16 @@ class TcpStream(Stream):
 
     def _failed(self, reason: str) -> SyncError:
         self.close()
-        return SyncError(
-            "sync.offline", server=f"{self._target[0]}:{self._target[1]}", reason=reason
-        )
+        return SyncError("sync.offline", server=self._server, reason=reason)
+
+    @property
+    def _server(self) -> str:
+        return f"{self._target[0]}:{self._target[1]}"
 
 
 def find_addresses(host: str, port: int, flags: int = 0) -> list[_Address]:
     """Return getaddrinfo's addresses for a TCP connection; blocks unless AI_NUMERICHOST is set."""
     return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags))
-
-
-def verifying_context(ca_file: str | None) -> ssl.SSLContext:
-    """Return a client context that checks chain, dates and host name, from TLS 1.2 on.
-
-    Raises ConfigError "config.file".
-    """
-    try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_file)
-    except OSError as error:
-        raise ConfigError("config.file", file=ca_file, reason=describe_failure(error))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def describe_failure(error: Exception) -> str:
-    """Say in a few words why the system or OpenSSL refused."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate: {error.verify_message}"
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.replace("_", " ").lower()
-    if isinstance(error, socket.gaierror):
-        return str(error.strerror)
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno).lower()
-    return str(error) or type(error).__name__
 
 
 def _wait_for(sock: socket.socket, events: int, timeout_ms: int) -> bool:

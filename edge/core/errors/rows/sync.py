@@ -8,6 +8,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "check network, name and port; readings are kept and sent later",
         "检查网络、名称和端口；读数会保存并稍后发送",
     ),
+    "sync.dates": (
+        69,
+        "no certificate of the broker {server} is valid by the clock, {clock}: {reason}",
+        "按时钟 {clock}，代理 {server} 的证书无效：{reason}",
+        "wrong time: set the clock, it connects by itself then; right time: renew the certificate",
+        "若时间有误，请校准时钟，之后会自动连接；若时间正确，请更换证书",
+    ),
     "sync.refused": (
         69,
         "the broker {server} refuses the connection (code {reason})",
