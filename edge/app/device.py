@@ -1,7 +1,8 @@
 """What `main.py` runs on an ESP32: the gateway of `edge.app` in a loop, and what keeps it alive.
 
 A start counts as good after GOOD_MS. After CRASHES_MAX starts that were not, the board waits in
-safe mode with its console open, tells why, and tries again.
+safe mode with its console open, tells why, and tries again. Power that fails is no crash: a board
+that has its power back polls at once, however often it went.
 """
 
 import gc
@@ -74,8 +75,6 @@ class Program:
         self._tell_start(problems, why, now_ms)
         limit_ms = board.facts["watchdog_ms"] * 3 // 4
         self._progress = Progress(self.gateway, limit_ms, now_ms)
-        self._limit_ms = limit_ms
-        self._offline_ms = now_ms
         self._sntp = board.sntp(config["ntp"]) if config.get("ntp") else None
 
     def _define(
@@ -159,22 +158,12 @@ class Program:
         if self._sntp is not None:
             self._sntp.step(now_ms)
         due_ms = self.gateway.step(now_ms)
-        if not self._stalled(now_ms):
+        links = [poller.link for poller in self.gateway.pollers]
+        if not self._progress.look([link.done for link in links], now_ms):  # type: ignore[attr-defined]
             self.board.feed()
-        links = [poller.link.link for poller in self.gateway.pollers]  # type: ignore[attr-defined]
-        if any(link.is_busy for link in links):
+        if any(link.link.is_busy for link in links):  # type: ignore[attr-defined]
             return BUSY_MS
         return max(1, min(REST_MS, due_ms - self.clock.mono_ms()))
-
-    def _stalled(self, now_ms: int) -> list[str]:
-        """What stands still: a bus, the journal, or a connection that neither comes nor fails."""
-        done = [poller.link.done for poller in self.gateway.pollers]  # type: ignore[attr-defined]
-        stalled = self._progress.look(done, now_ms)
-        if self.gateway.uploader.uplink.state != "connecting":
-            self._offline_ms = now_ms
-        elif now_ms - self._offline_ms >= self._limit_ms:
-            stalled.append("uplink")
-        return stalled
 
 
 def _bound_memory() -> None:
@@ -200,6 +189,8 @@ def run(board: "Board | None" = None) -> None:
         board = Board(config.get("board", {"watchdog_ms": GOOD_MS}))
     board.begin_watch()
     crashes = (board.vault.read("crashes") or b"\0")[0]
+    if board.reset_cause() == "power":
+        crashes = 0
     why = board.vault.text("why") or ""
     if crashes >= CRASHES_MAX:
         _stay_safe(board, crashes, why)
@@ -233,7 +224,7 @@ def _run(config: dict, board: "Board", problems: list[str], why: str) -> None:
 
 def _stay_safe(board: "Board", crashes: int, why: str) -> None:
     """Leave the console to whoever looks, then try again."""
-    print("safe mode:", crashes, "starts ended early, the last one by", why or "a cut or a hang")
+    print("safe mode:", crashes, "starts ended early, the last one by", why or "a hang")
     for _ in range(SAFE_MS // 1000):
         board.feed()
         board.sleep(1000)

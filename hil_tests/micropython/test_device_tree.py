@@ -1,10 +1,12 @@
 """What `carbontally build esp32` makes, started as it is: bus, journal on flash, broker, cloud."""
 
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 
+from edge.app.device import CRASHES_MAX
 from edge.core.journal.record import Kind
 from hil_tests.micropython.built import (
     EMPTY_BUS,
@@ -15,13 +17,16 @@ from hil_tests.micropython.built import (
     story,
     uarts,
 )
+from hil_tests.micropython.device import Device
 from hil_tests.site import KEY, Site
-from hil_tests.witness import judge_cloud, read_cloud
+from hil_tests.witness import decode_entry, judge_cloud, read_cloud
 from tests.contract.brokers import mosquitto, wait_until
 
 pytestmark = pytest.mark.system
 
 POLLS = 60
+CUTS = 8
+SET_CLOCK = {"virtual": True, "rtc_unix_ms": 1_800_000_000_000}
 #: Of the whole program in bytes; see docs/esp32.md.
 PROGRAM_BYTES = 122_880
 IMAGE_BYTES = 0x40000
@@ -69,7 +74,7 @@ def test_a_device_explains_itself_without_a_configuration_and_takes_a_good_copy(
     last = device.run(clock={"virtual": True})
     assert last["reason"] == "reset"
     assert last["lines"][-1].startswith("failed: config.file file=config.json reason=config.json")
-    for _ in range(4):
+    for _ in range(CRASHES_MAX):
         last = device.run(clock={"virtual": True})
     assert last["reason"] == "reset" and last["lines"][0].startswith("safe mode: 5 starts")
     assert "config.file" in last["lines"][0]
@@ -89,20 +94,100 @@ def test_a_damaged_program_is_named_before_a_module_of_it_runs(tmp_path: Path):
         assert "app.bin is" in last["traceback"] and not last["lines"]
 
 
-def test_a_hang_is_ended_by_the_watchdog_and_told(tmp_path: Path):
+#: What is put before `run()` of main.py.
+HANGS = {
+    "the loop": """
+from edge.app.device import Program as Hanging
+whole = Hanging.step
+def step(self):
+    while self.clock.mono_ms() > 5000: self.board.sleep(10)
+    return whole(self)
+Hanging.step = step
+""",
+    "polling": """
+from edge.ports.esp32.uart_link import UartLink
+UartLink.poll = lambda self: None
+""",
+    "connecting": """
+from edge.ports.mqtt_uplink import MQTTUplink
+MQTTUplink.check_msg = lambda self: 0
+""",
+    "syncing": """
+import edge.app.progress
+from edge.app.uploader import Uploader
+edge.app.progress.DEAF_MAX_MS = 10_000
+Uploader.step = lambda self, now_ms, flush=False: []
+""",
+    "committing": """
+from edge.app.recorder import Recorder
+whole_commit = Recorder.commit
+calls = []
+def commit(self, *rest):
+    calls.append(0)
+    return None if len(calls) > 30 else whole_commit(self, *rest)
+Recorder.commit = commit
+""",
+}
+LONGEST_HANG_MS = 200_000
+
+
+def test_whatever_hangs_is_ended_by_the_watchdog_and_told_and_nothing_is_lost(tmp_path: Path):
     device = board_with(built(), tmp_path / "device")
-    clock = {"virtual": True, "rtc_unix_ms": 1_800_000_000_000}
-    main_file = device.root / "main.py"
-    whole = main_file.read_text()
-    hang = "import edge.app.device as program\nwhole = program.Program.step\n"
-    hang += "def step(self):\n    if self.clock.mono_ms() > 5000:\n"
-    hang += "        while True: self.board.sleep(10)\n    return whole(self)\n"
-    main_file.write_text(
-        whole.replace("\nrun()\n", "\n" + hang + "program.Program.step = step\nrun()\n")
-    )
-    last = device.run(uarts=EMPTY_BUS, clock=clock)
-    assert last["reason"] == "watchdog", last
-    main_file.write_text(whole)
-    with device.power_on(uarts=EMPTY_BUS, clock=clock, stop_after_ms=20_000) as run:
-        run.wait_end()
-    assert any(b"watchdog" in data for data in journal_of(device).of_kind(Kind.EVENT))
+    rows: list = []
+    for hang in HANGS.values():
+        begin_with(device, hang)
+        last = device.run(uarts=EMPTY_BUS, clock=SET_CLOCK, stop_after_ms=LONGEST_HANG_MS)
+        assert last["reason"] == "watchdog", (hang, last)
+        rows = kept_and_more(device, rows)
+    begin_with(device, "")
+    device.run(uarts=EMPTY_BUS, clock=SET_CLOCK, stop_after_ms=20_000)
+    kept_and_more(device, rows)
+    causes = reset_events(device)
+    assert [fields["cause"] for fields in causes] == ["power"] + ["watchdog"] * len(HANGS)
+
+
+def begin_with(device: Device, code: str) -> None:
+    """Run this before the gateway; nothing answers, so nobody has to look for it often."""
+    text = (built().out / "tree" / "main.py").read_text()
+    code = "import edge.app.device\nedge.app.device.BUSY_MS = 50\n" + code
+    assert text.endswith("\nrun()\n")
+    device.write("main.py", text.removesuffix("run()\n") + code + "run()\n")
+
+
+def kept_and_more(device: Device, before: list) -> list:
+    """All rows of the journal, which begins with those of before."""
+    journal = journal_of(device)
+    rows: list = journal.read(0, journal.next_seq - 1)
+    assert rows[: len(before)] == before and len(rows) > len(before)
+    return rows
+
+
+def reset_events(device: Device) -> list[dict]:
+    """What each start has recorded of the one before it."""
+    bodies = [decode_entry(data).body for data in journal_of(device).of_kind(Kind.EVENT)]
+    flat = [fields for code, fields in bodies if code == "gateway.reset"]
+    return [dict(zip(fields[::2], fields[1::2], strict=True)) for fields in flat]
+
+
+def test_power_that_fails_again_and_again_never_ends_in_safe_mode(tmp_path: Path):
+    """Cuts at any point of a start: between two lines, in the first programs and erases, later."""
+    device = board_with(built(), tmp_path / "device")
+    begin_with(device, "")
+    moments = random.Random(20261126)
+    rows: list = []
+    for number in range(CUTS):
+        if number % 2:
+            plan = {"cut": (moments.randrange(1, 12), moments.choice(("half", "garbage")))}
+        else:
+            plan = {"stop_after_ms": int(10 ** moments.uniform(0, 4.7))}
+        last = device.run(uarts=EMPTY_BUS, clock=SET_CLOCK, **{"stop_after_ms": 59_000, **plan})
+        assert last["reason"] in ("time", "power_cut"), last
+        assert not any(line.startswith("safe mode") for line in last["lines"]), last
+        journal = journal_of(device)
+        now = journal.read(0, journal.next_seq - 1)
+        assert now[: len(rows)] == rows, "what was committed stays"
+        rows = now
+    assert CUTS > CRASHES_MAX
+    device.run(uarts=EMPTY_BUS, clock=SET_CLOCK, stop_after_ms=60_000)
+    kept_and_more(device, rows)
+    assert {fields["cause"] for fields in reset_events(device)} == {"power"}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge.app import progress
 from edge.app.counted_link import CountedLink
 from edge.app.progress import Progress
 from edge.core.bus.rtu import encode_read
@@ -80,6 +81,32 @@ def test_records_that_nobody_commits_are_a_stall():
         assert found == (["journal"] if second * 1000 >= LIMIT_MS else []), second
     gateway.recorder.commit(now_ms + 60_000, True)
     assert look([99], now_ms + 60_000) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "limit_s"), [("connecting", 45), ("online", 105), ("offline", 105)]
+)
+def test_records_that_nobody_tries_to_send_are_a_stall(monkeypatch, state, limit_s):
+    monkeypatch.setattr(progress, "DEAF_MAX_MS", 60_000)
+    watched = Watched()
+    uploader = watched.site.gateway.uploader
+    monkeypatch.setattr(uploader, "step", lambda now_ms, flush=False: [])
+    monkeypatch.setattr(uploader.uplink, "state", state)
+    first_s = next(s for s in range(1, 300) if watched.run(1))
+    assert limit_s <= first_s <= limit_s + 121  # something to send comes once a minute
+    assert watched.run(1) == {"uplink"}
+
+
+@pytest.mark.parametrize("away", ["broker", "receiver"])
+def test_a_cloud_that_is_away_for_hours_is_no_stall(monkeypatch, away: str):
+    watched = Watched()
+    if away == "broker":
+        watched.site.uplink.reachable = False
+    else:
+        monkeypatch.setattr(watched.site, "answer", lambda: None)
+    assert watched.run(3 * 3600) == set()
+    store = watched.site.store
+    assert store.next_seq - store.acked_seq > 300
 
 
 def test_requests_are_counted_by_how_they_ended():
