@@ -30,8 +30,9 @@ from hil_tests.site import BUS, GATEWAY, KEY, Site
 from tests.unit.flash_doubles import NorFlash
 
 BOARD = ROOT / "boards" / "esp32_devkitc_max485"
-#: A board with PSRAM has it: code from .mpy files is in the heap.
-HEAP_BYTES = 336 * 1024
+#: A board with PSRAM has it: code from .mpy files is in the heap. How little is enough is measured
+#: by `bench esp32`; these tests are about something else.
+HEAP_BYTES = 448 * 1024
 JOURNAL_BYTES = 0xB0000
 #: A station that is late on a busy machine is not what these tests are about.
 REPLY_TIMEOUT_MS = 5000
