@@ -28,6 +28,14 @@ from edge.core.errors.table import TABLE
 _PROBLEM = "application/problem+json"
 _COVERAGE_DAYS_MAX = 92
 
+_ANSWER_HEADERS: dict[int, dict[str, str]] = {
+    401: {"WWW-Authenticate": "Bearer"},
+    405: {"Allow": "GET"},
+    429: {"Retry-After": "10"},
+    500: guard.HEADERS,
+    503: {"Retry-After": "10"},
+}
+
 ABOUT = """Exact carbon figures of a park, read-only. A token sees one tenant.
 
 Quantities are decimal text, never floats; counts and Unix milliseconds are integers below 2^53.
@@ -44,6 +52,7 @@ def make_app(
         description=ABOUT,
         docs_url=None,  # its page loads programs from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
         responses={
             status: {"model": schemas.Problem, "description": about, "content": {_PROBLEM: {}}}
             for status, about in schemas.REFUSALS.items()
@@ -52,7 +61,7 @@ def make_app(
     pool, answers = guard.Pool(store), Counter[int]()
     app.state.pool = pool
     app.add_middleware(guard.Shield, answers=answers, is_tls=is_tls)
-    _add_problems(app)
+    _add_problems(app, answers)
     tenant = Depends(_token_check(gate, wall_s))
     database = Depends(_connection(pool))
     for resource in RESOURCES:
@@ -99,13 +108,12 @@ def _language(request: Request) -> str:
     return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
 
 
-def _add_problems(app: FastAPI) -> None:
+def _add_problems(app: FastAPI, answers: Counter[int]) -> None:
     """Every refusal in one form, and the text behind its type."""
 
     def answer(request: Request, error: TallyError) -> Response:
         status, problem = guard.problem_of(error, _language(request))
-        headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "10"}}
-        return JSONResponse(problem, status, headers.get(status), _PROBLEM)
+        return JSONResponse(problem, status, _ANSWER_HEADERS.get(status), _PROBLEM)
 
     @app.exception_handler(TallyError)
     async def known(request: Request, error: TallyError) -> Response:
@@ -121,12 +129,13 @@ def _add_problems(app: FastAPI) -> None:
     async def plain(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404:
             return answer(request, UsageError("api.not_found", what=request.url.path))
-        problem = {"title": str(error.detail), "status": error.status_code}
-        return JSONResponse(problem, error.status_code, error.headers, _PROBLEM)
+        return answer(request, UsageError("api.method", method=request.method))
 
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> Response:
-        return JSONResponse({"title": "this is a bug", "status": 500}, 500, None, _PROBLEM)
+        # This answer goes around the middleware.
+        answers[500] += 1
+        return answer(request, TallyError("api.bug"))
 
     @app.get("/v1/problems/{code}", response_class=PlainTextResponse, tags=["problems"])
     def problem_text(code: str) -> str:

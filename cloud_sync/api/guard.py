@@ -35,6 +35,7 @@ HEADERS = {
 _STATUSES = {
     "api.token": 401,
     "api.not_found": 404,
+    "api.method": 405,
     "api.query": 422,
     "api.accept": 406,
     "api.rate": 429,

@@ -16,9 +16,11 @@ DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 REFUSALS: dict[int | str, str] = {
     401: "no valid token",
     404: "not of this tenant, or not there",
+    405: "no such method",
     406: "no such format",
     422: "a parameter does not fit",
     429: "too many requests",
+    500: "a bug",
     503: "the database cannot be read at the moment",
 }
 
@@ -26,12 +28,12 @@ REFUSALS: dict[int | str, str] = {
 class Problem(BaseModel):
     """RFC 9457. type is a path of this API with the text behind it."""
 
-    type: str = "about:blank"
+    type: str
     title: str
     status: int
-    detail: str = ""
-    code: str = ""
-    fields: dict[str, str] = {}
+    detail: str
+    code: str
+    fields: dict[str, str]
 
 
 class Journal(BaseModel):

@@ -12,6 +12,7 @@ from cloud_sync.store import postgres_database
 from cloud_sync.store.compaction import compact
 from cloud_sync.store.postgres import PostgresStore
 from cloud_sync.verify import verify_store
+from edge.__main__ import main
 from edge.core.errors import StoreError
 from edge.core.sync import topics
 from hil_tests.postgres_server import Server
@@ -92,6 +93,13 @@ def test_views_name_the_own_tenant_only(shared: str):
             assert found in ([(tenant,)], []), view
 
 
+def test_a_reader_does_not_wait_for_a_compiler(shared: str):
+    """PostgreSQL compiles what it thinks costly: a thousand expressions for some hundred rows."""
+    with psycopg.connect(as_role(shared, "park-a_reader")) as db:
+        plan = db.execute("EXPLAIN (ANALYZE, TIMING OFF) SELECT * FROM v_readings").fetchall()
+    assert plan and not [line for (line,) in plan if line.startswith("JIT")]
+
+
 def test_members_read_as_their_role_and_others_nothing(shared: str):
     assert rows(shared, "member", "v_gateways") == rows(shared, "park-a_reader", "v_gateways")
     assert rows(shared, "everyone", "v_readings") == rows(shared, "owner", "v_readings")
@@ -111,6 +119,61 @@ def test_a_reader_reaches_no_partition_and_changes_nothing(shared: str):
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 db.execute(statement.encode())
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_every_verb_tells_a_reader_of_its_tenant_alone(
+    shared: str, tenant: str, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    url, other = as_role(shared, READER.format(tenant)), TENANTS[tenant == TENANTS[0]]
+    out = tmp_path / "evidence.ndjson"
+    assert main(["evidence", "--store", url, "--gateway", "gw-1", "--out", str(out)]) == 0
+    told = out.read_text()
+    for words in (
+        ("verify",),
+        ("recompute",),
+        ("gaps",),
+        ("quarantine", "list"),
+        ("export", "--to", str(tmp_path / "parquet")),
+        ("report", "--of", "2026-05"),
+    ):
+        capsys.readouterr()
+        # The figures of this journal are made up, which a report says of them.
+        assert main([*words, "--store", url, "--json"]) == 65 * (words[0] == "report")
+        said = capsys.readouterr().out
+        assert (tenant in said or "gw-1" in said or "parquet" in said) and other not in said
+        told += said
+    files = [path.read_bytes() for path in (tmp_path / "parquet").rglob("*.parquet")]
+    assert files and all(other.encode() not in data for data in files)
+    assert tenant in told and other not in told
+    owner = f"{other}/gw-1"
+    for verb, *words in (("verify",), ("recompute",), ("gaps",), ("evidence", "--out", str(out))):
+        assert main([verb, "--store", url, "--gateway", owner, *words]) == 2
+    for words in (
+        ("report", "--of", "2026-05", "--json"),
+        ("export", "--to", str(tmp_path / "no")),
+    ):
+        status = main([*words, "--store", url, "--tenant", other])
+        assert status == 2 or not list((tmp_path / "no").rglob("*.parquet"))
+    assert (
+        main(["quarantine", "show", "1", "--store", url, "--json"]) == (tenant != TENANTS[0]) * 2
+    )
+
+
+def test_one_name_in_two_tenants_is_asked_for_in_full(
+    shared: str, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    """Whoever sees all tenants must not hand one's records to another's auditor."""
+    out = tmp_path / "evidence.ndjson"
+    words = ["evidence", "--store", shared, "--out", str(out), "--gateway"]
+    assert main([*words, "gw-1"]) == 2 and not out.exists()
+    assert main([*words, "park-a/gw-1"]) == 0
+    assert "park-b" not in out.read_text()
+    assert main(["report", "--store", shared, "--of", "2026-05", "--json"]) == 2
+    capsys.readouterr()
+    for verb in ("verify", "recompute", "gaps"):
+        assert main([verb, "--store", shared, "--gateway", "park-a/gw-1", "--json"]) == 0
+    assert "park-b" not in capsys.readouterr().out
 
 
 def test_programs_read_as_a_reader(shared: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

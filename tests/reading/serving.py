@@ -40,15 +40,26 @@ class Server:
     def __init__(self, url: str, file: Path, tokens: dict[str, str]) -> None:
         self.url, self.file, self.tokens = url, file, tokens
 
-    def get(self, path: str, tenant: str = park.TENANT, accept: str = "", **query) -> Answer:
+    def get(
+        self,
+        path: str,
+        tenant: str = park.TENANT,
+        accept: str = "",
+        method: str = "GET",
+        language: str = "",
+        **query,
+    ) -> Answer:
         """One request; query: `start` and `end` stand for from and to."""
         token = self.tokens.get(tenant, tenant)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if accept:
             headers["Accept"] = accept
+        if language:
+            headers["Accept-Language"] = language
         url = self.url + path + ("?" + urlencode(query) if query else "")
+        request = urllib.request.Request(url, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as reply:
+            with urllib.request.urlopen(request) as reply:
                 return Answer(reply.status, reply.headers, reply.read())
         except HTTPError as error:
             return Answer(error.code, error.headers, error.read())

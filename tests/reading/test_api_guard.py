@@ -6,6 +6,7 @@ import threading
 from http.client import IncompleteRead
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from cloud_sync.api import guard
@@ -14,6 +15,7 @@ from cloud_sync.api.tokens import Gate, add_token, read_tokens
 from cloud_sync.reading.database import SqliteReading
 from edge.__main__ import main
 from edge.core.errors import ConfigError, StoreError, UsageError
+from edge.core.errors.table import TABLE
 
 from .serving import SPAN, Server, serve_here
 
@@ -156,3 +158,57 @@ def test_too_many_requests_are_told_when_to_come_again(served: Server, monkeypat
     monkeypatch.setattr(guard.Rates, "take", full)
     answer = served.get("/v1/gateways")
     assert answer.status == 429 and int(answer.headers["retry-after"]) > 0
+
+
+def test_every_kind_of_refusal_is_a_problem_as_the_document_has_it(served: Server, monkeypatch):
+    """RFC 9457 from every path: FastAPI's own refusals, ours, and those of a bug."""
+    document = served.get("/openapi.json", tenant="").json()
+    schema = {**document["components"]["schemas"]["Problem"]}
+
+    def refusal(status: int, path: str, **more) -> None:
+        answer = served.get(path, **more)
+        assert answer.status == status, answer.body
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = answer.json()
+        jsonschema.validate(problem, schema)
+        assert problem["status"] == status and problem["title"] and problem["detail"]
+        assert problem["code"] in TABLE
+        assert served.get(problem["type"]).status == 200, "its type leads to its text"
+        for name, value in guard.HEADERS.items():
+            assert answer.headers[name] == value
+        seen.add(status)
+
+    seen: set[int] = set()
+    refusal(401, "/v1/gateways", tenant="")
+    refusal(404, "/v1/nothing")
+    refusal(404, "/v1/gateways/")
+    refusal(404, "/v1/problems/no.code")
+    refusal(404, "/v1/gateways/gw-mill/intervals/0000000000000000/5/streams/gas")
+    refusal(405, "/v1/gateways", method="POST")
+    refusal(405, "/v1/streams", method="DELETE", **SPAN)
+    refusal(406, "/v1/streams", accept="image/png", **SPAN)
+    refusal(422, "/v1/completeness")
+    refusal(422, "/v1/streams", **SPAN, limit="many")
+    refusal(422, "/v1/gateways/gw-mill/intervals/xyz/5/streams/gas")
+    refusal(422, "/v1/gateways/gw-mill/intervals/0000000000000000/-1/streams/gas")
+    for raised, status in (
+        (UsageError("api.rate", per_minute=600), 429),
+        (StoreError("cloud.read", file="f", reason="r"), 503),
+        (ZeroDivisionError("division by zero"), 500),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(guard.Pool, "take", raising(raised))
+            refusal(status, "/v1/gateways", accept="application/json")
+    assert {str(status) for status in seen} < set(
+        document["paths"]["/v1/gateways"]["get"]["responses"]
+    )
+    said = served.get("/v1/nothing", language="zh-CN").json()
+    assert said["title"] == "没有 /v1/nothing"
+    assert b'status="500"} 1' in served.get("/metrics").body
+
+
+def raising(error: Exception):
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail

@@ -15,6 +15,20 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "look at the list one level up; a token sees its own tenant alone",
         "查看上一级列表；令牌只能看到自己的租户",
     ),
+    "api.method": (
+        65,
+        "{method} is not offered here",
+        "此处不支持 {method}",
+        "the API is read-only: send GET",
+        "API 只读：请使用 GET",
+    ),
+    "api.bug": (
+        1,
+        "this is a bug in carbontally",
+        "这是 carbontally 的程序错误",
+        "report it with the log of `serve`; other requests go on",
+        "请附上 `serve` 的日志报告；其他请求不受影响",
+    ),
     "api.query": (
         65,
         "parameter {name} does not fit: {reason}",
