@@ -159,8 +159,34 @@ LABELS: dict[str, tuple[str, str]] = {
     ),
 }
 
+#: kind of a stream -> (English, Chinese)
+KIND_LABELS: dict[str, tuple[str, str]] = {
+    "grid_import": ("electricity bought", "外购电力"),
+    "grid_export": ("electricity sold", "外供电力"),
+    "green_direct": ("green electricity by a direct line", "绿电直供"),
+    "certificate": ("green certificates", "绿证"),
+    "pv": ("photovoltaics", "光伏发电"),
+    "pv_self_use": ("photovoltaics, used here", "光伏自用"),
+    "battery_charge": ("battery, charging", "储能充电"),
+    "battery_discharge": ("battery, discharging", "储能放电"),
+    "heat_import": ("heat bought", "外购热力"),
+    "heat_export": ("heat sold", "外供热力"),
+    "fuel": ("fuel burnt", "燃料燃烧"),
+    "process_output": ("process output", "工业过程产出"),
+    "conversion_input": ("into conversion", "加工转换投入"),
+    "conversion_output": ("out of conversion", "加工转换产出"),
+    "stack_co2": ("stack, measured", "烟气在线监测"),
+    "memo": ("sub-meter", "分表"),
+}
+
 
 def words(language: str) -> dict[str, str]:
     """The labels in "en" or "zh"."""
     at = 1 if language == "zh" else 0
     return {key: texts[at] for key, texts in LABELS.items()}
+
+
+def kinds(language: str) -> dict[str, str]:
+    """The kinds of streams in "en" or "zh"."""
+    at = 1 if language == "zh" else 0
+    return {kind: texts[at] for kind, texts in KIND_LABELS.items()}

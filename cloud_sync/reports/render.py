@@ -2,16 +2,20 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from cloud_sync.reports.labels import words
+from cloud_sync.reports.labels import kinds, words
 from cloud_sync.reports.park_method import ENERGY
 from cloud_sync.reports.register import STATED
 from edge.core.numbers.fixed import div_round, format_decimal
+
+#: What a spreadsheet computes; a negative number is none.
+_FORMULA = re.compile(r"[=+@\t\r]|-(?![0-9.]+$)")
 
 _T_PLACES = 3
 _CHART_HEIGHT = 120
@@ -35,11 +39,13 @@ def write_page(document: dict[str, Any], language: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"t": tonnes, "kg": kilograms, "percent": percent}
+    environment.filters |= {"t": tonnes, "kg": kilograms, "percent": percent, "minute": minute}
+    environment.filters["seconds"] = seconds
     template = environment.get_template("page.html")
     return template.render(
         doc=document,
         w=words(language),
+        kinds=kinds(language),
         language=language,
         activity=activity,
         anchor=anchor,
@@ -72,6 +78,16 @@ def percent(part: int, whole: int) -> str:
     if whole <= 0:
         return "–"
     return format_decimal(part * 10_000 // whole, 2) + " %"
+
+
+def minute(instant: str) -> str:
+    """2026-11-20T08:00:00.123+08:00 as people write it, to the minute."""
+    return f"{instant[:10]} {instant[11:16]}"
+
+
+def seconds(span_ms: int) -> str:
+    """ms as s, exact."""
+    return format_decimal(span_ms, 3).rstrip("0").rstrip(".") + " s"
 
 
 def activity(value: int, unit: str) -> str:
@@ -177,7 +193,6 @@ def write_table(rows: Iterator[list[Any]]) -> str:
     writer = csv.writer(buffer)
     for row in rows:
         writer.writerow(
-            "'" + cell if isinstance(cell, str) and cell[:1] in ("=", "+", "@") else cell
-            for cell in row
+            "'" + cell if isinstance(cell, str) and _FORMULA.match(cell) else cell for cell in row
         )
     return buffer.getvalue()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.reports.labels import words
-from cloud_sync.reports.render import tonnes
+from cloud_sync.reports.labels import KIND_LABELS, kinds, words
+from cloud_sync.reports.render import seconds, tonnes, write_table
+from edge.core.carbon.streams import KINDS
 
 from . import park
 from .test_reports import report
@@ -48,11 +49,24 @@ def test_the_page_stands_alone_and_every_figure_leads_to_its_explanation(
     targets = [link[1:] for link in page.links]
     assert len(targets) == len(cells) == len(set(targets)) > 30
     assert all(link.startswith("#") for link in page.links) and set(targets) <= set(page.ids)
+    assert all(kinds(language)[stream["kind"]] in text for stream in document["streams"])
     assert words(language)["title"] in text and "<b>energy office</b>" not in text
     assert tonnes(document["scope2_mg"]) in text
     rows = list(csv.DictReader(io.StringIO((tmp_path / "figures.csv").read_text("utf-8-sig"))))
     assert {row["explanation"] for row in rows} == {f"report.html#{name}" for name in targets}
     assert sum(int(r["emission_mg"]) for r in rows if r["scope"] == "2") == document["scope2_mg"]
+
+
+def test_every_kind_has_a_name_and_units_are_plain():
+    assert set(KIND_LABELS) == set(KINDS)
+    assert [seconds(ms) for ms in (450_000, 1_500, 5)] == ["450 s", "1.5 s", "0.005 s"]
+
+
+def test_a_spreadsheet_computes_nothing_of_a_table():
+    cells = ["=1+1", "+1", "@x", "-1+1", "-2", "-0.5", "\tx", "gw-1", 7, None]
+    (row,) = csv.reader(io.StringIO(write_table(iter([cells])).removeprefix("\ufeff")))
+    kept = ["-2", "-0.5", "gw-1", "7", ""]
+    assert row == ["'=1+1", "'+1", "'@x", "'-1+1", *kept[:2], "'\tx", *kept[2:]]
 
 
 def test_the_register_says_what_was_stated_and_whether_that_is_proved(
