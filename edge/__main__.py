@@ -39,7 +39,10 @@ VERBS = {
     "explain": ("edge.app.cli.explain:explain", "one carbon figure, from registers to rounding"),
     "scan": ("edge.app.cli.scan:scan", "find and name the stations on a bus; reads only"),
     "read": ("edge.app.cli.read:read", "one station by profile, or raw registers on trial"),
-    "doctor": ("edge.app.cli.doctor:doctor", "what is wrong on a bus, and what to do about it"),
+    "doctor": (
+        "edge.app.cli.doctor:doctor",
+        "what is wrong on a bus, or around a gateway, and what to do",
+    ),
     "tap": ("edge.app.cli.tap:tap", "listen to a bus; save a trace the emulator plays"),
     "build": ("edge.app.cli.build:build", "the files of a device: build esp32 -b BOARD -c FILE"),
     "meter": ("edge.app.cli.meter:meter", "set a meter's station, baud or ratio, with undo"),

@@ -249,7 +249,7 @@ def test_certificates_are_looked_at(
             "the certificate of good is valid for 0 days more",
             "the certificate of ca is valid for 1 days more",
         ]
-        assert about["broker"][0]["text"] == f"{HOST}:{broker.port} lets us in"
+        assert about["broker"][0]["text"] == f"{HOST}:{broker.port} lets us in and subscribe"
 
 
 def test_the_broker_s_refusal_is_told_and_the_gateway_keeps_its_session(tmp_path: Path) -> None:

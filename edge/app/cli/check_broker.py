@@ -1,4 +1,4 @@
-"""Whether a gateway's broker lets it in, and how long the certificates last."""
+"""Whether a gateway's broker lets it in and subscribe, and how long the certificates last."""
 
 import secrets
 import socket
@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edge.app.cli.check_finding import Finding
 from edge.app.config import Settings
 from edge.core.errors import SyncError, TallyError
+from edge.core.sync.topics import ACK, topic
 from edge.ports.linux.tcp import TcpStream
 from edge.ports.linux.tls import verifying_context
-from edge.ports.mqtt_uplink import MQTTUplink
+from edge.ports.umqtt import MQTTClient
 
 TIMEOUT_MS = 5_000
 
@@ -21,11 +23,8 @@ DAYS = 30
 
 DAY_S = 86_400
 
-#: About what, what is wrong or None, and the figures.
-Found = tuple[str, TallyError | None, dict[str, Any]]
 
-
-def broker_findings(settings: Settings, folder: Path, password: str | None) -> Iterator[Found]:
+def broker_findings(settings: Settings, folder: Path, password: str | None) -> Iterator[Finding]:
     """The broker, then its certificate and the authorities of ca_file; blocks for seconds."""
     ca_file = None if settings.ca_file is None else str(folder / settings.ca_file)
     broker = settings.broker
@@ -33,21 +32,21 @@ def broker_findings(settings: Settings, folder: Path, password: str | None) -> I
     try:
         _log_in(settings, ca_file, password)
     except TallyError as refused:
-        yield "broker", refused, {}
+        yield Finding("broker", refused)
     else:
-        yield "broker", None, {"server": server}
+        yield Finding("broker", None, {"server": server})
     if broker.tls:
         for subject, until_s in _certificates(settings, ca_file):
             days = int(until_s - time.time()) // DAY_S
             fields = {"subject": subject, "days": days}
             error = SyncError("sync.certificate", **fields) if days < DAYS else None
-            yield "certificate", error, fields
+            yield Finding("certificate", error, fields)
 
 
 def _log_in(settings: Settings, ca_file: str | None, password: str | None) -> None:
-    """CONNECT under a name that no gateway has, up to the CONNACK; raises TallyError."""
+    """CONNECT under a name that no gateway has, SUBSCRIBE as the gateway; raises TallyError."""
     broker = settings.broker
-    uplink = MQTTUplink(
+    client = MQTTClient(
         "carbontally-check-" + secrets.token_hex(6),
         broker.host,
         TcpStream(ca_file),
@@ -59,13 +58,11 @@ def _log_in(settings: Settings, ca_file: str | None, password: str | None) -> No
         broker.tls,
         TIMEOUT_MS,
     )
-    uplink.start()
     try:
-        while uplink.state != "online":
-            uplink.check_msg()
-            uplink.stream.wait(50)
+        client.connect()
+        client.subscribe(topic(settings.tenant, settings.gateway, ACK), 1)
     finally:
-        uplink.close()
+        client.close()
 
 
 def _certificates(settings: Settings, ca_file: str | None) -> Iterator[tuple[str, float]]:

@@ -1,10 +1,11 @@
 """`carbontally doctor`: what is wrong on a bus, on what evidence, and what to do about it.
 
-It listens, then asks stations for short and long reads and looks at every byte that comes back.
-Nothing is ever written to a station.
+On a bus it listens, then asks stations for short and long reads and looks at every byte that comes
+back. Nothing is ever written to a station. With `-c` it is `carbontally check`.
 """
 
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,6 @@ from edge.app.cli.bus import (
     BaudOption,
     FormatOption,
     JsonOption,
-    PortArgument,
     TimeoutOption,
     check_format,
     language,
@@ -21,8 +21,9 @@ from edge.app.cli.bus import (
     say,
 )
 from edge.app.cli.bus_causes import cause_text
+from edge.app.cli.check import check
 from edge.core.bus.rtu import READ_HOLDING, READ_INPUT, encode_read, read_reply_bytes
-from edge.core.errors import BusError
+from edge.core.errors import BusError, UsageError
 from edge.core.field.diagnose import (
     EXCEPTION,
     FOREIGN,
@@ -151,7 +152,13 @@ class Examination:
 
 
 def doctor(
-    port: PortArgument,
+    port: Annotated[
+        str | None, typer.Argument(help="serial port of the bus, such as /dev/ttyUSB0")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("-c", "--config", help="gateway.toml: look at everything else instead"),
+    ] = None,
     stations: Annotated[str, typer.Option(help="stations to ask, such as 1-4,7")] = "1-4",
     baud: BaudOption = 9600,
     format: FormatOption = "8N1",
@@ -162,7 +169,13 @@ def doctor(
     timeout_ms: TimeoutOption = 200,
     json: JsonOption = False,
 ) -> int:
-    """Find out what is wrong on a bus and what to do next; reads only."""
+    """Find out what is wrong on a bus or around a gateway, and what to do next; reads only."""
+    if (port is None) == (config is None):
+        expected = "a serial port, or -c with gateway.toml"
+        raise UsageError("usage.value", option="PORT", found=port or "nothing", expected=expected)
+    if config is not None:
+        return check(config, json)
+    assert port is not None
     numbers = parse_numbers(stations, "--stations", 1, 247)
     shape = check_format(format)
     evidence = Evidence()

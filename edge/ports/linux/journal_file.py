@@ -195,6 +195,9 @@ class JournalFile:
         # "no such table" and its like: the schema is not what it was made to be.
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
             return self._damage(str(error))
+        # Raised by Python, without a code: a text in the file that is none.
+        if str(error).startswith("Could not decode"):
+            return self._damage(str(error))
         if code == sqlite3.SQLITE_CONSTRAINT:
             return self._damage("the seq is taken")
         return StoreError("store.write", file=str(self.path), reason=str(error))

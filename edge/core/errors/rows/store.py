@@ -51,6 +51,27 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "free space, or bring the cloud back; what is unsent is thinned before it is lost",
         "请清理磁盘空间或恢复云端连接；未发送的数据会先抽稀再丢弃",
     ),
+    "store.quota": (
+        74,
+        "the quota of the journal {file}, {quota} bytes, is more than the disk has for it: {room}",
+        "日志库 {file} 的配额 {quota} 字节超过磁盘可用空间 {room} 字节",
+        "free space, or lower the quota in gateway.toml",
+        "请清理磁盘空间，或在 gateway.toml 中降低配额",
+    ),
+    "store.reserve": (
+        74,
+        "nothing is held back for the journal {file} on a full disk; {bytes} bytes should be",
+        "没有为日志库 {file} 预留空间以备磁盘写满；应预留 {bytes} 字节",
+        "free {needed} bytes; the running gateway takes the reserve back by itself",
+        "请清理 {needed} 字节；运行中的网关会自动恢复预留空间",
+    ),
+    "store.log": (
+        74,
+        "the write-ahead log of the journal {file} has grown to {bytes} bytes",
+        "日志库 {file} 的预写日志已增至 {bytes} 字节",
+        "another program keeps the journal open: end it, then restart the gateway",
+        "有其他程序占用该日志库：请结束它，然后重启网关",
+    ),
     "store.exposed": (
         74,
         "other users may read the journal {file}",
