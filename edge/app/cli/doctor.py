@@ -177,7 +177,19 @@ def doctor(
         return check(config, json)
     assert port is not None
     numbers = parse_numbers(stations, "--stations", 1, 247)
-    shape = check_format(format)
+    settings = (baud, check_format(format), timeout_ms)
+    return _diagnose(port, settings, numbers, rounds, listen_s, json)
+
+
+def _diagnose(
+    port: str,
+    settings: tuple[int, str, int],
+    stations: tuple[int, ...],
+    rounds: int,
+    listen_s: float,
+    json: bool,
+) -> int:
+    baud, shape, timeout_ms = settings
     evidence = Evidence()
     seen: dict[int, dict[str, int]] = {}
     late_ms = 0
@@ -188,7 +200,7 @@ def doctor(
             _look_at_host(port, evidence)
             examination.listen(listen_s)
             if "babble" not in find_causes(evidence):  # no request would be heard
-                examination.examine(numbers, rounds)
+                examination.examine(stations, rounds)
             late_ms = examination.late_ms
     except BusError as error:
         if error.code != "bus.port":
