@@ -26,7 +26,7 @@ from edge.core.carbon.account import Accountant
 from edge.core.errors import TallyError
 from edge.core.journal.record import Kind, decode_record
 from edge.core.sync.topics import STATE, topic
-from edge.ports.esp32.config_file import read_copies
+from edge.ports.esp32.config_file import mend_copies, read_copies
 from edge.ports.esp32.nvs import JournalMark
 from edge.ports.esp32.ring_store import RingStore
 from edge.ports.esp32.socket_stream import SocketStream
@@ -181,6 +181,7 @@ def run(board: "Board | None" = None) -> None:
     failure: Exception | None = None
     try:
         config, problems = read_copies()
+        mend_copies(problems)
     except TallyError as error:
         failure = error
     if board is None:

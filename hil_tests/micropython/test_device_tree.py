@@ -1,7 +1,6 @@
 """What `carbontally build esp32` makes, started as it is: bus, journal on flash, broker, cloud."""
 
 import random
-import shutil
 from pathlib import Path
 
 import pytest
@@ -70,6 +69,10 @@ def test_a_device_explains_itself_without_a_configuration_and_takes_a_good_copy(
         run.wait_line("gateway")
         run.command("cut")
         run.wait_end()
+    whole = (built().out / "tree" / "config.json").read_bytes()
+    assert (device.root / "config.json").read_bytes() == whole, "it was written anew"
+    assert reset_events(device)[0]["config"].startswith("config.json: ")
+    (device.root / "config.json").write_bytes(b"{\xff")
     (device.root / "config.bak").write_bytes(b"")
     last = device.run(clock={"virtual": True})
     assert last["reason"] == "reset"
@@ -78,7 +81,7 @@ def test_a_device_explains_itself_without_a_configuration_and_takes_a_good_copy(
         last = device.run(clock={"virtual": True})
     assert last["reason"] == "reset" and last["lines"][0].startswith("safe mode: 5 starts")
     assert "config.file" in last["lines"][0]
-    shutil.copy(built().out / "tree" / "config.json", device.root / "config.json")
+    (device.root / "config.json").write_bytes(whole)
     with device.power_on(uarts=EMPTY_BUS) as run:
         assert " boot 2 " in run.wait_line("gateway")
 

@@ -9,6 +9,7 @@ from edge.core.errors import ConfigError
 COPIES = ("config.json", "config.bak")
 
 _CHECK_CHARS = 8
+_PART_BYTES = 512
 
 
 def encode_copy(text: str) -> str:
@@ -21,17 +22,60 @@ def _check(text: str) -> str:
 
 
 def read_copies(folder: str = "") -> tuple[dict, list[str]]:
-    """(the configuration, what was wrong with the copies before it).
+    """(the configuration, what is wrong with its copies).
 
+    A copy that is not the same as the one taken is wrong as well: a change was cut off.
     Raises ConfigError "config.file" when no copy is whole: it says what is wrong with each.
     """
     problems: list[str] = []
+    found: dict | None = None
+    good = ""
     for name in COPIES:
         try:
-            return _read(folder + name), problems
+            if found is None:
+                found, good = _read(folder + name), name
+            elif not _is_same(folder + good, folder + name):
+                raise ValueError("it is not the same as " + good)
         except (OSError, ValueError) as error:
             problems.append(name + ": " + _reason(error))
-    raise ConfigError("config.file", file=COPIES[0], reason="; ".join(problems))
+    if found is None:
+        raise ConfigError("config.file", file=COPIES[0], reason="; ".join(problems))
+    return found, problems
+
+
+def mend_copies(problems: list[str], folder: str = "") -> None:
+    """Write anew the copies that `read_copies` found wrong, so that one more damage is harmless.
+
+    A flash that takes no more is found wrong again at the next start: nothing is raised.
+    """
+    wrong = [name for name in COPIES if any(text.startswith(name) for text in problems)]
+    for good in COPIES:
+        if good not in wrong:
+            for name in wrong:
+                _copy(folder + good, folder + name)
+            return
+
+
+def _copy(source: str, target: str) -> None:
+    try:
+        with open(source, "rb") as whole, open(target, "wb") as file:  # noqa: PTH123
+            part = whole.read(_PART_BYTES)
+            while part:
+                file.write(part)
+                part = whole.read(_PART_BYTES)
+    except OSError:
+        pass
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two files are the same, in parts: a board has no room for both."""
+    with open(one, "rb") as first, open(other, "rb") as second:  # noqa: PTH123
+        part = b"-"
+        while part:
+            part = first.read(_PART_BYTES)
+            if second.read(_PART_BYTES) != part:
+                return False
+    return True
 
 
 def _reason(error: Exception) -> str:

@@ -44,6 +44,7 @@ const { mp, view } = await start({
   clock,
   print: (line) => (capturing ? printed.push(line) : world.say({ event: "print", line })),
   onFileChange: (synced) => mirror?.save(synced),
+  isWritten: (descriptor) => mirror?.isWritten(descriptor),
 });
 
 const host = {};
@@ -150,7 +151,9 @@ Object.assign(host, {
 
 copyIn(mp.FS, plan.shim, "/shim");
 copyIn(mp.FS, plan.root, "/");
-const ofTheBuild = ["shim", "dev", "proc", "home", "tmp"].map((name) => `/${name}`);
+// What is in /ram costs no time, and is gone with the power.
+mp.FS.mkdirTree("/ram");
+const ofTheBuild = ["shim", "dev", "proc", "home", "tmp", "ram"].map((name) => `/${name}`);
 mirror = new Mirror(mp.FS, plan.root, ofTheBuild);
 
 const RUN = `

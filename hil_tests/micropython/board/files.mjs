@@ -41,6 +41,10 @@ export class Mirror {
     return new Set(open.filter((stream) => stream.flags & 3).map((stream) => stream.path));
   }
 
+  isWritten(descriptor) {
+    return (this.fileSystem.streams[descriptor]?.flags & 3) !== 0;
+  }
+
   save(synced) {
     const now = new Map();
     const unfinished = this.unfinished(synced);

@@ -31,22 +31,24 @@ export function translateErrors(imports) {
  * view(address, length): bytes of Python's memory; take it anew in each call.
  * onFileChange(synced): called after each system call that may have changed a file for good;
  * synced: the descriptor of a file that was synced, else -1.
+ * isWritten(descriptor): whether an open file is one that is written; closing others changes nothing.
  */
-export async function start({ npmPackage, build, heapBytes, pystackWords, clock, print, onFileChange }) {
+export async function start(options) {
+  const { npmPackage, build, heapBytes, pystackWords, clock, print } = options;
   let memory = null;
   const stock = WebAssembly.instantiate;
   WebAssembly.instantiate = async (_, imports) => {
     imports.env.mp_js_ticks_ms = () => clock.ticksMs();
     imports.env.mp_js_time_ms = () => clock.wallMs();
     translateErrors(imports);
-    watchFiles(imports, onFileChange);
+    watchFiles(imports, options);
     const made = await stock(fs.readFileSync(build), imports);
     memory = made.instance.exports.memory;
     return made;
   };
-  const options = { heapsize: heapBytes, pystack: pystackWords, linebuffer: true };
+  const sizes = { heapsize: heapBytes, pystack: pystackWords, linebuffer: true };
   const { loadMicroPython } = await import(`${npmPackage}/micropython.mjs`);
-  const mp = await loadMicroPython({ ...options, stdout: print, stderr: print });
+  const mp = await loadMicroPython({ ...sizes, stdout: print, stderr: print });
   WebAssembly.instantiate = stock;
   // As on the board: collect when the heap is full, not after so many bytes.
   mp.runPython("import gc\ngc.threshold(-1)\ndel gc\n");
@@ -65,12 +67,13 @@ export function mountRom(mp, view, image) {
   mp.runPython(`import _rom\n_rom.mount(${address}, ${image.length})\ndel _rom\n`);
 }
 
-function watchFiles(imports, onFileChange) {
+function watchFiles(imports, { onFileChange, isWritten }) {
   const watch = (functions, name) => {
     const original = functions[name];
     functions[name] = (...values) => {
+      const matters = name !== "fd_close" || isWritten(values[0]);
       const result = original(...values);
-      if (result === 0) onFileChange(name === "fd_sync" ? values[0] : -1);
+      if (result === 0 && matters) onFileChange(name === "fd_sync" ? values[0] : -1);
       return result;
     };
   };
