@@ -144,12 +144,12 @@ def test_64_kib_both_ways(broker: Broker, client: MQTTClient) -> None:
         assert got == [payload]
 
 
-def test_2000_publishes_with_qos_1(broker: Broker, client: MQTTClient) -> None:
+def test_publishes_with_qos_1_arrive_in_order(broker: Broker, client: MQTTClient) -> None:
     with watching(broker.port, "many") as watcher:
-        for number in range(2000):
+        for number in range(500):
             client.publish("many", b"%d" % number, qos=1)
-        wait_until(lambda: len(watcher.arrived) >= 2000, "2000 messages")
-        assert [item[1] for item in watcher.arrived] == [b"%d" % n for n in range(2000)]
+        wait_until(lambda: len(watcher.arrived) >= 500, "500 messages")
+        assert [item[1] for item in watcher.arrived] == [b"%d" % n for n in range(500)]
 
 
 def test_the_step_side_keeps_the_window_full(broker: Broker) -> None:
