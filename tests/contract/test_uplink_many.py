@@ -1,7 +1,6 @@
 """70,000 publishes of qos 1 over one real connection: more than there are packet ids."""
 
 import gc
-import os
 import sys
 from pathlib import Path
 
@@ -21,7 +20,7 @@ WARM, LAST = 5_000, 69_000
 def held() -> tuple[int, int]:
     """(descriptors, blocks of memory) of this process."""
     gc.collect()
-    return len(os.listdir("/proc/self/fd")), sys.getallocatedblocks()
+    return len(list(Path("/proc/self/fd").iterdir())), sys.getallocatedblocks()
 
 
 def test_70000_publishes_arrive_in_order_once_acknowledged_and_leave_nothing_behind(
@@ -51,7 +50,7 @@ def test_70000_publishes_arrive_in_order_once_acknowledged_and_leave_nothing_beh
         for number in range(PUBLISHES):
             while (packet_id := client.send("many", b"%d" % number, qos=1)) is None:
                 client.wait_msg()
-            if number < 3 or number >= 65_530:
+            if number < 3 or 65_530 <= number < 65_536:
                 ids.append(packet_id)
             if number in (WARM, LAST):
                 kept.append(held())
@@ -60,8 +59,8 @@ def test_70000_publishes_arrive_in_order_once_acknowledged_and_leave_nothing_beh
         assert (acknowledged, arrived) == (PUBLISHES, PUBLISHES)
         assert not client._session._in_flight and not client._queue
         # The subscription took id 1; after 65535 comes 1 again, never 0.
-        assert ids[:3] == [2, 3, 4] and ids[3:9] == [65_532, 65_533, 65_534, 65_535, 1, 2]
+        assert ids[:3] == [2, 3, 4] and ids[3:] == [65_532, 65_533, 65_534, 65_535, 1, 2]
         (files, blocks), (files_later, blocks_later) = kept
         assert files_later == files
-        assert blocks_later - blocks < 1_000, "64,000 publishes kept something each"
+        assert blocks_later - blocks < 200, "64,000 publishes kept something each"
         client.disconnect()
