@@ -5,29 +5,7 @@ import pytest
 from edge.core.errors import TallyError
 from hil_tests.demo.broker import free_port
 from hil_tests.demo.cli import _kept
-from hil_tests.demo.readings import _served_polls
-from hil_tests.emulator.ledger import ServedReply
 from hil_tests.test_demo import run_demo
-
-
-def test_a_counter_that_was_read_again_is_judged_by_both_replies():
-    words = {0: b"\x00\x01", 1: b"\x00\x02"}
-
-    def reply(number, wall_ms, address, registers):
-        return ServedReply(wall_ms, 0, "bus1", 1, 4, address, 1, registers, None, None, number)
-
-    replies = [
-        reply(1, 1000, 0, words[0]),
-        reply(2, 1050, 1, words[0]),
-        reply(3, 1120, 1, words[1]),
-        reply(4, 2000, 0, words[0]),
-        reply(5, 2050, 1, words[0]),
-    ]
-    polls = _served_polls(replies)
-    assert [(last.registers[4, 1], first.registers[4, 1]) for last, first in polls] == [
-        (2, 1),
-        (1, 1),
-    ]
 
 
 def test_a_speed_at_which_moves_look_impossible_is_refused():

@@ -11,14 +11,27 @@ from pathlib import Path
 
 from hil_tests.emulator.judge import Poll, expected_polls, judge_poll
 from hil_tests.emulator.ledger import ServedReply, read_replies
-from hil_tests.emulator.profile import PROFILE_DIR, read_profile
+from hil_tests.emulator.profile import PROFILE_DIR, Profile, read_profile
 
-#: A retry follows its failed read within this time; the next poll, however late this one was, does
-#: not. The demonstration's timeout is 300 ms, its polls are 1 s apart.
-_RETRY_MS = 600
+#: The demonstration's timeout is 300 ms, its polls are 1 s apart. A reply this soon after another
+#: is that to a retry; one that is not a second later may be: on a machine that stands still a
+#: retry is late, and the poll after a late one is soon.
+_RETRY_MS = 300
+_NEXT_MS = 900
+_NEVER_MS = 1 << 62
 
-#: What a poll's registers mean, by its last replies and by its first ones.
-Truth = tuple[dict[str, int | None], dict[str, int | None]]
+
+@dataclass
+class Served:
+    """A poll as it was on the wire, by the last replies and by the first ones.
+
+    next_ms: from here to the next poll. is_repeated: there is a second reply to each read.
+    """
+
+    last: dict[str, int | None]
+    first: dict[str, int | None]
+    next_ms: int
+    is_repeated: bool
 
 
 @dataclass
@@ -28,7 +41,8 @@ class Count:
     served: in replies that were complete and intact. stored: rows in the cloud with a value.
     lost: served, and neither stored nor recorded as a failed poll. duplicated: stored more often
     than served. wrong: stored with another value. unread: served, recorded by the gateway as not
-    read (it did not get the reply in time): a whole poll, or the points of one reply.
+    read (it did not get the reply in time): a whole poll, or the points of one reply; or asked for
+    again at once.
     """
 
     served: int = 0
@@ -70,15 +84,27 @@ def count_readings(ledger: Path, cloud: Path) -> Count:
         for number, bus, station, profile_id in devices:
             profile = read_profile(PROFILE_DIR / f"{profile_id}.toml")
             replies = read_replies(ledger, bus, station)
-            served = [
-                (judge_poll(last, profile), judge_poll(first, profile))
-                for last, first in _served_polls(replies)
-            ]
-            total.add(_walk(served, list(_cloud_polls(db, number))))
+            served = served_polls(replies, profile)
+            total.add(judge_polls(served, list(_cloud_polls(db, number))))
     return total
 
 
-def _served_polls(replies: list[ServedReply]) -> list[tuple[Poll, Poll]]:
+def served_polls(replies: list[ServedReply], profile: Profile) -> list[Served]:
+    """Complete polls of one station, in the order of the wire."""
+    pairs = pair_polls(replies)
+    next_ms = [last.first_wall_ms for last, _ in pairs[1:]]
+    return [
+        Served(
+            judge_poll(last, profile),
+            judge_poll(first, profile),
+            begun_ms - last.first_wall_ms,
+            len(last.reply_ids) >= 2 * len(first.reply_ids),
+        )
+        for (last, first), begun_ms in zip(pairs, [*next_ms, _NEVER_MS], strict=False)
+    ]
+
+
+def pair_polls(replies: list[ServedReply]) -> list[tuple[Poll, Poll]]:
     """Complete polls, each as its last and as its first replies make it.
 
     The gateway reads an odd counter again: the other values are then those of the first reply.
@@ -126,17 +152,17 @@ def _cloud_polls(db: sqlite3.Connection, device: int) -> Iterator[CloudPoll]:
         yield poll
 
 
-def _walk(truth: list[Truth], stored: list[CloudPoll]) -> Count:
+def judge_polls(truth: list[Served], stored: list[CloudPoll]) -> Count:
     """Match stored polls to served ones in order.
 
-    A served poll that no stored one equals may be skipped only against a poll that the gateway
-    recorded as failed; what is skipped beyond those is lost.
+    A served poll that no stored one equals may be skipped where the gateway asked again at once,
+    or against a poll that it recorded as failed; what is skipped beyond those is lost.
     """
     count = Count()
     width = len(stored[0].values) if stored else 0
     count.served = width * len(truth)
     at = 0
-    skipped = 0
+    skipped: list[Served] = []
     failed = 0
     for poll in stored:
         if poll.failed:
@@ -144,29 +170,34 @@ def _walk(truth: list[Truth], stored: list[CloudPoll]) -> Count:
             continue
         count.stored += sum(value is not None for value, _ in poll.values.values())
         match = _find(truth, at, poll, failed)
-        if match is None:
-            count.duplicated += width if at and _equal(truth[at - 1], poll) else 0
-            count.wrong += 0 if at and _equal(truth[at - 1], poll) else width
-            continue
-        count.unread += poll.unread
-        skipped += match - at
-        at = match + 1
-    skipped += len(truth) - at
-    count.unread += width * min(skipped, failed)
-    count.lost = width * max(0, skipped - failed)
+        if match is not None:
+            count.unread += poll.unread
+            skipped += truth[at:match]
+            at = match + 1
+        elif not at or not _equal(truth[at - 1], poll):
+            count.wrong += width
+        elif truth[at - 1].is_repeated:
+            truth[at - 1].is_repeated = False
+        else:
+            count.duplicated += width
+    skipped += truth[at:]
+    missed = sum(poll.next_ms >= _NEXT_MS for poll in skipped)
+    count.lost = width * max(0, missed - failed)
+    count.unread += width * len(skipped) - count.lost
     return count
 
 
-def _find(truth: list[Truth], at: int, poll: CloudPoll, slack: int) -> int | None:
+def _find(truth: list[Served], at: int, poll: CloudPoll, slack: int) -> int | None:
     """Index of the served poll that `poll` equals, looking ahead past polls that may be unread."""
-    for index in range(at, min(len(truth), at + slack + 2)):
+    for index in range(at, min(len(truth), at + slack + 3)):
         if _equal(truth[index], poll):
             return index
     return None
 
 
-def _equal(truth: Truth, poll: CloudPoll) -> bool:
+def _equal(truth: Served, poll: CloudPoll) -> bool:
     return all(
-        (value is None and quality != 0) or any(served.get(name, "?") == value for served in truth)
+        (value is None and quality != 0)
+        or value in (truth.last.get(name, "?"), truth.first.get(name, "?"))
         for name, (value, quality) in poll.values.items()
     )

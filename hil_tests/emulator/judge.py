@@ -47,8 +47,8 @@ def expected_polls(
     """Group one station's replies, in the order of the wire, into polls.
 
     blocks: the reads of one poll in the order the master sends them, all different.
-    retry_ms: a block served again within this time of its last reply is a retry of a reply
-    that the master gave up on, and replaces it; 0: never.
+    retry_ms: a block served again is a retry of a reply that the master gave up on, and replaces
+    it; the first block of a poll only within this time, later it begins the next poll. 0: never.
     Replies that a fault spoilt, exceptions and reads outside `blocks` count for nothing. A block
     that does not come after the last one of its poll begins the next poll.
     """
@@ -59,8 +59,9 @@ def expected_polls(
         index = _index(reply, order)
         if index is None:
             continue
-        is_retry = index == last and reply.wall_ms - polls[-1].wall_ms <= retry_ms
-        if index <= last and not (is_retry and retry_ms > 0):
+        is_again = index == last and retry_ms > 0
+        is_retry = is_again and (index > 0 or reply.wall_ms - polls[-1].wall_ms <= retry_ms)
+        if index <= last and not is_retry:
             polls.append(Poll(first_wall_ms=reply.wall_ms))
         last = index
         _take(polls[-1], reply)
