@@ -9,7 +9,7 @@ import time
 
 #: A thread that asks for 5 ms and gets this much more has been held up by the machine: the
 #: interpreter itself hands over every 5 ms.
-STILL_S = 0.05
+STILL_S = 0.03
 _TICK_S = 0.005
 
 
