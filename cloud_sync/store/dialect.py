@@ -1,8 +1,8 @@
 """The schema files as statements, and the same statements as PostgreSQL takes them.
 
 `schema.sql`, `migrate_N.sql` and `views.sql` define the tables and views of both databases. What
-PostgreSQL lays out in another way is in `postgres.sql` and `postgres_views.sql`; the functions of
-SQLite that views call are defined there too.
+PostgreSQL lays out in another way is in `postgres.sql` and `postgres_views.sql`, where functions
+over views stand with them; the functions of SQLite that views call are in `postgres.sql` too.
 """
 
 import re
@@ -21,7 +21,7 @@ _TYPES = (
     (r"\) WITHOUT ROWID", ")"),
 )
 _TARGET = re.compile(r"(?:(?:CREATE|ALTER|DROP) TABLE|CREATE INDEX \w+ ON|INSERT INTO)\s+(\w+)")
-_VIEW = re.compile(r"CREATE VIEW (\w+)")
+_VIEW = re.compile(r"CREATE (VIEW|FUNCTION) (\w+)")
 _COMMENT = re.compile(r"^    (\w+) [A-Z].*?-- (.*)$", re.M)
 
 #: What the end of a column's name says of its unit.
@@ -83,10 +83,21 @@ def postgres_views() -> Iterator[str]:
 
 
 def view_name(statement: str) -> str:
-    """The name of the view that a statement makes."""
+    """The name of the view or function that a statement makes."""
+    return _made(statement)[1]
+
+
+def _made(statement: str) -> tuple[str, str]:
     found = _VIEW.search(statement)
     assert found is not None, statement
-    return found[1]
+    return found[1], found[2]
+
+
+def postgres_drops() -> Iterator[str]:
+    """What takes every view and its functions away, those of an older program included."""
+    for statement in [*postgres_views()][::-1]:
+        kind, name = _made(statement)
+        yield f"DROP {kind} IF EXISTS {name} CASCADE"
 
 
 def column_comments() -> Iterator[tuple[str, str, str]]:

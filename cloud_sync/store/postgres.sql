@@ -2,7 +2,7 @@
 -- A record is one row as it comes, a poll with its values as an array. Polls of the past are
 -- compacted: one row a device for the record columns (poll_blocks), one row a point for the values
 -- (point_blocks), as arrays that are compressed out of line. `records` and `readings` are views
--- over both, with the columns that the tables have in schema.sql.
+-- over both, in postgres_views.sql, with the columns that SQLite's have.
 
 CREATE TABLE carbontally_schema (version bigint NOT NULL, views text NOT NULL);
 COMMENT ON TABLE carbontally_schema IS 'version of the tables; digest of the views';
@@ -117,74 +117,3 @@ BEGIN
             coalesce(low::text, 'MINVALUE'), coalesce(high::text, 'MAXVALUE'));
     END LOOP;
 END $$;
-
-CREATE FUNCTION records_within(of_journal bigint, low bigint, high bigint)
-RETURNS TABLE (
-    journal bigint, seq bigint, kind bigint, boot bigint, mono_ms bigint, wall_ms bigint,
-    clock bigint, hash bytea, body bytea)
-LANGUAGE sql STABLE AS $$
-    SELECT r.journal, r.seq, r.kind::bigint, r.boot, r.mono_ms, r.wall_ms,
-           r.clock::bigint, r.hash, r.body
-    FROM record_rows r
-    WHERE r.journal = of_journal AND r.seq BETWEEN low AND high
-    UNION ALL
-    SELECT b.journal, u.seq, 1::bigint, u.boot, u.mono_ms, u.wall_ms, 2::bigint, u.hash,
-           u.body
-    FROM poll_blocks b
-    CROSS JOIN LATERAL unnest(b.seqs, b.boots, b.monos, b.walls, b.hashes, b.bodies)
-        AS u (seq, boot, mono_ms, wall_ms, hash, body)
-    WHERE b.journal = of_journal AND b.first <= high AND b.last >= low
-      AND u.seq BETWEEN low AND high
-$$;
-
-CREATE VIEW records AS
-SELECT journal, seq, kind::bigint AS kind, boot, mono_ms, wall_ms,
-       clock::bigint AS clock, hash, body
-FROM record_rows
-UNION ALL
-SELECT b.journal, u.seq, 1::bigint, u.boot, u.mono_ms, u.wall_ms, 2::bigint, u.hash, u.body
-FROM poll_blocks b
-CROSS JOIN LATERAL unnest(b.seqs, b.boots, b.monos, b.walls, b.hashes, b.bodies)
-    AS u (seq, boot, mono_ms, wall_ms, hash, body);
-
--- Readings with what their times are made of, from rows and from blocks.
-CREATE VIEW row_readings AS
-SELECT r.journal AS journal, r.seq, u.at - 1 AS point, r.device, u.value,
-       CASE WHEN r.qualities IS NOT NULL THEN r.qualities[u.at]
-            WHEN u.value IS NOT NULL THEN 0::bigint END AS quality,
-       r.boot, r.mono_ms, r.wall_ms, r.clock::bigint AS clock
-FROM record_rows r
-CROSS JOIN LATERAL unnest(r.mantissas) WITH ORDINALITY AS u (value, at)
-WHERE r.mantissas IS NOT NULL;
-
-CREATE VIEW block_readings AS
-SELECT b.journal AS journal, u.seq, p.point, b.device,
-       p.origin + u.value AS value,
-       CASE WHEN p.qualities IS NOT NULL THEN u.quality
-            WHEN u.value IS NOT NULL THEN 0::bigint END AS quality,
-       u.wall_ms, b.first, b.last, b.start_ms, b.end_ms
-FROM poll_blocks b
-JOIN point_blocks p ON p.journal = b.journal AND p.device = b.device AND p.first = b.first
-     AND p.start_ms = b.start_ms
-CROSS JOIN LATERAL unnest(
-    b.seqs, b.walls, coalesce(p.narrow::bigint[], p.medium::bigint[], p.wide), p.qualities
-) AS u (seq, wall_ms, value, quality);
-
-CREATE VIEW readings AS
-SELECT journal, seq, point, device, value, quality FROM row_readings
-UNION ALL
-SELECT journal, seq, point, device, value, quality FROM block_readings;
-
-CREATE FUNCTION readings_within(of_journal bigint, low bigint, high bigint)
-RETURNS TABLE (
-    journal bigint, seq bigint, point bigint, device bigint, value bigint, quality bigint)
-LANGUAGE sql STABLE AS $$
-    SELECT r.journal, r.seq, r.point, r.device, r.value, r.quality
-    FROM row_readings r
-    WHERE r.journal = of_journal AND r.seq BETWEEN low AND high
-    UNION ALL
-    SELECT b.journal, b.seq, b.point, b.device, b.value, b.quality
-    FROM block_readings b
-    WHERE b.journal = of_journal AND b.first <= high AND b.last >= low
-      AND b.seq BETWEEN low AND high
-$$;

@@ -7,11 +7,11 @@ from typing import Any
 from cloud_sync.store.dialect import (
     as_postgres,
     column_comments,
+    postgres_drops,
     postgres_tables,
     postgres_views,
     read_script,
     unit_of,
-    view_name,
 )
 from cloud_sync.store.sqlite_file import APPLICATION_ID, BUSY_MS, SCHEMA_VERSION
 from edge.core.errors import StoreError, UsageError
@@ -67,8 +67,8 @@ def connect(url: str, read_only: bool = False) -> Any:
     Raises StoreError "cloud.open".
     """
     psycopg = load_psycopg()
-    settings = {"timezone": "UTC", "lock_timeout": BUSY_MS, "client_min_messages": "warning"}
-    settings["jit"] = "off"
+    settings = {"timezone": "UTC", "lock_timeout": BUSY_MS, "jit": "off"}
+    settings["client_min_messages"] = "warning"
     if read_only:
         settings["default_transaction_read_only"] = "on"
         settings["default_transaction_isolation"] = "repeatable\\ read"
@@ -197,9 +197,8 @@ def _migrate(db: Any, found: int) -> None:
 
 
 def _drop_views(db: Any) -> None:
-    """Those that readers know and those under them; the layout's own stay."""
-    for statement in [*postgres_views()][::-1]:
-        db.execute(f"DROP VIEW IF EXISTS {view_name(statement)} CASCADE")
+    for statement in postgres_drops():
+        db.execute(statement)
 
 
 def _make_views(db: Any) -> None:

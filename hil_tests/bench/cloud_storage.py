@@ -29,6 +29,7 @@ _POINT_DAY = (
     "SELECT wall_ms, value FROM v_readings WHERE tenant = 'site' AND gateway = 'gw'"
     " AND device = 'meter 1' AND point = 'p3' AND wall_ms >= {0} AND wall_ms < {1}"
 )
+_POINT_DAY_ONLY = _POINT_DAY.replace("v_readings", "v_readings_between({0}, {1})")
 _SITE_MONTH = (
     "SELECT device, point, wall_ms / 86400000 AS day, min(value_real), max(value_real), count(*)"
     " FROM v_readings WHERE tenant = 'site' AND wall_ms >= {0} AND wall_ms < {1}"
@@ -125,7 +126,12 @@ def _measure(url: str, name: str) -> Iterator[Figure]:
         ]
         note = "records, readings and indexes; at most 12 when compacted"
         yield Figure(f"{name}_bytes_per_reading", sum(sizes) / READINGS, "B", note)
-        for title, sql, days in (("point_day", _POINT_DAY, 1), ("site_month", _SITE_MONTH, DAYS)):
+        questions = (
+            ("point_day", _POINT_DAY, 1),
+            ("point_day_between", _POINT_DAY_ONLY, 1),
+            ("site_month", _SITE_MONTH, DAYS),
+        )
+        for title, sql, days in questions:
             from_ms = START_MS + (DAYS - days) // 2 * DAY_MS
             statement = sql.format(from_ms, from_ms + days * DAY_MS).encode()
             rows = len(db.execute(statement).fetchall())

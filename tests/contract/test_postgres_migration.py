@@ -9,7 +9,7 @@ from cloud_sync.keys import Keys
 from cloud_sync.receiver import Receiver
 from cloud_sync.store import postgres_database
 from cloud_sync.store.compaction import compact
-from cloud_sync.store.dialect import postgres_views, view_name
+from cloud_sync.store.dialect import postgres_drops
 from cloud_sync.store.postgres import PostgresStore
 from cloud_sync.store.postgres_database import FIRST_VERSION
 from cloud_sync.store.sqlite_file import SCHEMA_VERSION
@@ -27,8 +27,8 @@ def age(url: str, version: int) -> None:
     """Make a database what it was in an earlier version."""
     tables, _, _ = LATER[version]
     with psycopg.connect(url) as db:
-        for statement in [*postgres_views()][::-1]:
-            db.execute(f"DROP VIEW IF EXISTS {view_name(statement)} CASCADE".encode())
+        for statement in postgres_drops():
+            db.execute(statement.encode())
         for table in tables:
             db.execute(f"DROP TABLE {table}".encode())
         db.execute("UPDATE carbontally_schema SET version = %s, views = ''", (version,))

@@ -60,12 +60,12 @@ class Journal:
         self.readings: list[Reading] = []
         self.chain = chain.Chain(0, chain.genesis(gateway, epoch))
 
-    def append(self, kind: int, body: list, wall_ms: int | None = None) -> int:
+    def append(self, kind: int, body: list, wall_ms: int | None = None, clock: int = 2) -> int:
         """Add one record, a second after the one before; return its seq."""
         seq = len(self.records)
         mono_ms = MONO_MS + POLL_MS * seq
         wall_ms = START_MS + POLL_MS * seq if wall_ms is None else wall_ms
-        record = Record(kind, seq, 1, mono_ms, wall_ms, 2, body)
+        record = Record(kind, seq, 1, mono_ms, wall_ms, clock, body)
         self.records.append(record)
         self.hashes.append(self.chain.extend(encode_record(record)))
         return seq
