@@ -11,6 +11,7 @@ from edge.app.recorder import Recorder
 from edge.core.journal.record import Kind, Record, decode_record
 from edge.ports.contracts import Store
 from edge.ports.esp32.ring_store import BEGIN, RingStore
+from edge.ports.esp32.row_codec import RowCodec
 from tests.unit.flash_doubles import SECTOR_BYTES, NorFlash, PowerFailedError
 from tests.unit.port_doubles import ManualClock
 
@@ -254,6 +255,32 @@ def metered(minutes: int) -> tuple[RingStore, NorFlash]:
             recorder.add(Kind.INTERVAL, [end - 900_000, end, streams, [None] * 5], end)
         assert recorder.commit(clock.mono, True)
     return store, flash
+
+
+def test_history_and_live_records_that_are_read_in_turn_are_decoded_once(monkeypatch):
+    """As the uploader does behind an outage: 8 records from one place, 8 from the other."""
+    store, _ = metered(200)
+    half = store.next_seq // 2
+    whole = store.read(0, store.next_seq - 1)
+    decoded = 0
+    take = RowCodec.take
+
+    def counted(self: RowCodec, digits: object, seq: int, is_kept: bool = False):
+        nonlocal decoded
+        decoded += 1
+        return take(self, digits, seq, is_kept)
+
+    monkeypatch.setattr(RowCodec, "take", counted)
+    store.forget()
+    history, live = [], []
+    for at in range(0, half, 8):
+        last = min(at + 8, half) - 1
+        history += store.read(at, last)
+        live += store.read(half + at, half + last)
+        assert store.hash_at(last) == whole[last][1]
+    assert history + live == whole[: 2 * half]
+    # And once what lies before the place at which reading live ones began, in its segment.
+    assert decoded <= 4 * half
 
 
 def test_a_partition_of_1_mb_holds_a_week_of_eight_meters_and_lasts():

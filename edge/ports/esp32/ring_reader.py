@@ -1,7 +1,8 @@
 """Reading a ring log: rows proved by the chain from the head of their segment.
 
-A row costs what lies before it in its segment, so reading goes on where it stopped last. What a
-segment gives has to end with the hash that the next one begins with.
+A row costs what lies before it in its segment, so reading goes on where it stopped: history and
+what is new are sent in turn, each from a place of its own. What a segment gives has to end with
+the hash that the next one begins with.
 """
 
 from edge.core.errors import DataError, StoreError
@@ -16,6 +17,11 @@ from edge.ports.esp32.segments import SegmentHead, Segments
 #: Hashes remembered: those at the ends of what was read or appended lately.
 HASHES_MAX = 16
 
+#: Places from which reading goes on, and rows read elsewhere after which one is given up: a place
+#: takes some KiB of the heap.
+CURSORS_MAX = 2
+IDLE_ROWS = 512
+
 
 class RingReader(Store):
     """What a ring log answers. segments, state: of the open journal; offset: where it ends."""
@@ -26,7 +32,8 @@ class RingReader(Store):
 
     def forget(self) -> None:
         """Read anew from flash from now on."""
-        self._cursor: Cursor | None = None
+        self._cursors: list[Cursor] = []  # the one used last is the last
+        self._idle_rows = 0
         self._firsts: dict[int, int] = {}
         self._hashes: list[tuple[int, bytes]] = []
 
@@ -77,17 +84,36 @@ class RingReader(Store):
         return low
 
     def _cursor_before(self, seq: int) -> Cursor:
-        """A cursor whose next row is not behind `seq`, in its segment."""
+        """The cursor whose next row is the last one not behind `seq`, in its segment."""
         generation = self._segment_of(seq)
-        cursor = self._cursor
-        if cursor is None or cursor.generation != generation or cursor.seq_next > seq:
-            head = self.segments.head(generation)
-            if head is None:
-                raise self.damage(seq)
-            if cursor is not None and cursor.generation + 1 == generation:
+        best: Cursor | None = None
+        for cursor in self._cursors:
+            if cursor.generation != generation or cursor.seq_next > seq:
+                continue
+            if best is None or cursor.seq_next > best.seq_next:
+                best = cursor
+        if best is None:
+            best = self._begin(generation, seq)
+        is_same = bool(self._cursors) and best is self._cursors[-1]
+        self._idle_rows = self._idle_rows + 1 if is_same else 0
+        others = [cursor for cursor in self._cursors if cursor is not best]
+        if self._idle_rows > IDLE_ROWS:
+            others = []
+        self._cursors = others[-(CURSORS_MAX - 1) :] + [best]
+        return best
+
+    def _begin(self, generation: int, seq: int) -> Cursor:
+        """A cursor at the head of a segment; the one that has read the segment before it ends."""
+        head = self.segments.head(generation)
+        if head is None:
+            raise self.damage(seq)
+        for cursor in self._cursors:
+            if cursor.generation + 1 == generation:
                 self._check_end(cursor, head.before)
-            cursor = self._cursor = Cursor(self.segments, head)
-        return cursor
+                if cursor.seq == head.first_seq:
+                    self._cursors.remove(cursor)
+                break
+        return Cursor(self.segments, head)
 
     def _check_end(self, cursor: Cursor, before: bytes) -> None:
         """A segment read to its end gave what the next one begins with."""
@@ -101,7 +127,7 @@ class RingReader(Store):
         while True:
             row = cursor.next(end)
             if row is None:
-                self._cursor = None
+                self._cursors.remove(cursor)
                 raise self.damage(seq)
             if row.seq == seq and row.digest:
                 if row.record.seq != seq:
