@@ -21,7 +21,8 @@ def parse_address(text: str) -> Path | str:
     path = text.removeprefix(_SQLITE)
     if path == text or not path:
         # What stands behind the scheme may be a password.
-        found = text.partition(":")[0] + ":..."
+        scheme, colon, _ = text.partition(":")
+        found = f"{scheme}:..." if colon else text
         raise UsageError("usage.value", option="--store", found=found, expected=EXPECTED)
     return Path(path)
 

@@ -188,3 +188,42 @@ def test_a_gateway_that_is_not_there_is_refused(whole: Stores, tmp_path: Path, c
             assert main([verb, "--store", url, "--gateway", "gw-9", *words]) == 2
             assert re.search(r"usage\.value.*gw-9", capsys.readouterr().err)
     assert not (tmp_path / "e.ndjson").exists()
+
+
+def test_a_figure_is_followed_in_the_evidence_of_any_store(whole: Stores, tmp_path: Path, capsys):
+    """What an auditor has: the file, and no database."""
+    intervals = [record.seq for record in whole.records if record.kind == Kind.INTERVAL]
+    told = []
+    for name, url in whole.urls.items():
+        out = str(tmp_path / f"{name}.ndjson.gz")
+        assert main(["evidence", "--store", url, "--gateway", OWNER, "--out", out]) == 0
+        for seq in (intervals[0], intervals[7]):
+            words = ["--stream", "grid", "--interval", str(seq), "--json"]
+            capsys.readouterr()
+            assert main(["explain", "--evidence", out, *words]) == 0
+            told.append(json.loads(capsys.readouterr().out))
+    for seq, found in zip((intervals[0], intervals[7]), told[:2], strict=True):
+        words = ["--stream", "grid", "--interval", str(seq), "--json"]
+        assert main(["explain", "--store", whole.urls["sqlite"], *words]) == 0
+        assert json.loads(capsys.readouterr().out) == found and found["same"]
+    assert told[:2] == told[2:4] == told[4:]
+
+
+def test_evidence_that_does_not_suffice_is_said_to(whole: Stores, tmp_path: Path, capsys):
+    part, broken = tmp_path / "part.ndjson", tmp_path / "broken.ndjson"
+    words = ("--gateway", OWNER, "--out", str(part), *period())
+    assert main(["evidence", "--store", whole.urls["rows"], *words]) == 0
+    broken.write_text(part.read_text()[:5_000])
+    (tmp_path / "no.ndjson.gz").write_bytes(b"no gzip")
+    for name, status, code in (
+        ("part.ndjson", 2, "usage.value"),
+        ("broken.ndjson", 74, "store.open"),
+        ("no.ndjson.gz", 74, "store.open"),
+        ("none.ndjson", 74, "store.open"),
+    ):
+        assert main(["explain", "--evidence", str(tmp_path / name), "--stream", "grid"]) == status
+        assert f"error[{code}]" in capsys.readouterr().err
+    url = whole.urls["rows"].replace("owner@", "owner:hush@")
+    assert main(["explain", "--store", url, "--stream", "grid"]) == 2
+    err = capsys.readouterr().err
+    assert "--evidence" in err and "hush" not in err

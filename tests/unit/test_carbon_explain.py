@@ -62,7 +62,7 @@ def test_explain_sees_a_sum_by_tariff_that_is_not_the_emission(works: Works, tmp
 def explained(path: Path, stream: str, seq: int, as_text: bool = False):
     out = io.StringIO()
     with redirect_stdout(out):
-        assert explain(stream, str(seq), path, "", "", not as_text) == 0
+        assert explain(stream, str(seq), path, json=not as_text) == 0
     return out.getvalue() if as_text else json.loads(out.getvalue())
 
 

@@ -145,6 +145,13 @@ def test_store_addresses():
             parse_address(text)
         told = describe(caught.value)[0]
         assert caught.value.code == "usage.value" and "--store" in told and "hush" not in told
+    assert "--store is cloud.db;" in describe(_refused("cloud.db"))[0]
+
+
+def _refused(text: str) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        parse_address(text)
+    return caught.value
 
 
 def test_authorities_that_cannot_be_read(tmp_path: Path):

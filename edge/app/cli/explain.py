@@ -2,7 +2,7 @@
 
 import json as json_module
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,40 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.app.cli.explain_source import Source, open_evidence, open_file, sources_of
 from edge.app.cli.explain_stack import samples_of
 from edge.app.cli.explain_text import lines_of, object_of
 from edge.core.carbon.interval import CUMULATIVE
 from edge.core.carbon.trail import Book, follow
 from edge.core.carbon.trail_stack import recount
-from edge.core.errors import StoreError, UsageError
-from edge.core.journal.record import Kind, Part, Record, decode_record
-
-#: How the two kinds of file give records: those of a journal are found by a condition on it.
-_JOURNAL = "SELECT record, hash FROM journal WHERE 1 = ? AND {} ORDER BY seq"
-_STORE = "SELECT body, hash FROM records WHERE journal = ? AND {} ORDER BY seq"
+from edge.core.errors import UsageError
+from edge.core.journal.record import Kind, Part, Record
 
 #: An interval record, its hash, and the interval record before it.
 Found = tuple[Record, bytes, Record | None]
-
-_GATEWAYS = (
-    "SELECT j.id, g.tenant || '/' || g.gateway FROM journals j JOIN gateways g"
-    " ON g.id = j.gateway WHERE ? IN ('', g.gateway, g.tenant || '/' || g.gateway) ORDER BY j.id"
-)
-
-
-class Source:
-    """Records of one journal: in a gateway's own file, or in a receiver's store."""
-
-    def __init__(self, db: sqlite3.Connection, sql: str, journal: int, owner: str) -> None:
-        self._db, self._sql, self._journal = db, sql, journal
-        self.owner = owner
-
-    def records(self, condition: str, *values: object) -> Iterator[tuple[Record, bytes]]:
-        """(record, its hash), in order; condition: over seq and kind."""
-        for data, digest in self._db.execute(
-            self._sql.format(condition), (self._journal, *values)
-        ):
-            yield decode_record(bytes(data)), bytes(digest)
 
 
 def explain(
@@ -54,15 +31,16 @@ def explain(
     ] = "last",
     journal: Annotated[Path | None, typer.Option(help="journal of a gateway")] = None,
     store: Annotated[str, typer.Option(help="sqlite:///path of a receiver's store")] = "",
+    evidence: Annotated[
+        Path | None, typer.Option(help="file of `carbontally evidence`, .gz too")
+    ] = None,
     gateway: Annotated[str, typer.Option(help="in a store: its id, or tenant/id")] = "",
     json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> int:
     """Follow one figure: registers, moves, factor, product, rounding; 65 if it differs."""
-    if (journal is None) == (store == ""):
-        raise _usage("--journal", "both" if store else "nothing", "--journal or --store")
-    path = journal if journal is not None else _store_path(store)
-    with closing(_open(path)) as db:
-        found = _look(_sources(db, journal is not None, path, gateway), interval)
+    path, opened = _file(journal, store, evidence)
+    with closing(opened(path)) as db:
+        found = _look(sources_of(db, journal is not None, path, gateway), interval)
         if found is None:
             raise _usage("--interval", interval, "an interval of this journal")
         return _tell(found[0], stream, *found[1], as_json=json)
@@ -72,36 +50,25 @@ def _usage(option: str, found: str, expected: str) -> UsageError:
     return UsageError("usage.value", option=option, found=found, expected=expected)
 
 
-def _store_path(text: str) -> Path:
-    path = text.removeprefix("sqlite:///")
-    if path == text or not path:
-        raise _usage("--store", text, "sqlite:///path")
-    return Path(path)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        db.execute("PRAGMA schema_version").fetchone()
-    except sqlite3.Error as error:
-        raise StoreError("store.open", file=str(path), reason=str(error)) from error
-    return db
-
-
-def _sources(db: sqlite3.Connection, is_journal: bool, path: Path, gateway: str) -> list[Source]:
-    """The journals to look into, the newest first."""
-    try:
-        if is_journal:
-            meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
-            return [Source(db, _JOURNAL, 1, str(meta["gateway"]))]
-        rows = db.execute(_GATEWAYS, (gateway,)).fetchall()
-    except (sqlite3.Error, KeyError) as error:
-        raise StoreError("store.open", file=str(path), reason=str(error)) from error
-    if not rows:
-        raise _usage("--gateway", gateway, "a gateway of this store")
-    if len({owner for _, owner in rows}) > 1:
-        raise _usage("--gateway", gateway or "nothing", "one of several: tenant/id")
-    return [Source(db, _STORE, number, owner) for number, owner in reversed(rows)]
+def _file(
+    journal: Path | None, store: str, evidence: Path | None
+) -> tuple[Path, Callable[[Path], sqlite3.Connection]]:
+    """The one of the three that is given, and what opens it."""
+    given = {"--journal": journal, "--store": store, "--evidence": evidence}
+    names = [name for name, found in given.items() if found]
+    if len(names) != 1:
+        told = " and ".join(names) or "nothing"
+        raise _usage("--journal", told, "--journal, --store or --evidence")
+    if evidence is not None:
+        return evidence, open_evidence
+    if journal is not None:
+        return journal, open_file
+    path = store.removeprefix("sqlite:///")
+    if path == store or not path:
+        # An address may hold a password: it is not repeated.
+        expected = "sqlite:///path; of a PostgreSQL store write `evidence`, then --evidence"
+        raise _usage("--store", store.partition("://")[0] + "://...", expected)
+    return Path(path), open_file
 
 
 def _look(sources: list[Source], wanted: str) -> tuple[Source, Found] | None:
@@ -161,6 +128,7 @@ def _tell(
     span = source.records("seq > ? AND seq < ?", first, interval.seq)
     between = [record for record, _ in span if record.kind in (Kind.POLL, Kind.TABLE)]
     book = Book(parts)
+    _check_here(source, book, interval, before)
     known = [book.streams[entry[0]][2] for entry in interval.body[2]]
     if stream not in known:
         raise _usage("--stream", stream, "one of " + ", ".join(known))
@@ -177,6 +145,14 @@ def _tell(
     else:
         print("\n".join(lines_of(story)))
     return 65 if story["same"] is False else 0
+
+
+def _check_here(source: Source, book: Book, interval: Record, before: Record | None) -> None:
+    """A part of a journal may lack what an interval stands on."""
+    lacks = [entry[0] for entry in interval.body[2] if entry[0] not in book.streams]
+    if lacks or (before is None and not list(source.records("seq = 0"))):
+        expected = "an interval whose definitions and predecessor are here, too"
+        raise _usage("--interval", f"record {interval.seq}", expected)
 
 
 #: So many records before an interval have what a stack takes in that is older than the interval.
