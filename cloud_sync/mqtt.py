@@ -268,7 +268,9 @@ class Service:
 
     def _take(self, group: list[Message]) -> None:
         with self._receiver.group():
-            replies = [self._receive(message) for message in group]
+            # Gateways in one order everywhere: two receivers never wait for each other.
+            ordered = sorted(group, key=lambda message: message.topic)
+            replies = [self._receive(message) for message in ordered]
         for reply in replies:
             if reply is not None:
                 self._client.publish(reply.topic, reply.payload, qos=1, retain=True)

@@ -37,9 +37,12 @@ UNITS = {
 }
 
 
+FOLDER = Path(__file__).parent
+
+
 def read_script(name: str) -> str:
     """A file beside this one."""
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return (FOLDER / name).read_text(encoding="utf-8")
 
 
 def statements(name: str) -> Iterator[str]:
@@ -65,6 +68,16 @@ def postgres_tables(name: str) -> Iterator[str]:
         target = _TARGET.search(statement)
         if target is None or target[1] not in LAID_OUT:
             yield as_postgres(statement)
+
+
+def postgres_migration(step: int) -> Iterator[str]:
+    """What brings tables to a version: migrate_N.sql, and postgres_migrate_N.sql if there is one.
+
+    The second is for what only PostgreSQL has; it is one script.
+    """
+    yield from postgres_tables(f"migrate_{step}.sql")
+    if (FOLDER / f"postgres_migrate_{step}.sql").exists():
+        yield read_script(f"postgres_migrate_{step}.sql")
 
 
 def postgres_views() -> Iterator[str]:

@@ -5,9 +5,9 @@ import re
 from typing import Any
 
 from cloud_sync.store.dialect import (
-    as_postgres,
     column_comments,
     postgres_drops,
+    postgres_migration,
     postgres_tables,
     postgres_views,
     read_script,
@@ -28,6 +28,15 @@ FIRST_VERSION = 3
 EARLY_MS, LATE_MS = 1_577_836_800_000, 4_102_444_800_000
 
 CONNECT_TIMEOUT_S = 5
+
+#: After so long the server lets go of the locks of a receiver that hangs within a transaction,
+#: and of one whose machine is gone.
+IDLE_MS = 60_000
+_KEEPALIVES = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 4,
+}
 
 #: A server or a network that is silent for so long counts as away.
 _SILENCE_MS = 10_000
@@ -69,9 +78,12 @@ def connect(url: str, read_only: bool = False) -> Any:
     psycopg = load_psycopg()
     settings = {"timezone": "UTC", "lock_timeout": BUSY_MS, "jit": "off"}
     settings["client_min_messages"] = "warning"
+    settings.update(_KEEPALIVES)
     if read_only:
         settings["default_transaction_read_only"] = "on"
         settings["default_transaction_isolation"] = "repeatable\\ read"
+    else:
+        settings["idle_in_transaction_session_timeout"] = IDLE_MS
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     db = None
     try:
@@ -187,8 +199,8 @@ def create_tables(db: Any) -> None:
 def _migrate(db: Any, found: int) -> None:
     _drop_views(db)
     for step in range(found + 1, SCHEMA_VERSION + 1):
-        for statement in postgres_tables(f"migrate_{step}.sql"):
-            db.execute(as_postgres(statement))
+        for statement in postgres_migration(step):
+            db.execute(statement)
     for table, names in (("quality_names", quality.NAMES), ("clock_names", clock.NAMES)):
         sql = f"INSERT INTO {table} VALUES (%s, %s) ON CONFLICT DO NOTHING"
         for row in enumerate(names):

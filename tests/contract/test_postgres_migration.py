@@ -1,13 +1,15 @@
 """A PostgreSQL store of an earlier version is brought to this one while batches arrive."""
 
+import shutil
 import threading
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from cloud_sync.keys import Keys
 from cloud_sync.receiver import Receiver
-from cloud_sync.store import postgres_database
+from cloud_sync.store import dialect, postgres_database
 from cloud_sync.store.compaction import compact
 from cloud_sync.store.dialect import postgres_drops
 from cloud_sync.store.postgres import PostgresStore
@@ -86,13 +88,39 @@ def test_one_that_fails_changes_nothing(postgres_server: Server, monkeypatch: py
     age(url, SCHEMA_VERSION - 1)
     before = shape(url)
 
-    def broken(name: str) -> list[str]:
+    def broken(step: int) -> list[str]:
         return ["CREATE TABLE half (done bigint)", "SELECT 1 / 0"]
 
-    monkeypatch.setattr(postgres_database, "postgres_tables", broken)
+    monkeypatch.setattr(postgres_database, "postgres_migration", broken)
     with pytest.raises(StoreError) as caught:
         PostgresStore(url)
     assert caught.value.code == "cloud.open" and "zero" in str(caught.value.fields["reason"])
     assert shape(url) == before
     monkeypatch.undo()
     PostgresStore(url).close()
+
+
+def test_a_version_may_change_what_only_postgres_has(
+    postgres_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    url = postgres_server.create()
+    store = PostgresStore(url)
+    receiver = Receiver(store, Keys({(TENANT, GATEWAY): KEY}), lambda: NOW_MS)
+    journal = factory(polls=30)
+    receiver.receive(TOPIC, journal.batch(0, 40))
+    store.close()
+    shutil.copytree(dialect.FOLDER, tmp_path, dirs_exist_ok=True)
+    step = SCHEMA_VERSION + 1
+    (tmp_path / f"migrate_{step}.sql").write_text("ALTER TABLE points ADD COLUMN more INTEGER;")
+    own = "ALTER TABLE record_rows ADD COLUMN more bigint; ALTER TABLE poll_blocks ADD more text;"
+    (tmp_path / f"postgres_migrate_{step}.sql").write_text(own)
+    monkeypatch.setattr(dialect, "FOLDER", tmp_path)
+    monkeypatch.setattr(postgres_database, "SCHEMA_VERSION", step)
+    db = postgres_database.connect(url)
+    found = db.execute(
+        "SELECT table_name, data_type FROM information_schema.columns WHERE column_name = 'more'"
+        " AND table_name IN ('points', 'record_rows', 'poll_blocks') ORDER BY 1"
+    ).fetchall()
+    assert found == [("points", "bigint"), ("poll_blocks", "text"), ("record_rows", "bigint")]
+    assert db.execute("SELECT count(*) FROM v_records").fetchone() == (41,)
+    db.close()
