@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from cloud_sync.inflate import plain_batch
 from cloud_sync.keys import Keys
 from cloud_sync.opening import Opened, decode_batch
 from cloud_sync.ranges import Plan, Run, plan_loss, plan_merge
@@ -249,7 +250,7 @@ class Receiver:
 
 def _open_batch(sender: Sender, payload: bytes) -> Opened:
     """Verify and read a payload whose headers, and their neighbours, fit 64 bits signed."""
-    batch = decode_batch(payload, sender.key)
+    batch = decode_batch(plain_batch(payload, sender.key), sender.key)
     if batch.gateway != sender.gateway:
         raise SyncError("sync.mac", what="batch", gateway=sender.owner)
     for column in list(zip(*batch.records, strict=True))[1:5]:

@@ -1,6 +1,7 @@
 // Prints the readings of a gateway: node consumer.mjs HOST PORT TENANT GATEWAY KEY_HEX
 // npm install mqtt @msgpack/msgpack. What a value means is in the gateway's table record, see batch.md.
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { inflateRawSync } from "node:zlib";
 import { decode } from "@msgpack/msgpack";
 import mqtt from "mqtt";
 
@@ -9,7 +10,12 @@ export function* readings(payload, key) {
   const mac = createHmac("sha256", key).update("carbontally batch 1").update(payload.subarray(0, -34)).digest();
   if (payload.length > 65536 || payload.length < 34 || !timingSafeEqual(mac, payload.subarray(-32)))
     throw new Error("too large, or not authentic");
-  const [, , , first, , clocks, times, order, polls] = decode(payload, { useBigInt64: true });
+  let fields = decode(payload, { useBigInt64: true });
+  if (fields.length === 5) { // deflated; any 34 bytes stand for the MAC that it has not
+    const inner = inflateRawSync(fields[3], { maxOutputLength: 65502 });
+    fields = decode(Buffer.concat([inner, payload.subarray(-34)]), { useBigInt64: true });
+  }
+  const [, , , first, , clocks, times, order, polls] = fields;
   const offsets = [];
   for (let at = 0; at < clocks.length; at += 4) for (let n = 0; n < clocks[at]; n++) offsets.push(clocks[at + 2]);
   const blocks = new Map(polls.map(([device, points, deltas]) => [device, [deltas.values(), Array(points).fill(0n)]]));

@@ -5,6 +5,7 @@ pip install msgpack paho-mqtt. What a value means is in the gateway's table reco
 
 import hmac
 import sys
+import zlib
 
 import msgpack
 import paho.mqtt.client as mqtt
@@ -15,7 +16,11 @@ def readings(payload, key):
     mac = hmac.digest(key, b"carbontally batch 1" + payload[:-34], "sha256")
     if len(payload) > 65536 or not hmac.compare_digest(mac, payload[-32:]):
         raise ValueError("too large, or not authentic")
-    _, _, _, first, _, clocks, times, order, polls, _, _, _ = msgpack.unpackb(payload)
+    fields = msgpack.unpackb(payload)
+    if len(fields) == 5:  # deflated; any 34 bytes stand for the MAC that it has not
+        inner = zlib.decompressobj(-15).decompress(fields[3], 65502)
+        fields = msgpack.unpackb(inner + payload[-34:])
+    _, _, _, first, _, clocks, times, order, polls, _, _, _ = fields
     offsets = [clocks[at + 2] for at in range(0, len(clocks), 4) for _ in range(clocks[at])]
     blocks = {block[0]: (iter(block[2]), [0] * block[1]) for block in polls}
     mono_ms = 0

@@ -102,6 +102,7 @@ class Settings:
         self.password_file = uplink.get("password_file")
         self.keepalive_s = uplink.get("keepalive_s", 30)
         self.linger_ms = uplink.get("linger_ms", 5000)
+        self.deflate = uplink.get("deflate", False)
 
     def _broker(self, uplink: dict) -> Broker:
         scheme, _, rest = uplink["broker"].partition("://")

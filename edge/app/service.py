@@ -32,6 +32,7 @@ from edge.core.schema import check_document
 from edge.ports.contracts import Uplink
 from edge.ports.linux import files
 from edge.ports.linux.clock import LinuxClock
+from edge.ports.linux.deflate import Deflater
 from edge.ports.linux.journal_space import read_space
 from edge.ports.linux.notify import Notifier
 from edge.ports.linux.serial_link import SerialLink
@@ -127,6 +128,7 @@ class Service:
                 settings.tenant,
                 key,
                 settings.linger_ms,
+                shrink=Deflater(settings.gateway, key).shrink if settings.deflate else None,
             ),
         )
         ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}

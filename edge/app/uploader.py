@@ -9,6 +9,10 @@ from edge.core.sync.topics import ACK, BATCH, STATE, topic
 from edge.core.sync.uplink import Uplink as Window
 from edge.ports.contracts import Store, Uplink
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 #: Most records offered to one batch; a payload that grows too large is halved.
 RECORDS_MAX = 1024
 
@@ -38,7 +42,9 @@ class Uploader:
         key: bytes,
         linger_ms: int,
         records_max: int = RECORDS_MAX,
+        shrink: "Callable[[bytes, bytes], bytes] | None" = None,
     ) -> None:
+        """shrink: makes a payload smaller, given the epoch; None where nothing can."""
         self.uplink = uplink
         self.store = store
         self.gateway = gateway
@@ -49,6 +55,7 @@ class Uploader:
         self.batches_sent = 0
         self.last_ack_ms: int | None = None
         self._key = key
+        self._shrink = shrink
         self._topics = {leaf: topic(tenant, gateway, leaf) for leaf in (BATCH, ACK, STATE)}
         self._acks: list[bytes] = []
         self._ack_ms = 0  # newest receiver's time in an ack
@@ -223,6 +230,8 @@ class Uploader:
                 self._key,
             )
             if len(payload) <= PAYLOAD_MAX_BYTES or len(records) == 1:
+                if self._shrink is not None:
+                    payload = self._shrink(payload, self.store.epoch)
                 return payload, first + len(records) - 1
             records = records[: len(records) // 2]
 

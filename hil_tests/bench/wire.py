@@ -8,6 +8,7 @@ import msgpack
 from edge.core.journal import chain
 from edge.core.journal.record import Record
 from edge.core.sync.batch import PAYLOAD_MAX_BYTES, decode_batch, encode_batch
+from edge.ports.linux.deflate import Deflater
 from hil_tests.bench.measure import Figure, interleave
 from hil_tests.bench.plant import METERS, POINTS, chained, drifting_polls
 
@@ -39,6 +40,8 @@ def run(rounds: int) -> Iterator[Figure]:
         readings = polls * METERS * POINTS
         fits = "" if size <= PAYLOAD_MAX_BYTES else "larger than one payload may be"
         yield Figure(f"bytes_per_reading_{polls}_polls", size / readings, "B", fits)
+        shrunk = len(Deflater(GATEWAY, KEY).shrink(_payload(records), EPOCH))
+        yield Figure(f"deflated_bytes_per_reading_{polls}_polls", shrunk / readings, "B")
     rows = _as_rows(records)
     yield Figure("json_bytes_per_reading", len(json.dumps(rows)) / len(rows), "B", "flat JSON")
     packed = msgpack.packb(rows)

@@ -6,6 +6,7 @@ test_contract_files and in the consumers of docs/contract.
 
 import hashlib
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from edge.core.journal import chain
 from edge.core.journal.record import Kind, Part, Record, encode_record, event_body
 from edge.core.sync.ack import GAPS_MAX, Ack, encode_ack
 from edge.core.sync.batch import encode_batch
+from edge.core.sync.deflated import MAC_BYTES, encode_deflated
 
 from .source_tree import ROOT
 
@@ -112,6 +114,13 @@ def batch_of(first: int) -> dict[str, Any]:
     return {"payload": payload, "records": rows}
 
 
+def deflated_of(payload: bytes) -> bytes:
+    """In stored blocks, which every zlib makes alike."""
+    maker = zlib.compressobj(0, zlib.DEFLATED, -15)
+    body = maker.compress(payload[:-MAC_BYTES]) + maker.flush()
+    return encode_deflated(GATEWAY, EPOCH, body, KEY)
+
+
 def ack_of(
     seq: int, digest: bytes, gaps: tuple[int, ...], fork: tuple[int, bytes] | None = None
 ) -> dict[str, Any]:
@@ -126,6 +135,7 @@ def golden_files() -> dict[str, str]:
     built: dict[str, tuple[str, dict[str, Any]]] = {
         "batch-kinds": ("batch", batch_of(0)),
         "batch-later": ("batch", batch_of(1_000_000)),
+        "deflated-kinds": ("batch", {"payload": deflated_of(batch_of(0)["payload"])}),
         "ack-none": ("ack", ack_of(-1, genesis, ())),
         "ack-head": ("ack", ack_of(9, digest_of("9"), ())),
         "ack-gaps": ("ack", ack_of(9, digest_of("9"), many)),

@@ -13,8 +13,9 @@ from .subset_rules import CORE_RULES, RULES, broken_rules, packs
 
 #: Modules of edge/app that only Linux runs; everything else there ships to the device too.
 LINUX_ONLY: tuple[str, ...] = ("edge.app.service",)
-#: The words of the errors: the page that a device serves has them, the device has the codes.
-HOST_ONLY = ("edge.core.errors.table", "edge.core.errors.rows")
+#: The words of the errors: the page that a device serves has them, the device has the codes. And
+#: what a device cannot make: its zlib only inflates.
+HOST_ONLY = ("edge.core.errors.table", "edge.core.errors.rows", "edge.core.sync.deflated")
 #: They check the range of every value before it is packed.
 PACKERS = (
     "edge.core.bus.rtu",

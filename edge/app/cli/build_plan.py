@@ -15,6 +15,8 @@ _MADE_BY = {Profile: "_profile", Method: "_method", Stack: "_stack", Tariff: "_t
 
 def plan_of(settings: Settings) -> GatewayPlan:
     """What a gateway with these settings runs on. Raises ConfigError as the streams do."""
+    if settings.deflate:
+        settings.refuse("uplink.deflate", True, "false: this board can only inflate")
     buses = {bus.name: bus for bus in settings.buses}
     return GatewayPlan(
         settings.gateway,
