@@ -206,12 +206,14 @@ class Device:
         self.flash = folder / "flash.bin"
         self.state = folder / "state.json"
         self.heap_bytes = heap_bytes
-        self.rom = rom
+        self.rom = folder / "romfs.img" if rom is not None else None
         self.cause = POWER_ON
         if tree is None:
             self.root.mkdir(parents=True)
         else:
             shutil.copytree(tree, self.root)
+        if rom is not None and self.rom is not None:
+            shutil.copy(rom, self.rom)
         self.partitions: list[dict[str, object]] = []
         offset = 0
         for name, size in (partitions or {}).items():

@@ -8,7 +8,11 @@ import pytest
 from edge.app.device import CRASHES_MAX
 from edge.core.journal.record import Kind
 from hil_tests.micropython.built import (
+    BOARD,
     EMPTY_BUS,
+    HEAP_BYTES,
+    PSRAM_BOARD,
+    PSRAM_HEAP_BYTES,
     board_with,
     built,
     journal_of,
@@ -28,7 +32,7 @@ CUTS = 8
 SET_CLOCK = {"virtual": True, "rtc_unix_ms": 1_800_000_000_000}
 #: Of the whole program in bytes; see docs/esp32.md.
 PROGRAM_BYTES = 122_880
-IMAGE_BYTES = 0x40000
+IMAGE_BYTES = 0x18000
 
 
 def test_what_is_built_fits_the_flash_and_keeps_its_secrets_apart():
@@ -87,14 +91,34 @@ def test_a_device_explains_itself_without_a_configuration_and_takes_a_good_copy(
 
 
 def test_a_damaged_program_is_named_before_a_module_of_it_runs(tmp_path: Path):
+    for board, heap_bytes, said in (
+        (BOARD, HEAP_BYTES, "romfs is damaged"),
+        (PSRAM_BOARD, PSRAM_HEAP_BYTES, "app.bin is"),
+    ):
+        device = board_with(built(board=board), tmp_path / board.name, None, heap_bytes)
+        program = device.rom or device.root / "app.bin"
+        whole = program.read_bytes()
+        for at in (0, 4, 9, 40, len(whole) // 2, len(whole) - 1):
+            program.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+            last = device.run()
+            assert last["reason"] == "exception", last
+            assert said in last["traceback"] and not last["lines"], at
+
+
+def test_a_firmware_that_can_not_run_the_program_in_place_is_told_apart(tmp_path: Path):
     device = board_with(built(), tmp_path / "device")
-    program = device.root / "app.bin"
-    whole = program.read_bytes()
-    for at in (0, 5, 9, 40, len(whole) // 2, len(whole) - 1):
-        program.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
-        last = device.run()
-        assert last["reason"] == "exception", last
-        assert "app.bin is" in last["traceback"] and not last["lines"]
+    device.rom = None
+    assert "built without ROMFS" in device.run()["traceback"]
+
+
+def test_a_board_with_psram_has_the_program_in_its_heap_and_goes_on_with_its_journal(
+    tmp_path: Path,
+):
+    device = board_with(built(board=PSRAM_BOARD), tmp_path / "device", None, PSRAM_HEAP_BYTES)
+    clock = {"virtual": True, "rtc_unix_ms": 1_800_000_000_000}
+    for boot in (1, 2):
+        last = device.run(uarts={"1": {"bus": {"meters": {}}}}, clock=clock, stop_after_ms=15_000)
+        assert last["reason"] == "time" and f" boot {boot} " in last["lines"][0], last
 
 
 #: What is put before `run()` of main.py.

@@ -178,9 +178,9 @@ def test_a_bad_pin_is_seen(keys: tuple[str | int, ...], pin: int, said: str):
         (0, "size_bytes", 0x4100, "not aligned"),
         (3, "offset_bytes", 0x11000, "not aligned"),
         (0, "size_bytes", 0x5000, "overlaps"),
-        (6, "size_bytes", 0xB1000, "does not fit"),
-        (6, "name", "other", "no partition"),
-        (5, "name", "tally", "appears twice"),
+        (7, "size_bytes", 0xB1000, "does not fit"),
+        (7, "name", "other", "no partition"),
+        (6, "name", "tally", "appears twice"),
         (4, "size_bytes", 0x170000, "one size"),
     ],
 )

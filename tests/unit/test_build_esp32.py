@@ -8,17 +8,19 @@ from littlefs import LittleFS
 
 from edge.__main__ import main
 from edge.app.cli.build import ENTRIES, compile_config, read_board, unused_methods
+from edge.app.cli.build_rom import write_rom
 from edge.app.cli.build_shake import shake
-from edge.app.cli.build_tree import needed_modules
+from edge.app.cli.build_tree import check_version, needed_modules
 from edge.core.errors import ConfigError
 from edge.ports.esp32.bundle import Bundle, encode_bundle
+from edge.ports.esp32.rom import check_rom
 from hil_tests.site import KEY, Site
 
 from .source_tree import ROOT
 from .test_gateway_plan import docs_plan
 
 DEVKIT = ROOT / "boards" / "esp32_devkitc_max485"
-IMAGE_BYTES = 0x40000
+IMAGE_BYTES = 0x18000
 
 SOURCES = {
     "edge": "",
@@ -86,13 +88,58 @@ def test_the_image_holds_the_files_and_the_sizes_are_told(site: Site, capsys):
     image.context.buffer = bytearray((out / "files.img").read_bytes())
     image.mount()
     names = sorted(path.name for path in (out / "tree").iterdir())
-    assert sorted(image.listdir("/")) == names and len(names) == 6
+    assert sorted(image.listdir("/")) == names and len(names) == 5
     for name in names:
         with image.open(name, "rb") as file:
             assert file.read() == (out / "tree" / name).read_bytes(), name
     secrets = out / "secrets.csv"
     assert secrets.stat().st_mode & 0o077 == 0 and KEY.hex() in secrets.read_text()
     assert not any(KEY.hex().encode() in path.read_bytes() for path in (out / "tree").iterdir())
+
+
+def test_a_partition_romfs_gets_the_modules_and_their_check(site: Site, capsys):
+    assert build(site) == 0
+    told = json.loads(capsys.readouterr().out)
+    image = (site.folder / "out" / "romfs.img").read_bytes()
+    assert told["rom_used_bytes"] == len(image) <= told["rom_bytes"] == 0x28000
+    assert len(image) - told["program_bytes"] < 24 * told["modules"]
+    check_rom(rom_of(image))
+    for at in range(0, len(image), 997):
+        with pytest.raises(ValueError, match="romfs is damaged"):
+            check_rom(rom_of(image[:at] + bytes([image[at] ^ 1]) + image[at + 1 :]))
+    with pytest.raises(ValueError, match="without ROMFS"):
+        check_rom(None)
+    with pytest.raises(ValueError, match="no partition romfs"):
+        check_rom(lambda *_: 0)
+    board = ROOT / "boards" / "esp32s3_rs485_auto"
+    assert build(site, board) == 0
+    assert "rom_bytes" not in json.loads(capsys.readouterr().out)
+    assert not (site.folder / "out" / "romfs.img").exists(), "of another board"
+    assert (site.folder / "out" / "tree" / "app.bin").exists()
+
+
+def rom_of(image: bytes):
+    """`vfs.rom_ioctl` of a firmware whose partition is longer than the image."""
+    return lambda op, *_: 1 if op == 1 else image + b"\xff" * 64
+
+
+def test_a_program_beyond_its_partition_is_refused(tmp_path: Path):
+    modules = {"a/b.mpy": bytes(200), "c.mpy": b"M"}
+    size = write_rom(modules, tmp_path / "romfs.img", 4096)
+    assert write_rom(modules, tmp_path / "romfs.img", size) == size
+    with pytest.raises(ConfigError, match=r"config\.file"):
+        write_rom(modules, tmp_path / "romfs.img", size - 1)
+
+
+@pytest.mark.parametrize(
+    "head", [b"M\x05\x03\x1f", b"M\x06\x2f\x1f", b"M\x06\x03\x3f", b"C\x06\x03\x1f"]
+)
+def test_an_mpy_cross_of_another_firmware_is_refused(head: bytes):
+    assert check_version(b"M\x06\x03\x1f...", "x.py") == b"M\x06\x03\x1f..."
+    with pytest.raises(ConfigError) as caught:
+        check_version(head + b"...", "x.py")
+    assert caught.value.fields["file"] == "x.py"
+    assert "mpy-cross" in str(caught.value.fields["reason"])
 
 
 def test_methods_that_no_stream_uses_stay_behind(site: Site):

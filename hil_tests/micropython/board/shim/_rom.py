@@ -28,6 +28,9 @@ class _Vfs:
 def mount(address, length):
     """What the firmware does before boot.py."""
     image = memoryview(uctypes.bytearray_at(address, length))
-    vfs.mount(vfs.VfsRom(image), "/rom")
+    try:
+        vfs.mount(vfs.VfsRom(image), "/rom")
+    except OSError:
+        pass  # no image: the firmware goes on without
     sys.path.extend(("/rom", "/rom/lib"))
     sys.modules["vfs"] = _Vfs(image)
