@@ -23,6 +23,7 @@ from edge.app.cli.build_rom import write_rom
 from edge.app.cli.build_shake import shake
 from edge.app.cli.build_tree import (
     MPY_VERSION,
+    ROOT,
     compile_module,
     mpy_name,
     needed_modules,
@@ -67,8 +68,8 @@ IN_PLACE = """import vfs
 from rom import check_rom
 
 check_rom(getattr(vfs, "rom_ioctl", None))"""
-BUNDLE = "edge.ports.esp32.bundle"
-ROM = "edge.ports.esp32.rom"
+BUNDLE = ROOT / "edge" / "ports" / "esp32" / "bundle.py"
+ROM = ROOT / "edge" / "ports" / "esp32" / "rom.py"
 
 FILES_PARTITION = "vfs"
 ROM_PARTITION = "romfs"
@@ -99,19 +100,10 @@ def build(
     tree = out / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
-    modules = needed_modules((*ENTRIES, BUNDLE, ROM))
-    sources = {name: path.read_text("utf-8") for name, path in modules.items()}
-    for name in unused_methods(plan):
-        sources.pop(name)
-    left = shake(sources, ENTRIES, MAIN % FROM_FILE)
-    made = {}
-    for name in track(left, "compiling", console=Console(stderr=True), disable=json):
-        made[name] = compile_module(modules[name], left[name])
+    modules = needed_modules(ENTRIES)
+    made = _compile(modules, plan, quiet=json)
     program = {mpy_name(modules[name]): made[name] for name in made}
     rom_bytes = _write_program(program, out, facts["rom_bytes"])
-    opener = ROM if facts["rom_bytes"] else BUNDLE
-    name = opener.rpartition(".")[2] + ".mpy"
-    (tree / name).write_bytes(compile_module(modules[opener], sources[opener]))
     write_copies(compiled, f"{tree}/")
     used = write_image(tree, out / "files.img", facts["files_bytes"])
     _write_secrets(config, out / "secrets.csv")
@@ -126,12 +118,26 @@ def build(
     return 0
 
 
+def _compile(modules: dict[str, Path], plan: GatewayPlan, quiet: bool) -> dict[str, bytes]:
+    """{module: .mpy} of what a gateway of this plan needs."""
+    sources = {name: path.read_text("utf-8") for name, path in modules.items()}
+    for name in unused_methods(plan):
+        sources.pop(name)
+    left = shake(sources, ENTRIES, MAIN % FROM_FILE)
+    made = {}
+    for name in track(left, "compiling", console=Console(stderr=True), disable=quiet):
+        made[name] = compile_module(modules[name], left[name])
+    return made
+
+
 def _write_program(modules: dict[str, bytes], out: Path, rom_bytes: int) -> int:
     """The program where the board runs it from, and what starts it; bytes of the ROMFS image.
 
     rom_bytes: of the partition for one, 0 for none.
     """
     tree, image = out / "tree", out / "romfs.img"
+    opener = ROM if rom_bytes else BUNDLE
+    (tree / f"{opener.stem}.mpy").write_bytes(compile_module(opener, opener.read_text("utf-8")))
     (tree / "boot.py").write_text(BOOT)
     (tree / "main.py").write_text(MAIN % (IN_PLACE if rom_bytes else FROM_FILE))
     image.unlink(missing_ok=True)
