@@ -8,7 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-CONFTEST = "from hil_tests.conftest import pytest_runtest_call, pytest_runtest_setup\n"
+CONFTEST = """
+from hil_tests import stillness
+from hil_tests.conftest import pytest_runtest_call, pytest_runtest_setup
+"""
 
 #: Another process stops this one for as long as a machine that is shared may.
 HELD_UP = """
@@ -28,9 +31,9 @@ def attempt():
 """
 
 
-def run(folder: Path, test: str) -> tuple[int, int]:
-    """(exit status of pytest, how often the test ran)."""
-    (folder / "conftest.py").write_text(CONFTEST)
+def run(folder: Path, test: str, machine: str = "") -> tuple[int, int]:
+    """(exit status of pytest, how often the test ran); machine: lines on how it keeps time."""
+    (folder / "conftest.py").write_text(CONFTEST + machine)
     (folder / "test_it.py").write_text(HELD_UP + COUNTED + test)
     command = [sys.executable, "-m", "pytest", "-q", "-c", str(ROOT / "pyproject.toml")]
     done = subprocess.run(
@@ -62,4 +65,10 @@ def test_what_passes_beside_a_machine_that_stands_still_runs_once(tmp_path: Path
 
 @pytest.mark.parametrize("error", ["assert False", "raise OSError"])
 def test_what_fails_while_the_machine_keeps_time_has_failed(tmp_path: Path, error: str) -> None:
-    assert run(tmp_path, f"def test_it():\n    attempt()\n    {error}\n") == (1, 1)
+    test = f"def test_it():\n    attempt()\n    {error}\n"
+    assert run(tmp_path, test, "stillness.STILL_S = stillness.WAITED = 1e9\n") == (1, 1)
+
+
+def test_what_fails_while_processes_wait_for_a_processor_is_tried_again(tmp_path: Path) -> None:
+    test = "def test_it():\n    assert attempt() == 2\n"
+    assert run(tmp_path, test, "stillness.STILL_S, stillness.WAITED = 1e9, -1\n") == (0, 2)
