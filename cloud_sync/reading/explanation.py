@@ -10,7 +10,8 @@ from cloud_sync.reading.calendar import instant
 from cloud_sync.reading.database import Database
 from cloud_sync.reading.factor_sets import FactorSets
 from edge.core.carbon.interval import CUMULATIVE
-from edge.core.carbon.trail import Book, Product, Step, Trail, activity_of, follow
+from edge.core.carbon.trail import Book, Product, Trail, activity_of, follow
+from edge.core.carbon.trail_told import tell_figure, tell_product
 from edge.core.errors import UsageError
 from edge.core.journal.record import Kind, Record, decode_record
 from edge.core.numbers.fixed import format_decimal
@@ -63,16 +64,7 @@ def _told(
 ) -> dict[str, Any]:
     has_figure = trail.entry[CUMULATIVE] is not None
     return {
-        "stream": trail.name,
-        "kind": trail.definition[3],
-        "scope": trail.definition[4],
-        "method": trail.definition[10],
-        "record": interval.seq,
-        "record_hash": digest.hex(),
-        "start": instant(interval.body[0]),
-        "end": instant(interval.body[1]),
-        "unit": trail.unit,
-        "readings": [_reading(step, trail.places) for step in trail.steps],
+        **tell_figure(trail, interval, digest, instant),
         "parts": [
             {"stream": name, "weight": weight, "start": str(first), "end": str(last)}
             for name, weight, first, last in trail.parts
@@ -80,21 +72,9 @@ def _told(
         "count_start": None if trail.start is None else _count(trail.start, trail.places),
         "count_end": _count(trail.end, trail.places) if has_figure else None,
         "activity": None if activity_of(trail) is None else str(activity_of(trail)),
-        "activity_unit": trail.definition[5],
-        "polls": {"good": trail.entry[5], "expected": trail.entry[6]},
         "records_between": sum(record.kind == Kind.POLL for record in between),
         "products": [_product(product, sets) for product in trail.products],
         "same": trail.is_same if has_figure else None,
-    }
-
-
-def _reading(step: Step, places: int) -> dict[str, Any]:
-    return {
-        "record": step.seq,
-        "time": instant(step.wall_ms),
-        "register": format_decimal(step.register, places),
-        "move": None if step.move is None else format_decimal(step.move, places),
-        "events": step.told,
     }
 
 
@@ -105,14 +85,7 @@ def _count(count: tuple[int, int], places: int) -> dict[str, Any]:
 
 
 def _product(product: Product, sets: FactorSets) -> dict[str, Any]:
-    return {
-        "basis": product.basis,
-        "factor": sets.tell(product.factor, product.factor_digest.hex()),
-        "mg_per_count": f"{product.numerator}/{product.denominator}",
-        "sign": product.sign,
-        "rounding": "half to even, 1 mg",
-        "start_mg": str(product.start_mg),
-        "end_mg": str(product.end_mg),
-        "emission_mg": str(product.emission_mg),
-        "recorded_mg": None if product.recorded_mg is None else str(product.recorded_mg),
-    }
+    """Masses as text: a browser's numbers end at 2^53."""
+    told = tell_product(product, sets.tell(product.factor, product.factor_digest.hex()))
+    masses = [name for name in told if name.endswith("_mg") and told[name] is not None]
+    return {**told, **{name: str(told[name]) for name in masses}}

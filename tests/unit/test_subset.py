@@ -61,6 +61,7 @@ METHODS = (
     "edge.core.carbon.timed",
     "edge.core.carbon.trail",
     "edge.core.carbon.trail_stack",
+    "edge.core.carbon.trail_told",
 )
 TOOL_BYTES = 24 * 1024
 

@@ -7,7 +7,8 @@ from edge.app.cli.explain_stack import figure_lines, instant, sample_lines
 from edge.core.carbon.factors import parse_set
 from edge.core.carbon.interval import FIGURES, FLAGS, SUBSTITUTED
 from edge.core.carbon.streams import TARIFF
-from edge.core.carbon.trail import Product, Step, Trail, activity_of
+from edge.core.carbon.trail import Product, Trail, activity_of
+from edge.core.carbon.trail_told import tell_figure, tell_product
 from edge.core.errors import TallyError
 from edge.core.journal.record import Record
 from edge.core.numbers.fixed import format_decimal
@@ -38,16 +39,7 @@ def object_of(
     is_unread = _is_unread(trail, unread)
     return {
         "gateway": owner,
-        "stream": trail.name,
-        "kind": trail.definition[3],
-        "scope": trail.definition[4],
-        "method": trail.definition[10],
-        "record": interval.seq,
-        "record_hash": digest.hex(),
-        "start": instant(interval.body[0]),
-        "end": instant(interval.body[1]),
-        "unit": trail.unit,
-        "readings": [_reading(step, trail.places) for step in trail.steps],
+        **tell_figure(trail, interval, digest, instant),
         "samples": samples,
         "parts": [_part(part, unread) for part in trail.parts],
         "note": _NEVER if is_unread else _SILENT if _is_silent(trail) else None,
@@ -55,8 +47,6 @@ def object_of(
         "count_end": None if is_unread else _count(trail, end),
         "count_recomputed": None if is_unread else trail.recomputed,
         "activity": activity_of(trail),
-        "activity_unit": trail.definition[5],
-        "polls": {"good": trail.entry[5], "expected": trail.entry[6]},
         **_told(trail.entry),
         "products": [_product(product) for product in trail.products],
         "same": None if is_unread else trail.is_same,
@@ -76,16 +66,6 @@ def _figure(row: list[Any]) -> dict[str, Any]:
     name, subject, basis, value, places, unit = row
     shown = None if value is None else format_decimal(value, places)
     return {"name": name, "subject": subject, "basis": basis, "value": shown, "unit": unit}
-
-
-def _reading(step: Step, places: int) -> dict[str, Any]:
-    return {
-        "record": step.seq,
-        "time": instant(step.wall_ms),
-        "register": format_decimal(step.register, places),
-        "move": None if step.move is None else format_decimal(step.move, places),
-        "events": step.told,
-    }
 
 
 def _part(part: tuple[str, int, int, int], unread: set[str]) -> dict[str, Any]:
@@ -117,18 +97,8 @@ def _count(trail: Trail, count: tuple[int, int]) -> dict[str, Any]:
 
 
 def _product(product: Product) -> dict[str, Any]:
-    return {
-        "basis": product.basis,
-        "factor": _factor(product.factor, product.factor_digest),
-        "mg_per_count": f"{product.numerator}/{product.denominator}",
-        "by_time": product.factor.startswith(TARIFF),
-        "sign": product.sign,
-        "start_mg": product.start_mg,
-        "end_mg": product.end_mg,
-        "rounding": "half to even, 1 mg",
-        "emission_mg": product.emission_mg,
-        "recorded_mg": product.recorded_mg,
-    }
+    told = tell_product(product, _factor(product.factor, product.factor_digest))
+    return {**told, "by_time": product.factor.startswith(TARIFF)}
 
 
 def _factor(name: str, digest: bytes) -> dict[str, Any] | None:
