@@ -11,27 +11,26 @@ from pathlib import Path
 
 from hil_tests.bench.measure import Figure, seconds
 from hil_tests.micropython.device import Event, shim_bytes
-from hil_tests.micropython.twins import run_in_device, run_on_cpython, said, twin_plan
+from hil_tests.micropython.twins import run_in_device, run_on_cpython, said, settings_of, twin_plan
 
 HOURS = 24
 HEAP_BYTES = 368 * 1024
-RECORDS_MAX = 8
 DEADLINE_S = 1800
 
 
 def run(rounds: int) -> Iterator[Figure]:
     """One run whatever `rounds` says: virtual time repeats itself exactly."""
-    plan = twin_plan(RECORDS_MAX)
+    settings = settings_of(twin_plan())
     ended: list[Event] = []
     with tempfile.TemporaryDirectory() as folder:
         spent_s = seconds(
             lambda: ended.append(
-                run_in_device(Path(folder), plan, HOURS, HEAP_BYTES, deadline_s=DEADLINE_S)
+                run_in_device(Path(folder), settings, HOURS, HEAP_BYTES, deadline_s=DEADLINE_S)
             )
         )
     last = ended[0]
     assert last["reason"] == "finished", last
-    assert said(last, "made") == run_on_cpython(plan, HOURS), "other bytes than CPython's"
+    assert said(last, "made") == run_on_cpython(settings, HOURS), "other bytes than CPython's"
     live = [int(line) for line in said(last, "live")]
     yield Figure("virtual_hours", HOURS, "h", "same bytes as CPython")
     yield Figure("seconds", spent_s, "s", "of this machine")

@@ -79,7 +79,7 @@ def same_as_on_the_flash(device: Device, site: Site) -> list[Entry]:
 
 def virtual_meters(site: Site) -> None:
     """8 meters of 30 points each minute, 12 streams, at 9600 baud."""
-    plan = twin_plan(8)
+    plan = twin_plan()
     document = site.document
     document["device"], document["stream"] = plan["document"]["device"], plan["document"]["stream"]
     document["accounting"] = plan["document"]["accounting"]
@@ -91,7 +91,7 @@ def test_minutes_of_virtual_time_at_9600_baud_over_the_wrap_of_the_ticks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wire takes its time, the clock jumps; broker and receiver are real."""
-    meter = twin_plan(8)["profiles"]["meter"]
+    meter = twin_plan()["profiles"]["meter"]
     monkeypatch.setattr(files, "read_profile", lambda name, file, key: meter)
     meters = {str(at + 1): {"counter": [1000 * at, 37 + at]} for at in range(METERS)}
     bus = {"turnaround_ms": 20, "drop_every": DROP_EVERY, "meters": meters}

@@ -1,9 +1,11 @@
 """The twin gateway on CPython and in the simulated ESP32: one plan, two interpreters."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from edge.app.cli.build_plan import encode_plan, plan_of
+from edge.app.config import Library, Settings
+from edge.app.definitions import define_streams
 from edge.ports.linux import files
 from hil_tests.micropython.device import Device, Event, compile_file, compile_tree
 from hil_tests.micropython.programs.twin_gateway import HOUR_MS, Twin
@@ -15,18 +17,18 @@ METERS = 8
 COUNTERS, GAUGES = 12, 18
 STREAMS = 12
 FACTORS = "cn_park_910_2025"
+#: So many records a batch fit the memory of a board, see `docs/device_in_a_test.md`.
+RECORDS_MAX = 8
 
 PROGRAM = """
-import gc, json
+import gc
 gc.collect()
 before = gc.mem_alloc()
-from twin_gateway import Twin
+from twin_gateway import twin_of_plan
 gc.collect()
 code = gc.mem_alloc()
 print("code", code - before)
-with open("plan.json") as file: plan = json.loads(file.read())
-twin = Twin(plan)
-plan = None
+with open("plan.bin", "rb") as file: twin = twin_of_plan(file.read(), RECORDS_MAX)
 for hour in range(1, HOURS + 1):
     twin.run(hour * 3600000, lambda: None)
     gc.collect()
@@ -35,7 +37,7 @@ for line in twin.lines(): print("made", line)
 """
 
 
-def twin_plan(records_max: int) -> dict[str, Any]:
+def twin_plan() -> dict[str, Any]:
     """8 meters of 30 points each minute, 12 streams in intervals of 15 minutes."""
     counter = {"type": "u32", "scale": "0.01", "unit": "kW.h", "places": 2, "class": "counter"}
     gauge = {"type": "u32", "scale": "1", "unit": "W", "places": 0, "class": "gauge"}
@@ -63,7 +65,6 @@ def twin_plan(records_max: int) -> dict[str, Any]:
         "stream": streams,
     }
     return {
-        "records_max": records_max,
         "document": document,
         "profiles": {"meter": {**profile, "max_block_registers": 80, "points": points}},
         "factors": {FACTORS: files.read_factors(FACTORS, "gateway.toml", "accounting.factors")},
@@ -79,15 +80,41 @@ def gateway_files() -> list[Path]:
     return sorted([edge / "__init__.py", *app, *core, *ports])
 
 
-def run_on_cpython(plan: dict[str, Any], hours: int) -> list[str]:
+def settings_of(plan: dict[str, Any]) -> Settings:
+    """The settings that `twin_plan` states."""
+    library = Library(
+        lambda name, file, key: plan["profiles"][name],
+        lambda name, file, key: plan["factors"][name],
+    )
+    return Settings(plan["document"], "gateway.toml", library)
+
+
+def twin_of_settings(settings: Settings, records_max: int) -> Twin:
+    """The twin as Linux makes it."""
+    sets = [(found.id, found.digest) for found in settings.factor_sets]
+    return Twin(
+        settings,
+        sets,
+        [()] * len(settings.devices),
+        lambda numbers, definitions: define_streams(settings, numbers, definitions),
+        records_max,
+    )
+
+
+def run_on_cpython(settings: Settings, hours: int, records_max: int = RECORDS_MAX) -> list[str]:
     """What the twin has made after `hours` of virtual time."""
-    twin = Twin(json.loads(json.dumps(plan)))
+    twin = twin_of_settings(settings, records_max)
     twin.run(hours * HOUR_MS, lambda: None)
     return twin.lines()
 
 
 def run_in_device(
-    folder: Path, plan: dict[str, Any], hours: int, heap_bytes: int, deadline_s: float = 300
+    folder: Path,
+    settings: Settings,
+    hours: int,
+    heap_bytes: int,
+    deadline_s: float = 300,
+    records_max: int = RECORDS_MAX,
 ) -> Event:
     """The last event of a device, its `lines` included: "code", "live" each hour, "made".
 
@@ -98,8 +125,9 @@ def run_in_device(
     program = Path(__file__).with_name("programs") / "twin_gateway.py"
     compile_file(program, tree / "twin_gateway.mpy", program.name)
     device = Device(folder / "device", tree, heap_bytes=heap_bytes)
-    device.write("plan.json", json.dumps(plan))
-    device.write("main.py", PROGRAM.replace("HOURS", str(hours)))
+    (device.root / "plan.bin").write_bytes(encode_plan(plan_of(settings)))
+    text = PROGRAM.replace("HOURS", str(hours)).replace("RECORDS_MAX", str(records_max))
+    device.write("main.py", text)
     return device.run(deadline_s)
 
 

@@ -8,9 +8,9 @@ the chain's head and of all batches.
 
 import hashlib
 
-from edge.app.config import Library, Settings
-from edge.app.definitions import Definitions, define_streams
+from edge.app.definitions import Definitions, number_streams, state_facts
 from edge.app.gateway import Gateway
+from edge.app.gateway_plan import decode_plan
 from edge.app.poller import Poller
 from edge.app.recorder import Recorder
 from edge.app.station import plan_station
@@ -200,56 +200,64 @@ class NextDoorCloud(Uplink):
 
 
 class Twin:
-    """The gateway of `plan`: {"document", "profiles": {id: document}, "factors": {id: ...}}."""
+    """A gateway on these ports."""
 
-    def __init__(self, plan: dict) -> None:
-        library = Library(
-            lambda name, file, key: plan["profiles"][name],
-            lambda name, file, key: plan["factors"][name],
-        )
-        settings = Settings(plan["document"], "gateway.toml", library)
+    def __init__(
+        self, stated: object, sets: object, blocks: object, define: object, records_max: int
+    ) -> None:
+        """stated: Settings or a GatewayPlan. sets: (id, digest) of its factor sets.
+
+        blocks: per device the reads that were planned before. define: (numbers, definitions) ->
+        streams, numbered. records_max: a batch is made in memory, and a board has little.
+        """
         self.clock = SteppedClock()
-        self.store = DigestStore(settings.gateway)
-        self.cloud = NextDoorCloud(self.store, settings.gateway)
+        self.store = DigestStore(stated.gateway)  # type: ignore[attr-defined]
+        self.cloud = NextDoorCloud(self.store, stated.gateway)  # type: ignore[attr-defined]
         definitions = Definitions([])
-        for found in settings.factor_sets:
-            definitions.factor_set(found.id, found.digest)
-        numbers = [definitions.device(device) for device in settings.devices]
-        streams = define_streams(settings, numbers, definitions)
-        bus = settings.buses[0]
-        bits = character_bits(bus.format)
-        stations = [
-            plan_station(number, device, bus, bits)
-            for number, device in zip(numbers, settings.devices)
-        ]
-        self.link = MeterLink(self.clock)
-        # A batch is decoded and encoded in memory: a board takes fewer records at a time.
-        uploader = Uploader(
-            self.cloud,
-            self.store,
-            settings.gateway,
-            settings.tenant,
-            KEY,
-            settings.linger_ms,
-            plan["records_max"],
-        )
+        for name, digest in sets:  # type: ignore[attr-defined]
+            definitions.factor_set(name, digest)
+        numbers = [definitions.device(device) for device in stated.devices]  # type: ignore
+        streams = define(numbers, definitions)  # type: ignore[operator]
+        planned = list(zip(numbers, stated.devices, blocks))  # type: ignore
+        self.links: list[MeterLink] = []
+        pollers = []
+        for bus in stated.buses:  # type: ignore[attr-defined]
+            bits = character_bits(bus.format)
+            stations = [
+                plan_station(number, device, bus, bits, blocks=given)
+                for number, device, given in planned
+                if device.bus == bus.name
+            ]
+            self.links.append(MeterLink(self.clock))
+            pollers.append(Poller(bus, stations, self.links[-1], 0))
         self.gateway = Gateway(
-            [Poller(bus, stations, self.link, 0)],
-            Recorder(self.store, self.clock, settings.commit_ms),
-            Accountant(streams, settings.interval_ms),
-            uploader,
+            pollers,
+            Recorder(self.store, self.clock, stated.commit_ms),  # type: ignore[attr-defined]
+            Accountant(streams, stated.interval_ms, tuple(stated.tariffs)),  # type: ignore
+            self._uploader(stated, records_max),
         )
         ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
         self.gateway.start(definitions.fresh, ancestors, 0)
+
+    def _uploader(self, stated: object, records_max: int) -> Uploader:
+        return Uploader(
+            self.cloud,
+            self.store,
+            stated.gateway,  # type: ignore[attr-defined]
+            stated.tenant,  # type: ignore[attr-defined]
+            KEY,
+            stated.linger_ms,  # type: ignore[attr-defined]
+            records_max,
+        )
 
     def run(self, until_ms: int, rest: object) -> None:
         """Step up to `until_ms`; rest: called after each step, the place to collect garbage."""
         clock = self.clock
         while clock.now_ms < until_ms:
             due_ms = self.gateway.step(clock.now_ms)
-            ready_ms = self.link.ready_ms
-            if ready_ms is not None:
-                due_ms = min(due_ms, ready_ms)
+            for link in self.links:
+                if link.ready_ms is not None:
+                    due_ms = min(due_ms, link.ready_ms)
             clock.now_ms = max(clock.now_ms + 1, due_ms)
             rest()  # type: ignore[operator]
 
@@ -263,3 +271,15 @@ class Twin:
         totals = (cloud.batches, cloud.batch_bytes, cloud.digest.hex())
         hexed.append("batches %d of %d bytes %s" % totals)
         return hexed
+
+
+def twin_of_plan(data: bytes, records_max: int) -> Twin:
+    """The twin as a device makes it. data: a plan, encoded."""
+    plan = decode_plan(data)
+
+    def define(numbers: list, definitions: Definitions) -> object:
+        streams = number_streams(plan.streams, numbers, definitions)
+        state_facts(plan, definitions)
+        return streams
+
+    return Twin(plan, plan.factor_sets, plan.blocks, define, records_max)
