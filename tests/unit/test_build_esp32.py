@@ -118,6 +118,16 @@ def test_a_partition_romfs_gets_the_modules_and_their_check(site: Site, capsys):
     assert (site.folder / "out" / "tree" / "app.bin").exists()
 
 
+@pytest.mark.parametrize("size", [*range(100, 104), *range(16_300, 16_304), 150_000, 150_001])
+def test_an_image_of_any_length_is_seen_to_be_whole(tmp_path: Path, size: int):
+    write_rom({"a.mpy": bytes(size)}, tmp_path / "romfs.img", 1 << 20)
+    image = (tmp_path / "romfs.img").read_bytes()
+    check_rom(rom_of(image))
+    for damaged in (image[:3] + b"\xff" * 9, image[:3], image[:-5], b"\xff" * 64):
+        with pytest.raises(ValueError, match="romfs is damaged"):
+            check_rom(rom_of(damaged))
+
+
 def rom_of(image: bytes):
     """`vfs.rom_ioctl` of a firmware whose partition is longer than the image."""
     return lambda op, *_: 1 if op == 1 else image + b"\xff" * 64

@@ -15,6 +15,8 @@ NUMBER_OF_SEGMENTS, GET_SEGMENT = 1, 2
 
 MAGIC = b"\xd2\xcd\x31"
 CHECK_BYTES = 4
+#: An image of an odd length has one byte more than its length needs.
+LENGTH_BYTES_MAX = 5
 
 
 def check_rom(rom_ioctl: "Callable | None") -> None:
@@ -39,7 +41,7 @@ def _is_whole(image: memoryview) -> bool:
     while image[at] & 0x80:
         length = length << 7 | image[at] & 0x7F
         at += 1
-        if at == 2 * len(MAGIC):
+        if at > len(MAGIC) + LENGTH_BYTES_MAX:
             return False
     end = at + 1 + (length << 7 | image[at])
     check = bytes(image[end : end + CHECK_BYTES])

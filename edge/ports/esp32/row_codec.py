@@ -64,6 +64,22 @@ class Digits:
         return number.to_bytes((len(hex(number)) - 1) // 2, "big")
 
 
+class _Ranges:
+    """Lowest and highest move of each number, None before its first one.
+
+    Two lists, not pairs: on a device a pair is 16 bytes more for each number.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.low: list[int | None] = [None] * count
+        self.high: list[int | None] = [None] * count
+
+    def at(self, index: int) -> tuple[int, int] | None:
+        """(lowest, highest) of a number."""
+        low, high = self.low[index], self.high[index]
+        return None if low is None or high is None else (low, high)
+
+
 class _Model:
     """One shape: its newest record, and the range of each number's moves."""
 
@@ -72,12 +88,12 @@ class _Model:
         self.last = numbers
         self.follower = 0
         self._count = 0
-        self._now: list[tuple[int, int] | None] = [None] * len(numbers)
-        self._before: list[tuple[int, int] | None] = [None] * len(numbers)
+        self._now = _Ranges(len(numbers))
+        self._before = _Ranges(len(numbers))
 
     def span(self, at: int) -> tuple[int, int]:
         """(lowest, highest) move of a number lately."""
-        now, before = self._now[at], self._before[at]
+        now, before = self._now.at(at), self._before.at(at)
         if now is None:
             return before or (0, 0)
         if before is None:
@@ -89,18 +105,16 @@ class _Model:
         if self._count == RANGE:
             self._count = 0
             self._before = self._now
-            self._now = [None] * len(moves)
+            self._now = _Ranges(len(moves))
         self._count += 1
         for at in range(len(moves)):
-            move, now = moves[at], self._now[at]
+            move = moves[at]
             self.last[at] += move
-            if now is None:
-                now = (move, move)
-            low, high = min(now[0], move), max(now[1], move)
-            if self._before[at] is None and self._count <= FIRST and max(high, -low) <= SMALL:
+            low, high = self._now.at(at) or (move, move)
+            low, high = min(low, move), max(high, move)
+            if self._before.low[at] is None and self._count <= FIRST and max(high, -low) <= SMALL:
                 low, high = -max(high, -low), max(high, -low)
-            if (low, high) != self._now[at]:
-                self._now[at] = (low, high)
+            self._now.low[at], self._now.high[at] = low, high
 
 
 class RowCodec:
