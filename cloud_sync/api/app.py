@@ -86,9 +86,17 @@ def _token_check(gate: Gate, wall_s: Any) -> Any:
             wrong.take(request.client.host if request.client else "", time.monotonic())
             raise UsageError("api.token")
         rates.take(token.id, time.monotonic())
+        _refuse_nul(request)
         return token
 
     return check
+
+
+def _refuse_nul(request: Request) -> None:
+    """No database of ours has a text with NUL in it, and PostgreSQL takes none in a question."""
+    for name, value in (*request.query_params.multi_items(), *request.path_params.items()):
+        if "\0" in str(value):
+            raise UsageError("api.query", name=name, reason="a NUL character")
 
 
 def _connection(pool: guard.Pool) -> Any:

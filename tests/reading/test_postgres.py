@@ -52,6 +52,25 @@ def test_the_api_answers_the_same_from_both(cloud: Path, url: str, tmp_path: Pat
     assert answers[0] == answers[1]
 
 
+@pytest.mark.parametrize(
+    "path, query",
+    [
+        ("/v1/streams", {**SPAN, "gateway": "\0"}),
+        ("/v1/streams", {**SPAN, "stream": "a\0b"}),
+        ("/v1/completeness", {**SPAN, "gateway": "\0"}),
+        ("/v1/gateways/%00/intervals/0000000000000000/5/streams/gas", {}),
+        ("/v1/gateways/gw-mill/intervals/0000000000000000/5/streams/%00", {}),
+    ],
+)
+def test_a_text_that_a_database_cannot_take_is_the_asker_s_fault(
+    url: str, tmp_path: Path, path: str, query: dict
+):
+    with serve_here(url, tmp_path) as server:
+        answer = server.get(path, **query)
+        assert (answer.status, answer.json()["code"]) == (422, "api.query")
+        assert server.get("/v1/gateways").status == 200
+
+
 def test_an_export_is_the_same_from_both(cloud: Path, url: str, tmp_path: Path):
     files = []
     for name, store in (("sqlite", f"sqlite:///{cloud}"), ("postgres", url)):
