@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hil_tests.micropython.device import Device, Event, compile_tree
-from tests.contract.brokers import Peer, mosquitto, scripted
+from tests.contract.brokers import Peer, mosquitto, scripted, wait_until
 from tests.contract.test_tls_stream import make_certificates
 from tests.contract.test_uplink import watching
 
@@ -17,7 +17,8 @@ pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).resolve().parents[2]
 MQTT = ("mqtt", "mqtt_packets")
-TIMEOUT_MS = 1500
+TIMEOUT_MS = 1000
+TURNS = 2
 #: Packet ids end at 65,535; a client that counts on sends id 0 and loses its session.
 PUBLISHES = 70_000
 
@@ -151,7 +152,7 @@ def test_a_broker_that_fails_is_coded_and_costs_a_deadline_at_most(
 ) -> None:
     program = (
         f"one = client(PORT, timeout_ms={TIMEOUT_MS})\n"
-        "for turn in range(3):\n"
+        f"for turn in range({TURNS}):\n"
         "    before = time.ticks_ms()\n"
         "    code = attempt(lambda: one.connect() or one.publish('up', 'x', qos=1))\n"
         "    print(code, time.ticks_diff(time.ticks_ms(), before))\n"
@@ -160,8 +161,72 @@ def test_a_broker_that_fails_is_coded_and_costs_a_deadline_at_most(
     with scripted(script) as port:
         last = run(device, port, program)
     said = [line.split() for line in last["lines"]]
-    assert [code for code, _ in said] == codes * 3, last
+    assert [code for code, _ in said] == codes * TURNS, last
     assert max(int(ms) for _, ms in said) < 2 * TIMEOUT_MS + 500
+
+
+#: 303 bytes behind the fixed header: a length of two bytes, as each of them may come alone.
+MESSAGE = b"\x30\xaf\x02\x00\x01a" + bytes(range(100)) * 3
+
+
+def trickle(peer: Peer) -> None:
+    """Everything one byte at a time."""
+    peer.read_packet()
+    peer.send(b"\x20\x02\x00\x00", 1)
+    subscribe = peer.read_packet()
+    peer.send(b"\x90\x03" + subscribe[2:4] + b"\x01", 1)
+    peer.send(MESSAGE, 1)
+    publish = peer.read_packet()
+    assert publish[:5] == b"\x32\x06\x00\x01b"
+    peer.send(b"\x40\x02" + publish[5:7], 1)
+    peer.fall_silent()
+
+
+def test_what_comes_a_byte_at_a_time_is_put_together(device: Device) -> None:
+    program = (
+        "one = client(PORT, timeout_ms=20000)\n"
+        "got = []\n"
+        "one.set_callback(lambda topic, payload: got.append((topic, payload)))\n"
+        "one.connect()\n"
+        "one.subscribe('a', 1)\n"
+        "while not got: one.wait_msg()\n"
+        "print(got == [(b'a', bytes(range(100)) * 3)])\n"
+        "one.publish('b', 'x', qos=1)\n"
+        "print(one.state)\n"
+    )
+    with scripted(trickle) as port:
+        assert run(device, port, program)["lines"] == ["True", "online"]
+
+
+def test_a_connection_whose_other_end_is_gone_is_given_up_and_made_anew(
+    device: Device, tmp_path: Path
+) -> None:
+    """Half open: the radio is out of range, and nobody says that the connection is dead."""
+    program = (
+        "import network\n"
+        "one = client(PORT, keepalive=2)\n"
+        "one.connect()\n"
+        "print('online')\n"
+        "while True:\n"
+        "    code = attempt(one.check_msg)\n"
+        "    if one.state == 'offline': break\n"
+        "    time.sleep_ms(50)\n"
+        "print('lost', code)\n"
+        "while attempt(one.connect) not in (True, False): time.sleep_ms(50)\n"
+        "one.publish('up', 'again', qos=1)\n"
+        "print('again')\n"
+    )
+    with mosquitto(tmp_path) as broker, watching(broker.port, "up") as watcher:
+        device.write("main.py", f"{CLIENT}PORT = {broker.port}\n{program}")
+        with device.power_on() as running:
+            running.wait_line("online")
+            running.command("network", up=False)
+            assert running.wait_line("lost") == "lost sync.timeout"
+            running.command("network", up=True)
+            running.wait_line("again")
+            assert running.wait_end()["reason"] == "finished"
+        wait_until(lambda: watcher.arrived, "the message after it")
+        assert [payload for _, payload, _, _ in watcher.arrived] == [b"again"]
 
 
 def test_a_broker_that_went_and_came_is_found_again(device: Device, tmp_path: Path) -> None:
