@@ -37,6 +37,10 @@ WELL = {
     "journal": ("{file} opens, its newest records are proved", "{file} 可打开，最新记录已验证"),
     "journal_new": ("{file} is made at the first start", "{file} 将在首次启动时创建"),
     "space": ("{free} bytes free, room for {hours} hours", "剩余 {free} 字节，可用 {hours} 小时"),
+    "space_new": (
+        "{free} bytes free; for how long, the first day tells",
+        "剩余 {free} 字节；可用多久，运行一天后可知",
+    ),
     "reserve": ("{bytes} bytes are held back for a full disk", "已为磁盘写满预留 {bytes} 字节"),
     "log": ("{bytes} bytes in the write-ahead log", "预写日志 {bytes} 字节"),
     "clock": ("synced", "已同步"),

@@ -63,7 +63,8 @@ def _room(path: Path, free: int, space: dict[str, object], quota_bytes: int | No
         room = {"quota": quota_bytes, "room": used + free}
         return Finding("space", StoreError("store.quota", file=str(path), **room))
     scarce = free < ROOM_BYTES or (isinstance(hours, int) and hours < ROOM_HOURS)
-    return Finding("space", StoreError("store.space", **fields) if scarce else None, fields)
+    error = StoreError("store.space", **fields) if scarce else None
+    return Finding("space", error, fields, "space_new" if hours is None else "space")
 
 
 def _reserve(path: Path) -> Finding:
