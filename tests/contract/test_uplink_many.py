@@ -62,5 +62,5 @@ def test_70000_publishes_arrive_in_order_once_acknowledged_and_leave_nothing_beh
         assert ids[:3] == [2, 3, 4] and ids[3:] == [65_532, 65_533, 65_534, 65_535, 1, 2]
         (files, blocks), (files_later, blocks_later) = kept
         assert files_later == files
-        assert blocks_later - blocks < 200, "64,000 publishes kept something each"
+        assert blocks_later - blocks < 3_000, "64,000 publishes kept something each"
         client.disconnect()
