@@ -111,12 +111,12 @@ class Gateway:
                 self._record(poll, now_ms)
             self._note_findings(poller, now_ms)
         self._close_interval(now_ms)
-        idle = self.idle
-        if now_ms >= self._remember_due_ms or (self.stopping and idle):
+        is_last = self.stopping and self.idle
+        if now_ms >= self._remember_due_ms or is_last:
             self._remember_due_ms = now_ms + REMEMBER_MS
             self._remember_all(now_ms)
-        self.recorder.commit(now_ms, self.stopping and idle)
-        for error in self.uploader.step(now_ms, self.stopping and idle):
+        self.recorder.commit(now_ms, is_last)
+        for error in self.uploader.step(now_ms, is_last):
             self.recorder.event(error.code, error.fields, now_ms)
             if error.code in RENEWING:
                 self.recorder.renew(RENEWING[error.code], now_ms)

@@ -106,25 +106,28 @@ class Recorder:
             self.event(code, fields, now_ms)
 
     def commit(self, now_ms: int, force: bool = False) -> bool:
-        """Commit what waits, when it is due or `force`; return True when rows became durable."""
-        if not self._waiting or self._commit_at_ms is None:
-            return False
-        if now_ms < self._commit_at_ms and not force:
+        """Commit what waits, when it is due or `force`; return True when rows became durable.
+
+        Without anything that waits it is due when retention failed: that is tried again.
+        """
+        if self._commit_at_ms is None or (now_ms < self._commit_at_ms and not force):
             return False
         try:
             if self._renewing is not None:
                 self._renew(self._renewing)
             self.tell(now_ms)
-            self.store.append(self._waiting)
+            if self._waiting:
+                self.store.append(self._waiting)
         except StoreError as error:
             self._fail(error, now_ms)
             return False
+        is_more = bool(self._waiting)
         self._waiting = []
         self._commit_at_ms = None
-        if self.failure is not None:
+        if is_more and self.failure is not None:
             self._recover(self.failure, now_ms)
         self._make_room(now_ms)
-        return True
+        return is_more
 
     def _fail(self, error: StoreError, now_ms: int) -> None:
         if error.code == "store.corrupt" and self._renewing is None:

@@ -133,10 +133,9 @@ class Cloud:
 
     def _has(self, epoch: bytes, seq: int) -> bool:
         found = self.store.query(
-            "SELECT 1 FROM records r JOIN journals j ON j.id = r.journal"
-            " WHERE j.epoch = ? AND r.seq = ?",
-            epoch,
-            seq,
+            "SELECT 1 FROM records"
+            " WHERE journal = (SELECT id FROM journals WHERE epoch = ?) AND seq = ?",
+            *(epoch, seq),
         )
         return bool(found)
 

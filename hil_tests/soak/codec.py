@@ -25,10 +25,11 @@ _SEAL_BYTES = 2 + chain.HASH_BYTES
 def fast_codec() -> Iterator[None]:
     """Within the block, `pack.encode`, `pack.decode` and `chain.mac` are those of libraries."""
     known: set[bytes] = set()
+    pack_one = msgpack.Packer(use_bin_type=True).pack  # a new one for each call costs more than it
     slow = pack.encode, pack.decode, chain.mac
 
     def encode(value: Any) -> bytes:
-        data: bytes = msgpack.packb(value, use_bin_type=True)
+        data: bytes = pack_one(value)
         if len(known) >= _KNOWN_MAX:
             known.clear()
         known.add(data)

@@ -28,8 +28,8 @@ class Patches:
 
 
 class Mutant(NamedTuple):
-    """One bug. text: what it breaks; kinds: the faults it meets; hours: virtual; seed: of a world
-    in which it shows.
+    """One bug. text: what it breaks; kinds: the faults it meets; hours: virtual, as few as show
+    it; seed: of a world in which it shows.
     """
 
     name: str

@@ -105,6 +105,18 @@ def _any_chain(patches: Patches) -> None:
     patches.set(receiver_module, "decode_batch", decoded)
 
 
+def _head_remembered(patches: Patches) -> None:
+    reply = patches.set(receiver_module.Receiver, "_reply", None)
+    heads: dict[bytes, Any] = {}
+
+    def replied(self: Any, sender: Any, epoch: bytes, head: Any, *more: Any) -> Any:
+        if epoch not in heads or heads[epoch].seq < head.seq:
+            heads[epoch] = head
+        return reply(self, sender, epoch, heads[epoch], *more)
+
+    patches.set(receiver_module.Receiver, "_reply", replied)
+
+
 def _last_of_a_batch_lost(patches: Patches) -> None:
     def new(batch: Any, plan: Any) -> Iterator[Any]:
         for first, last in plan.new:
@@ -129,59 +141,67 @@ MUTANTS = (
         "ack the highest",
         "the receiver acks the highest seq, not the highest contiguous one",
         NAMES,
-        480,
-        7,
+        96,
+        5,
         _ack_the_highest,
     ),
     Mutant(
         "ack before commit",
         "the receiver acks what it commits only with the next batch",
         ("receiver_crash",),
-        240,
-        1,
+        48,
+        10,
         _ack_before_commit,
     ),
     Mutant(
         "no unique key",
         "the cloud's tables take a record as often as it comes",
         ("forgetful", "cuts"),
-        240,
-        1,
+        12,
+        2,
         _no_unique_key,
     ),
     Mutant(
-        "any seal", "no MAC is compared, neither of batches nor of acks", NAMES, 480, 7, _any_seal
+        "any seal", "no MAC is compared, neither of batches nor of acks", NAMES, 48, 11, _any_seal
     ),
     Mutant(
         "tombstone unread",
         "the receiver stores a tombstone and goes on waiting for what it stands for",
         ("long_night",),
-        720,
-        5,
+        168,
+        12,
         _tombstone_unread,
     ),
     Mutant(
         "any chain",
         "the receiver does not compare the chain of a batch",
         ("memory_error",),
-        720,
-        1,
+        96,
+        7,
         _any_chain,
+    ),
+    Mutant(
+        "head remembered",
+        "the receiver acks the head it had before an older copy was put back",
+        ("receiver_restore",),
+        96,
+        4,
+        _head_remembered,
     ),
     Mutant(
         "last of a batch lost",
         "the receiver notes a range and stores all of it but the last record",
         ("crash",),
-        24,
-        1,
+        12,
+        5,
         _last_of_a_batch_lost,
     ),
     Mutant(
         "nothing is zero",
         "a value that was not read is 0 in the readings",
         ("silent",),
-        240,
-        1,
+        12,
+        7,
         _typed_wrong,
     ),
 )

@@ -3,6 +3,7 @@
 from typing import Any
 
 import edge.core.journal.record as record_module
+import edge.core.sync.ack as ack_module
 import edge.core.sync.batch as batch_module
 import edge.core.sync.columns as columns
 from edge.app.recorder import Recorder
@@ -44,6 +45,17 @@ def _never_rewind(patches: Patches) -> None:
     patches.set(Window, "_rewind", _nothing)
     patches.set(Window, "_lose", _nothing)
     patches.set(Window, "_find_holes", _nothing)
+
+
+def _lower_acks_ignored(patches: Patches) -> None:
+    release = patches.set(Uploader, "_release", None)
+
+    def released(self: Uploader, payload: bytes, now_ms: int) -> None:
+        ack = ack_module.decode_ack(payload, self.gateway, self._key)
+        if ack.epoch != self.store.epoch or ack.seq >= self.store.acked_seq:
+            release(self, payload, now_ms)
+
+    patches.set(Uploader, "_release", released)
 
 
 def _never_begin_anew(patches: Patches) -> None:
@@ -147,7 +159,7 @@ MUTANTS = (
         "release on PUBACK",
         "the gateway releases what the broker has, not what the cloud has committed",
         ("outage", "forgetful", "receiver_away", "broker_restart"),
-        240,
+        12,
         2,
         _release_on_puback,
     ),
@@ -155,88 +167,96 @@ MUTANTS = (
         "never rewind",
         "what was sent and not acked is not sent again",
         ("cuts", "forgetful"),
-        240,
+        12,
         2,
         _never_rewind,
+    ),
+    Mutant(
+        "lower acks ignored",
+        "a cloud that went back to an older copy is not given again what it lacks",
+        ("receiver_restore",),
+        72,
+        4,
+        _lower_acks_ignored,
     ),
     Mutant(
         "deaf for ever",
         "a session that the broker has forgotten goes on as long as its connection",
         ("deaf",),
-        240,
-        1,
+        12,
+        23,
         _never_begin_anew,
     ),
     Mutant(
         "hash one off",
         "a batch names the hash at its first record, not the one before it",
         ("crash",),
-        24,
-        1,
+        12,
+        5,
         _hash_of_itself,
     ),
     Mutant(
         "skip the backlog",
         "after an outage only the newest records are sent",
         ("outage",),
-        240,
-        1,
+        24,
+        5,
         _skip_to_the_end,
     ),
     Mutant(
         "deltas after nothing",
         "the encoder begins a delta anew where a value was missing",
-        ("silent",),
-        240,
-        6,
+        ("noisy",),
+        12,
+        5,
         _deltas_forget_nothing,
     ),
     Mutant(
         "qualities dropped",
         "a poll is recorded without its quality codes",
         ("wrong",),
-        240,
-        1,
+        12,
+        5,
         _drop_qualities,
     ),
     Mutant(
         "no CLOCK record",
         "the anchor moves and no record says so",
         ("clock_step",),
-        240,
-        1,
+        12,
+        7,
         _no_clock_records,
     ),
     Mutant(
         "wall time moves",
         "wall time follows the system clock at every look, unrecorded",
         ("clock_drift", "clock_step"),
-        240,
-        1,
+        12,
+        7,
         _wall_time_moves,
     ),
     Mutant(
         "an interval again",
         "a clock set back closes the same interval a second time",
         ("clock_step",),
-        240,
-        1,
+        48,
+        3,
         _interval_again,
     ),
     Mutant(
         "account anew",
         "a restart does not take the last interval up",
         ("crash",),
-        240,
-        1,
+        12,
+        8,
         _account_anew,
     ),
     Mutant(
         "a failed commit drops",
         "a commit that fails loses the rows that wait behind the first",
         ("disk_error",),
-        240,
-        3,
+        24,
+        15,
         _waiting_lost,
     ),
 )

@@ -149,3 +149,49 @@ def test_an_ack_that_knows_better_begins_a_new_epoch(tmp_path: Path, named: str)
     assert uploader.step(9000, True) == []
     assert len(uplink.batches()) > sent and uploader.window.next_seq == store.next_seq
     assert values(recorder) == [0, 1, 2, 3, 4]
+
+
+def test_retention_that_fails_is_tried_again_every_second_and_not_all_the_time(tmp_path: Path):
+    recorder = make(tmp_path)
+    store, failing = recorder.store, StoreError("store.write", file="journal", reason="told")
+    asked: list[int] = []
+    plan_removal = store.plan_removal
+
+    def planned():
+        asked.append(1)
+        if len(asked) < 4:
+            raise failing
+        return plan_removal()
+
+    store.plan_removal = planned
+    poll(recorder, 1000, 1)
+    assert recorder.commit(2000) and recorder.failure is failing and recorder.waiting == 0
+    for at_ms in range(2000, 2000 + 3 * RETRY_MS, 100):
+        assert recorder.next_ms() is not None and recorder.next_ms() > at_ms
+        recorder.commit(at_ms + 100)
+    assert len(asked) == 4 and recorder.next_ms() is None
+    poll(recorder, 9000, 2)
+    assert recorder.commit(9500) and recorder.failure is None
+    assert events_after_a_commit(recorder) == {"code": "store.write", "dropped": 0}
+
+
+def events_after_a_commit(recorder: Recorder) -> dict:
+    recorder.commit(11_000, True)
+    return events(recorder)["store.recovered"]
+
+
+def test_damage_that_retention_meets_is_renewed_though_nothing_waits(tmp_path: Path):
+    recorder = make(tmp_path)
+    store = recorder.store
+    epoch, plan_removal = store.epoch, store.plan_removal
+
+    def damaged():
+        store.plan_removal = plan_removal
+        raise StoreError("store.corrupt", file="journal", seq=1)
+
+    store.plan_removal = damaged
+    poll(recorder, 1000, 1)
+    assert recorder.commit(2000)
+    recorder.commit(2000 + RETRY_MS)
+    assert store.epoch != epoch and recorder.failure is None
+    assert values(recorder) == [1]
