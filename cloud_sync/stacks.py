@@ -23,7 +23,8 @@ def read_stacks(path: Path) -> list[Geometry]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("config.syntax", file=str(path), reason=str(error))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("config.file", file=str(path), reason=str(error))
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError("config.file", file=str(path), reason=reason)
     found = []
     for item in document.get("stream", []):
         table = item.get("stack") if isinstance(item, dict) else None

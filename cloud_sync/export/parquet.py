@@ -41,7 +41,7 @@ class Writer:
     """Writes into one folder. What it leaves half done has a name that no reader looks for."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises StoreError "cloud.write" for a folder that cannot be made."""
+        """Raises StoreError "cloud.file" for a folder that cannot be made."""
         self._folder = folder
         with self._told(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ class Writer:
     def write(self, database: Database, table: Table, day_ms: int, tenant: str) -> Written:
         """Replace the day's file of a table, or take it away when no row is left.
 
-        tenant: "" for all. Raises StoreError: "cloud.read", "cloud.write", and "cloud.export" when
+        tenant: "" for all. Raises StoreError: "cloud.read", "cloud.file", and "cloud.export" when
         the file does not hold what was read; the file before stays in all of these.
         """
         place = self._place(table, day_ms)
@@ -109,10 +109,10 @@ class Writer:
             yield
         except OSError as error:
             reason = error.strerror or str(error)
-            raise StoreError("cloud.write", file=str(place), reason=reason) from error
+            raise StoreError("cloud.file", file=str(place), reason=reason) from error
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
-            raise StoreError("cloud.write", file=str(place), reason=reason) from error
+            raise StoreError("cloud.file", file=str(place), reason=reason) from error
 
 
 def _spill(

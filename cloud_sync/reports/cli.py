@@ -77,4 +77,4 @@ def _write(folder: Path, pages: dict[str, str]) -> None:
             fresh.replace(folder / name)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StoreError("cloud.write", file=str(folder), reason=reason) from error
+        raise StoreError("cloud.file", file=str(folder), reason=reason) from error

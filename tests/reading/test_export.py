@@ -148,4 +148,4 @@ def test_what_is_no_day_is_refused(cloud: Path, tmp_path: Path, options: list[st
 def test_a_folder_that_cannot_be_made_is_told(cloud: Path, tmp_path: Path, capsys):
     (tmp_path / "file").write_text("")
     assert export(cloud, tmp_path / "file" / "out") == 74
-    assert "error[cloud.write]" in capsys.readouterr().err
+    assert "error[cloud.file]" in capsys.readouterr().err

@@ -251,6 +251,16 @@ def test_what_cannot_be_reported_is_refused(cloud: Path, capsys, options: list[s
     assert "error[usage.value]" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_made_is_named_and_no_database(
+    cloud: Path, tmp_path: Path, capsys
+):
+    (tmp_path / "taken").write_text("a file")
+    arguments = ["report", "--store", f"sqlite:///{cloud}", "--tenant", park.TENANT]
+    assert main([*arguments, "--of", "2026-11", "--to", str(tmp_path / "taken")]) == 74
+    err = capsys.readouterr().err
+    assert "error[cloud.file]" in err and "taken" in err and "acknowledged" not in err
+
+
 def test_shares_are_never_rounded_up_to_all_and_tonnes_round_half_even():
     assert percent(999_999, 1_000_000) == "99.99 %" and percent(1, 0) == "–"
     assert tonnes(500_000) == "0.000" and tonnes(1_500_000) == "0.002"
