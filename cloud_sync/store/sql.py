@@ -47,6 +47,13 @@ _INSERTS = {
     "serials": _insert("serials", 4, _IGNORE),
     "events": _insert("events", 4),
 }
+#: Most batches make a range that is there longer.
+_MERGED = _insert(
+    "ranges",
+    5,
+    " ON CONFLICT (journal, first) DO UPDATE SET last = excluded.last,"
+    " hash_before = excluded.hash_before, hash_last = excluded.hash_last",
+)
 _SEGMENT = "SELECT first, last, hash_before, hash_last FROM ranges WHERE journal = ?"
 
 
@@ -182,9 +189,10 @@ class SqlStore(Store):
 
     def apply_plan(self, journal: int, plan: Plan, genesis: bytes) -> Head:
         for segment in plan.replaced:
-            sql = "DELETE FROM ranges WHERE journal = ? AND first = ?"
-            self._run(sql, journal, segment.first)
-        self._run("INSERT INTO ranges VALUES (?, ?, ?, ?, ?)", journal, *plan.merged)
+            if segment.first != plan.merged.first:
+                sql = "DELETE FROM ranges WHERE journal = ? AND first = ?"
+                self._run(sql, journal, segment.first)
+        self._run(_MERGED, journal, *plan.merged)
         head = self.read_head(journal, genesis)
         sql = "UPDATE journals SET head_seq = ?, head_hash = ? WHERE id = ?"
         self._run(sql, head.seq, head.hash, journal)

@@ -5,6 +5,7 @@ COPY of the same rows; what a reading costs on disk, and how long two questions 
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -50,6 +51,7 @@ def run(rounds: int) -> Iterator[Figure]:
             works: dict[str, Callable[[], float]] = {
                 "postgres": partial(_receive, folder, cuts, url, peaks),
                 "sqlite": partial(_receive, folder, cuts, "", peaks),
+                "postgres_two": partial(_receive, folder, cuts, server.create(), peaks, 2),
                 "copy": partial(_copy_arrays, server, cuts),
                 "copy_rows": partial(_copy_rows, server, cuts),
                 "decode": partial(_decode, cuts),
@@ -65,6 +67,7 @@ def _rates(rates: dict[str, float], peak_mb: float) -> Iterator[Figure]:
     notes = {
         "postgres": "receive through Mosquitto, acknowledged; at least 300,000",
         "sqlite": "receive through Mosquitto, acknowledged; at least 500,000",
+        "postgres_two": "two receivers on two brokers, one database",
         "copy": "COPY of the same rows: a poll a row, no receiver",
         "copy_rows": "COPY of one row a reading, no receiver",
         "decode": "MAC, chain and decoding alone",
@@ -87,25 +90,37 @@ def _cuts() -> list[Cut]:
     return cuts
 
 
-def _receive(folder: Path, cuts: list[Cut], url: str, peaks: list[float]) -> float:
-    """Readings per second of a receiver process, from the first commit to the last."""
+def _receive(
+    folder: Path, cuts: list[Cut], url: str, peaks: list[float], workers: int = 1
+) -> float:
+    """Readings per second of receiver processes, from the first publish to the last commit.
+
+    Each of several has a broker and a share of the gateways of its own, all have one database.
+    """
     gateways = [Gateway(number, cuts, []) for number in range(GATEWAYS)]
-    port = free_port()
-    with broker(folder, port):
-        receiver = Receiver(folder, port, gateways, *(("--store", url) if url else ()))
-        try:
-            wait_until(lambda: receiver.has_said("ready"), "the receiver is ready")
-            fleet = Fleet(port, gateways, CONNECTIONS)
-            begun_s = time.monotonic()
-            for gateway in gateways:
+    total = GATEWAYS * BATCHES
+    with ExitStack() as stack:
+        parts = []
+        for number in range(workers):
+            place, port, part = folder / str(number), free_port(), gateways[number::workers]
+            place.mkdir(exist_ok=True)
+            stack.enter_context(broker(place, port))
+            receiver = Receiver(place, port, part, *(("--store", url) if url else ()))
+            stack.callback(receiver.stop)
+            wait_until(partial(receiver.has_said, "ready"), "the receiver is ready")
+            parts.append((receiver, Fleet(port, part, CONNECTIONS), part))
+        begun_s = time.monotonic()
+        for _, fleet, part in parts:
+            for gateway in part:
                 fleet.send_history(gateway.name)
-            total = GATEWAYS * BATCHES
-            wait_until(lambda: len(receiver.stored) >= total, "all batches are stored", 300)
-            taken_s = receiver.stored[-1][3] - begun_s
-            peaks.append(receiver.memory_mb("VmHWM"))
+        receivers = [receiver for receiver, _, _ in parts]
+        wait_until(
+            lambda: sum(len(one.stored) for one in receivers) >= total, "all is stored", 300
+        )
+        taken_s = max(one.stored[-1][3] for one in receivers) - begun_s
+        peaks += [one.memory_mb("VmHWM") for one in receivers]
+        for _, fleet, _ in parts:
             fleet.close()
-        finally:
-            receiver.stop()
     return READINGS / taken_s
 
 

@@ -1,16 +1,18 @@
 """`bench fleet`: 1,000 gateways come back after a day without a broker, and go on measuring.
 
-Real Mosquitto, a real `carbontally receive` process on SQLite, and the batches over real MQTT, 250
-gateways on one connection. How late live records are while the backlog is drained, how fast that
-is, and what memory the receiver takes.
+Real Mosquitto, a real `carbontally receive` process on SQLite and then on PostgreSQL, and the
+batches over real MQTT, 250 gateways on one connection. How late live records are while the backlog
+is drained, how fast that is, and what memory the receiver takes.
 """
 
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import median, quantiles
 
+from hil_tests.bench.cloud import SERVER
 from hil_tests.bench.measure import Figure
 from hil_tests.fleet import (
     POINTS,
@@ -22,6 +24,7 @@ from hil_tests.fleet import (
     plan_cuts,
     wait_until,
 )
+from hil_tests.postgres_server import running
 
 GATEWAYS = 1_000
 CONNECTIONS = 4
@@ -35,16 +38,23 @@ DEADLINE_S = 600
 
 
 def run(rounds: int) -> list[Figure]:
-    """One outage and its end, whatever `rounds`: it takes minutes."""
+    """One outage and its end for each database, whatever `rounds`: it takes minutes."""
+    figures = _outage("", ())
+    with running(*SERVER) as server:
+        return figures + _outage("postgres_", ("--store", server.create()))
+
+
+def _outage(prefix: str, options: tuple[str, ...]) -> list[Figure]:
     history, live = plan_cuts(POLLS, POLLS_PER_BATCH, DEADLINE_S // LIVE_S)
     gateways = [Gateway(number, history, live) for number in range(GATEWAYS)]
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         with broker(folder, port):
-            receiver = Receiver(folder, port, gateways)
+            receiver = Receiver(folder, port, gateways, *options)
             try:
                 wait_until(lambda: receiver.has_said("ready"), "the receiver is ready")
-                return _measure(receiver, Fleet(port, gateways, CONNECTIONS), gateways)
+                found = _measure(receiver, Fleet(port, gateways, CONNECTIONS), gateways)
+                return [replace(figure, name=prefix + figure.name) for figure in found]
             finally:
                 receiver.stop()
 
@@ -80,7 +90,7 @@ def _measure(receiver: Receiver, fleet: Fleet, gateways: list[Gateway]) -> list[
         Figure("live_lag_p99_s", quantiles(lags, n=100)[98], "s", "at most 5"),
         Figure("live_lag_max_s", lags[-1], "s"),
         Figure("drain_s", drain_s, "s", f"{batches} batches of {GATEWAYS} gateways"),
-        Figure("drain_readings_per_s", GATEWAYS * POLLS * POINTS / drain_s, "1/s", "SQLite"),
+        Figure("drain_readings_per_s", GATEWAYS * POLLS * POINTS / drain_s, "1/s"),
         Figure("messages_per_s", len(receiver.stored) / drain_s, "1/s", "history and live"),
         Figure("rss_idle_mb", idle_mb, "MiB"),
         Figure("rss_peak_mb", receiver.memory_mb("VmHWM"), "MiB", "at most 150"),
