@@ -239,21 +239,26 @@ def flipped(image: Image, draw: random.Random) -> Image:
     return image._replace(mode=f"flip {name}@{at}", files={**image.files, name: bytes(content)})
 
 
+#: Commits of one round's journal, and images of it for each way in which it is damaged.
+ROUND_COMMITS = 60
+ROUND_DAMAGED = 300
+
+
 def judge_round(seed: int) -> Verdict:
     """One journal of this seed, with honest cuts, lying media and flipped bytes."""
     verdict = Verdict()
     with work_folder() as name:
         folder = Path(name)
         (folder / "made").mkdir()
-        ledger = write_journal(folder / "made", seed, 60)
+        ledger = write_journal(folder / "made", seed, ROUND_COMMITS)
         for image in images(ledger.tape, seed):
             judge_honest(image, ledger, folder / "journal.db", verdict)
         last = whole_image(ledger)
         draw = random.Random(seed)
         for window in (2, 8, 32):
             lied = images(ledger.tape, seed + window, window)
-            for image in (next(lied) for _ in range(300)):
+            for image in (next(lied) for _ in range(ROUND_DAMAGED)):
                 judge_damaged(image, ledger, folder / "journal.db", verdict)
-        for _ in range(300):
+        for _ in range(ROUND_DAMAGED):
             judge_damaged(flipped(last, draw), ledger, folder / "journal.db", verdict)
     return verdict

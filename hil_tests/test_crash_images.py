@@ -48,6 +48,7 @@ def test_no_power_cut_loses_what_append_promised(folder: Path):
         for image in images(ledger.tape, seed):
             judge_honest(image, ledger, folder / "journal.db", verdict)
         assert (verdict["lost"], verdict["wrong"]) == (0, 0), f"seed {seed}"
+    assert verdict["images"] >= 10_000
     rate = verdict["images"] / (time.monotonic() - begun)
     print(f"\n{verdict['images']} images of {seed} journals, {rate:.0f}/s: {dict(verdict)}")
 
