@@ -7,7 +7,7 @@ from edge.core.bus.confirm import Confirm
 from edge.core.bus.holes import Learned, merge_learned
 from edge.core.bus.patience import Patience
 from edge.core.bus.plan import Block, Timing, line_timing, plan_blocks
-from edge.core.bus.profile import width
+from edge.core.bus.profile import Point, width
 from edge.core.errors import TallyError
 from edge.core.numbers.quality import Quality, of_error
 
@@ -49,7 +49,8 @@ class Station:
         self.answered = False
         self.error: TallyError | None = None
         self._timing = timing
-        self._registers: dict[tuple[int, int], int] = {}
+        #: What the poll under way has read, the newest last.
+        self._reads: list[tuple[Block, tuple[int, ...]]] = []
         self._failed: list[tuple[Block, TallyError]] = []
         self.blocks = blocks
         if not blocks or learned != NOTHING_LEARNED:
@@ -73,14 +74,13 @@ class Station:
         """A poll begins."""
         self.answered = False
         self.error = None
-        self._registers = {}
+        self._reads = []
         self._failed = []
 
     def take(self, block: Block, registers: tuple[int, ...]) -> None:
         """A block was read."""
         self.answered = True
-        for offset, register in enumerate(registers):
-            self._registers[(block.function, block.address + offset)] = register
+        self._reads.append((block, registers))
 
     def fail(self, block: Block, error: TallyError) -> None:
         """A block was not read."""
@@ -91,13 +91,22 @@ class Station:
         self._failed.append((block, error))
 
     def blocks_of(self, indices: list[int]) -> list[Block]:
-        """The blocks that bring these points; their registers are forgotten, to be read again."""
+        """The blocks that bring these points; what was read of them is forgotten."""
         wanted = [self.device.points[index] for index in indices]
         blocks = [block for block in self.blocks if any(p in block.points for p in wanted)]
-        for block in blocks:
-            for address in range(block.address, block.address + block.count):
-                self._registers.pop((block.function, address), None)
+        self._reads = [
+            read for read in self._reads if not any(_meet(read[0], block) for block in blocks)
+        ]
         return blocks
+
+    def _read_of(self, point: Point) -> tuple[int, ...] | None:
+        """The registers of a point, from the newest read that has them all."""
+        for at in range(len(self._reads) - 1, -1, -1):
+            block, registers = self._reads[at]
+            first = point.address - block.address
+            if block.function == point.function and 0 <= first <= block.count - width(point):
+                return registers[first : first + width(point)]
+        return None
 
     def decode(self) -> Look:
         """What was read, point by point."""
@@ -106,12 +115,11 @@ class Station:
         evidence: dict[int, bytes] = {}
         profile = self.device.profile
         for index, point in enumerate(self.device.points):
-            keys = [(point.function, point.address + i) for i in range(width(point))]
-            if any(key not in self._registers for key in keys):
+            registers = self._read_of(point)
+            if registers is None:
                 values.append(None)
                 qualities[index] = self._why_not(index)
                 continue
-            registers = tuple(self._registers[key] for key in keys)
             value, quality = profile.decode(point, registers)
             values.append(value)
             if quality != Quality.GOOD:
@@ -130,6 +138,13 @@ class Station:
                 return of_error(error.code)
         # The first error is told; the last one is what kept the rest from being asked.
         return of_error(self._failed[-1][1].code) if self._failed else Quality.TIMEOUT
+
+
+def _meet(one: Block, other: Block) -> bool:
+    """True when two blocks have a register in common."""
+    shared = min(one.address + one.count, other.address + other.count)
+    shared -= max(one.address, other.address)
+    return bool(one.function == other.function and shared > 0)
 
 
 def plan_station(
