@@ -130,10 +130,12 @@ def stored(site: Site) -> int:
     return asked(site.cloud, "SELECT count(*) FROM records")
 
 
-def silent_devices(site: Site) -> int:
-    """Devices of which the cloud has a poll without a single value."""
+def silent_devices(site: Site, since_ms: int) -> int:
+    """Devices of which the cloud has a poll without a single value, ended after a wall time."""
     return asked(
         site.cloud,
-        "SELECT count(DISTINCT device) FROM (SELECT device FROM readings"
-        " GROUP BY journal, seq, device HAVING count(value) = 0)",
+        "SELECT count(DISTINCT device) FROM (SELECT r.device FROM readings r"
+        " JOIN records x ON x.journal = r.journal AND x.seq = r.seq"
+        f" WHERE x.wall_ms > {since_ms}"
+        " GROUP BY r.journal, r.seq, r.device HAVING count(r.value) = 0)",
     )
