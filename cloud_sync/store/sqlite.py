@@ -13,7 +13,7 @@ from typing import Any
 from cloud_sync.rows import Row, Rows
 from cloud_sync.store.contract import RawRow
 from cloud_sync.store.sql import SqlStore
-from cloud_sync.store.sqlite_file import open_database
+from cloud_sync.store.sqlite_file import SCHEMA_VERSION, open_database
 from edge.core.errors import StoreError
 
 _RECORD = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -22,6 +22,8 @@ _POLL = "INSERT INTO polls VALUES (?, ?, ?, ?, ?)"
 
 class SqliteStore(SqlStore):
     """A database file, made with its tables when it is not there."""
+
+    _version = SCHEMA_VERSION
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
         """Open the file; see `open_database`."""
@@ -39,12 +41,20 @@ class SqliteStore(SqlStore):
             return
         self._run("BEGIN IMMEDIATE")
         try:
+            self._check_schema()
             yield
             self._run("COMMIT")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+    def _check_schema(self) -> None:
+        """A file that a newer program has migrated meanwhile is not ours to write any more."""
+        ((found,),) = self._run("PRAGMA user_version")
+        if found != self._version:
+            reason = f"its schema became version {found}, this program knows {self._version}"
+            raise StoreError("cloud.open", file=str(self.path), reason=reason)
 
     @contextmanager
     def _part(self) -> Iterator[None]:

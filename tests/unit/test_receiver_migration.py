@@ -1,11 +1,13 @@
 """A store of an earlier version is brought to this one when it is opened; every row is kept."""
 
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from cloud_sync.store import sqlite_file
 from cloud_sync.store.sqlite import SqliteStore
 from cloud_sync.store.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 from cloud_sync.verify import verify_store
@@ -111,6 +113,33 @@ def test_every_later_version_becomes_this_one(tmp_path: Path, version: int):
     world = World(tmp_path / "cloud.db")
     assert content(world) == rows and shape(world.store) == wanted
     world.store.close()
+
+
+def test_with_a_batch_in_flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The migration waits for the batch, and the older receiver stores nothing after it."""
+    monkeypatch.setattr(sqlite_file, "BUSY_MS", 60_000)
+    journal = factory()
+    old = World(tmp_path / "cloud.db")
+    old.receiver.receive(TOPIC, journal.batch(0, 9))
+    with closing(sqlite3.connect(tmp_path / "cloud.db")) as db:
+        db.executescript("PRAGMA legacy_alter_table = ON;" + READINGS)
+        db.execute("PRAGMA user_version = 4")
+    old.store._version = 4
+    assert old.store.query("SELECT count(*) FROM readings")[0][0] > 0  # it learns of the table
+    opened: list[SqliteStore] = []
+    opening = threading.Thread(target=lambda: opened.append(SqliteStore(tmp_path / "cloud.db")))
+    with old.store.transaction():
+        opening.start()
+        old.store.query("INSERT INTO readings VALUES (1, 8, 9, 0, 77, 0)")
+        assert not opened
+    opening.join(60)
+    assert opened[0].query("SELECT seq FROM readings WHERE value = 77") == [(8,)]
+    with pytest.raises(StoreError) as caught:
+        old.receiver.receive(TOPIC, journal.batch(10, 19))
+    assert caught.value.code == "cloud.open" and "version 5" in str(caught.value.fields["reason"])
+    assert opened[0].query("SELECT max(seq) FROM records") == [(9,)]
+    opened[0].close()
+    old.store.close()
 
 
 def test_the_new_form_is_taken_after_the_old_one(tmp_path: Path):
