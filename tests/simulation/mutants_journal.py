@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import edge.ports.sim.removal as removal_module
 from edge.ports.sim.store import SimStore
 from hil_tests.soak.faults import NAMES
 from tests.simulation.mutant import Mutant, Patches
@@ -82,6 +83,24 @@ def _carry_nothing(patches: Patches) -> None:
     patches.set(store_module, "salvage", salvaged)
 
 
+def _epoch_again(patches: Patches) -> None:
+    begin = patches.set(SimStore, "__init__", None)
+
+    def begun(self: SimStore, disk: Any, gateway: str, _: Any, *more: Any) -> None:
+        begin(self, disk, gateway, lambda: b"epoch--1", *more)
+
+    patches.set(SimStore, "__init__", begun)
+
+
+def _tombstone_of_another_end(patches: Patches) -> None:
+    made = patches.set(removal_module, "_tombstone", None)
+
+    def tombstone(store: SimStore, step: int, first: int, last: int) -> Any:
+        return made(store, step, first, last)._replace(hash_last=store.hash_at(last + 1))
+
+    patches.set(removal_module, "_tombstone", tombstone)
+
+
 MUTANTS = (
     Mutant(
         "last row lost",
@@ -116,6 +135,22 @@ MUTANTS = (
         _seq_again,
     ),
     Mutant("boot again", "every start has the same boot number", NAMES, 24, 3, _boot_again),
+    Mutant(
+        "epoch again",
+        "a new journal has the epoch of the one before",
+        ("bit_flip", "outage"),
+        96,
+        10,
+        _epoch_again,
+    ),
+    Mutant(
+        "tombstone of another end",
+        "a tombstone names the hash of the row after its range",
+        ("long_night",),
+        168,
+        12,
+        _tombstone_of_another_end,
+    ),
     Mutant(
         "carry nothing",
         "a renewed journal leaves behind what is not acked",
