@@ -29,6 +29,10 @@ class AccountCheck:
         self._counts: dict[int, int] = {}
         self._good: dict[int, list[int]] = {}  # device -> good registers since the last interval
 
+    def came_back(self, fields: list[Any]) -> None:
+        """A record that was destroyed is there again: it has been judged."""
+        self._seen[_key(fields)] += 1
+
     def _is_again(self, fields: list[Any]) -> bool:
         """True for a record that was carried to another seq."""
         key = _key(fields)

@@ -55,6 +55,8 @@ class Ledger:
         self.meters = meters
         self.violations: list[Violation] = []
         self.epochs: list[bytes] = []
+        #: Epochs that an older copy left: the epoch of that copy, and its next seq.
+        self._left: dict[bytes, tuple[bytes, int]] = {}
         self.promised: dict[bytes, dict[int, bytes]] = {}
         #: Promised rows that the medium has lost since: (epoch, seq, record).
         self.destroyed: list[tuple[bytes, int, bytes]] = []
@@ -130,19 +132,51 @@ class Ledger:
     def reverted_to(self, journal: Journal | None) -> None:
         """The disk went back in time: what it has no longer is destroyed, and its seq is free."""
         before = len(self.destroyed)
-        if journal is not None and journal.epoch not in self.epochs:
-            self.epochs.append(journal.epoch)
-        kept = -1 if journal is None else self.epochs.index(journal.epoch)
-        for epoch in self.epochs[kept + 1 :]:
-            self._destroy(epoch, 0)
-        if journal is not None:
-            self.epochs = self.epochs[: kept + 1]
-            self._destroy(journal.epoch, journal.next_seq)
+        if journal is None:
+            for epoch in self.epochs:
+                self._destroy(epoch, 0)
+        else:
+            self._go_back(journal.epoch, self._same_until(journal))
+            self._take_back(journal)
         gone = [decode(record) for _, _, record in self.destroyed[before:]]
         self.account.restart(fields for fields in gone if fields[0] in (POLL, INTERVAL))
 
+    def _go_back(self, epoch: bytes, next_seq: int) -> None:
+        """Destroy what came after the first `next_seq` rows of an epoch, in it and in others.
+
+        A copy may be newer than the one that was put back before: of an epoch that was left then.
+        What took its place goes with it.
+        """
+        if epoch not in self.epochs:
+            if epoch in self._left:
+                self._go_back(*self._left.pop(epoch))
+            self.epochs.append(epoch)
+        kept = self.epochs.index(epoch) + 1
+        for later in self.epochs[kept:]:
+            self._left[later] = (epoch, next_seq)
+            self._destroy(later, 0)
+        del self.epochs[kept:]
+        self._destroy(epoch, next_seq)
+
+    def _same_until(self, journal: Journal) -> int:
+        """The first seq that a copy has otherwise than the disk, or not at all."""
+        known = self.promised.get(journal.epoch, {})
+        rows = journal.rows.items()
+        others = [seq for seq, row in rows if known.get(seq, row.record) != row.record]
+        return min([journal.next_seq, *others])
+
+    def _take_back(self, journal: Journal) -> None:
+        """Rows that were destroyed and are in the copy have been judged long ago."""
+        known = self.promised.setdefault(journal.epoch, {})
+        gone = {(seq, data) for epoch, seq, data in self.destroyed if epoch == journal.epoch}
+        for seq, row in journal.rows.items():
+            if seq not in known and (seq, row.record) in gone:
+                known[seq] = row.record
+                if row.kind in (POLL, INTERVAL):
+                    self.account.came_back(decode(row.record))
+
     def _destroy(self, epoch: bytes, first: int) -> None:
-        known = self.promised[epoch]
+        known = self.promised.setdefault(epoch, {})
         for seq in [seq for seq in known if seq >= first]:
             self.destroyed.append((epoch, seq, known.pop(seq)))
 

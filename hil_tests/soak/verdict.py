@@ -31,8 +31,9 @@ def judge(ledger: Ledger, stored: Stored) -> None:
         _check_chain(ledger, epoch, rows, losses[epoch])
         _check_rows(ledger, epoch, rows)
     _check_complete(ledger, stored, losses)
+    flipped = _flipped_clocks(ledger)
     for promised in ledger.promised.values():
-        _check_times(ledger, promised)
+        _check_times(ledger, promised, flipped)
 
 
 def check_typed(ledger: Ledger, store: Store, stored: Stored) -> None:
@@ -115,6 +116,7 @@ def _check_complete(ledger: Ledger, stored: Stored, losses: dict[bytes, list[Los
                 fine.add(identity(record))
             elif (epoch, seq) in ledger.flipped:
                 told += 1
+                fine.add(identity(record))
             else:
                 ledger.violation("I1", f"seq {seq} of {epoch.hex()} is lost")
     for epoch, seq, _ in ledger.destroyed:
@@ -152,9 +154,17 @@ def _is_told(stored: Stored) -> bool:
     return False
 
 
-def _check_times(ledger: Ledger, rows: dict[int, bytes]) -> None:
+def _flipped_clocks(ledger: Ledger) -> list[list[Any]]:
+    """Bodies of the CLOCK records that a flipped bit took: no later epoch has them."""
+    rows = [ledger.promised.get(epoch, {}).get(seq) for epoch, seq in ledger.flipped]
+    return [fields[6] for fields in map(decode, filter(None, rows)) if fields[0] == CLOCK]
+
+
+def _check_times(ledger: Ledger, rows: dict[int, bytes], flipped: list[list[Any]]) -> None:
     """I4: the seq within is the seq without; wall time moves within a boot by CLOCK records."""
     anchors: dict[int, list[tuple[int, int]]] = {}
+    for body in flipped:
+        anchors.setdefault(body[0], []).append((body[1], body[2] - body[1]))
     offsets: dict[int, set[tuple[int, int]]] = {}
     for seq, record in rows.items():
         kind, inner, boot, mono_ms, wall_ms, quality, body = decode(record)
