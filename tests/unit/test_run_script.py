@@ -14,7 +14,7 @@ from .source_tree import ROOT
 TOOLS = ("sh", "bash", "dirname", "readlink", "cat", "grep", "tail", "id", "cp", "cmp", "env")
 TEST_COMMANDS = (
     *("mosquitto", "mbpoll", "openssl", "node", "npm"),
-    *("nats-server", "pg_ctlcluster"),
+    *("nats-server", "pg_ctlcluster", "faketime"),
 )
 TIMEOUT_S = 120
 
