@@ -163,8 +163,6 @@ def _flipped_clocks(ledger: Ledger) -> list[list[Any]]:
 def _check_times(ledger: Ledger, rows: dict[int, bytes], flipped: list[list[Any]]) -> None:
     """I4: the seq within is the seq without; wall time moves within a boot by CLOCK records."""
     anchors: dict[int, list[tuple[int, int]]] = {}
-    for body in flipped:
-        anchors.setdefault(body[0], []).append((body[1], body[2] - body[1]))
     offsets: dict[int, set[tuple[int, int]]] = {}
     for seq, record in rows.items():
         kind, inner, boot, mono_ms, wall_ms, quality, body = decode(record)
@@ -174,6 +172,9 @@ def _check_times(ledger: Ledger, rows: dict[int, bytes], flipped: list[list[Any]
             anchors.setdefault(body[0], []).append((body[1], body[2] - body[1]))
         elif wall_ms:
             offsets.setdefault(boot, set()).add((wall_ms - mono_ms, mono_ms))
+    for body in flipped:
+        if body[0] in anchors:
+            anchors[body[0]].append((body[1], body[2] - body[1]))
     for boot, found in offsets.items():
         known = anchors.get(boot)
         if known is None or len(ledger.booted.get(boot, ())) != 1:
