@@ -94,6 +94,8 @@ class Gateway:
             if error.code != "store.corrupt":
                 raise
             self.recorder.renew("damaged", now_ms)
+            while self.recorder.is_renewing:
+                self.recorder.commit(now_ms, True)
             if self.recorder.failure is None:
                 self.replay.run(ancestors)
 
@@ -116,11 +118,15 @@ class Gateway:
             self._remember_due_ms = now_ms + REMEMBER_MS
             self._remember_all(now_ms)
         self.recorder.commit(now_ms, is_last)
+        if not self.recorder.is_renewing:
+            self._upload(now_ms, is_last)
+        return self._next_ms(now_ms)
+
+    def _upload(self, now_ms: int, is_last: bool) -> None:
         for error in self.uploader.step(now_ms, is_last):
             self.recorder.event(error.code, error.fields, now_ms)
             if error.code in RENEWING:
                 self.recorder.renew(RENEWING[error.code], now_ms)
-        return self._next_ms(now_ms)
 
     def _keep_time(self, now_ms: int) -> None:
         if now_ms >= self._clock_due_ms:
@@ -223,7 +229,9 @@ class Gateway:
             poller.stopping = True
 
     def _next_ms(self, now_ms: int) -> int:
-        due = [self.uploader.next_ms(now_ms), self.recorder.next_ms()]
+        due = [self.recorder.next_ms()]
+        if not self.recorder.is_renewing:
+            due.append(self.uploader.next_ms(now_ms))
         due += [poller.next_ms() for poller in self.pollers]
         known = [due_ms for due_ms in due if due_ms is not None]
         return max(now_ms, min(known + [self._clock_due_ms]))

@@ -51,6 +51,11 @@ class Recorder:
         """Records not committed yet."""
         return len(self._waiting)
 
+    @property
+    def is_renewing(self) -> bool:
+        """True while the store is at work on a journal in place of this one."""
+        return self.failure is not None and self.failure.code == "store.renewing"
+
     def keep_time(self, now_ms: int) -> None:
         """Follow the system clock; a move of the anchor is a CLOCK record."""
         wall_ms = self.clock.wall_ms()

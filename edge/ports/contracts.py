@@ -256,7 +256,8 @@ class Store:
         """Set this journal aside and go on in a new epoch with all that can be proved of it.
 
         TABLE records and what is not acked are appended anew, with their own time. Raises
-        StoreError; the same call may be tried again.
+        StoreError; the same call may be tried again. "store.renewing": it is being done, and
+        nothing can be appended or acked until the same call returns.
         """
         raise NotImplementedError
 

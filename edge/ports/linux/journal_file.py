@@ -206,6 +206,14 @@ class JournalFile:
         """The sealed state; None when it is damaged."""
         return state_of(dict(self.query("SELECT name, value FROM meta")))
 
+    def believable_state(self, gateway: str) -> State | None:
+        """The state if it is whole and of this gateway, read for a journal that may be damaged."""
+        try:
+            state = self.read_state()
+        except StoreError:
+            return None
+        return state if state is not None and state.gateway == gateway else None
+
     def write_state(self, state: State) -> None:
         """Write the state; what has not changed costs a comparison."""
         for name, value in state.rows().items():

@@ -7,6 +7,7 @@ happened to the old journal.
 
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from edge.ports.linux.salvage import Origin, build
 #: Sets of files kept aside; the oldest goes when there are more.
 ASIDE_MAX = 3
 
+#: What is salvaged from more than this takes so long that polling must not wait for it.
+LARGE_BYTES = 1 << 20
+
 
 class Replacement:
     """The exchange of one journal file."""
@@ -28,6 +32,8 @@ class Replacement:
         self._connect = connect
         self._building = self._beside(".building")
         self._ready = self._beside(".ready")
+        self._builder: threading.Thread | None = None
+        self._failure: StoreError | OSError | None = None
 
     def _beside(self, ending: str) -> Path:
         return self.path.with_name(self.path.name + ending)
@@ -72,6 +78,41 @@ class Replacement:
         self._build(origin, state, reason, ballast)
         self._building.rename(self._ready)
         _sync_folder(self.path.parent)
+
+    @property
+    def is_building(self) -> bool:
+        """True from `begin` until `end` has told how it went."""
+        return self._builder is not None
+
+    def begin(self, origin: Origin, state: State, reason: str, ballast: Ballast) -> None:
+        """`prepare`, on a thread of its own if there is much to salvage."""
+
+        def work() -> None:
+            try:
+                self.prepare(origin, state, reason, ballast)
+            except (StoreError, OSError) as error:
+                self._failure = error
+
+        self._failure = None
+        self._builder = threading.Thread(target=work, name="salvage", daemon=True)
+        self._builder.start()
+        kept = (origin.path, origin.path.with_name(origin.path.name + "-wal"))
+        if sum(item.stat().st_size for item in kept if item.exists()) <= LARGE_BYTES:
+            self._builder.join()
+
+    def end(self) -> bool:
+        """False while it is being built; raises what has prevented it."""
+        if self._builder is None or self._builder.is_alive():
+            return self._builder is None
+        self._builder = None
+        if self._failure is not None:
+            raise self._failure
+        return True
+
+    def wait(self) -> None:
+        """Until nothing is being built; what is ready is exchanged at the next start."""
+        if self._builder is not None:
+            self._builder.join()
 
     def _build(self, origin: Origin, state: State, reason: str, ballast: Ballast) -> None:
         for carry in (True, True, False):

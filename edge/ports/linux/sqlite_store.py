@@ -81,7 +81,7 @@ class SqliteStore(JournalReader):
         except StoreError as error:
             if error.code != "store.corrupt":
                 raise
-            self._replace("damaged")
+            self._replace("damaged", is_patient=True)
         self.ballast.take_again()
         state = self.state
         state.boot += 1
@@ -143,25 +143,23 @@ class SqliteStore(JournalReader):
         mark = Mark(self.epoch, self.next_seq - 1, self.head, self.boot, self.acked_seq)
         self.mark.write(mark, durable)
 
-    def _replace(self, reason: str) -> None:
-        """Set the file aside, go on with what it gave."""
-        state = self._believable_state()
-        mark = self.mark.read()
-        origin = Origin(self._replacement.keep(), self.gateway, state, mark)
+    def _replace(self, reason: str, is_patient: bool = False) -> None:
+        """Set the file aside, go on with what it gave; is_patient: wait for that."""
+        if not self._replacement.is_building:
+            state = self.file.believable_state(self.gateway)
+            mark = self.mark.read()
+            origin = Origin(self._replacement.keep(), self.gateway, state, mark)
+            fresh = State(self.gateway, os.urandom(chain.EPOCH_BYTES))
+            fresh.boot = max([known.boot for known in (state, mark) if known] + [fresh.boot])
+            fresh.news = list(state.news) if state and not self._news_taken else []
+            self._replacement.begin(origin, fresh, reason, self.ballast)
+        if is_patient:
+            self._replacement.wait()
+        if not self._replacement.end():
+            raise StoreError("store.renewing", file=str(self.path))
         self.file.close()
-        fresh = State(self.gateway, os.urandom(chain.EPOCH_BYTES))
-        fresh.boot = max([known.boot for known in (state, mark) if known] + [fresh.boot])
-        fresh.news = list(state.news) if state and not self._news_taken else []
-        self._replacement.prepare(origin, fresh, reason, self.ballast)
         self._replacement.finish(self.mark)
         self._open()
-
-    def _believable_state(self) -> State | None:
-        try:
-            state = self.file.read_state()
-        except StoreError:
-            return None
-        return state if state is not None and state.gateway == self.gateway else None
 
     def renew(self, reason: str) -> None:
         try:
@@ -207,6 +205,8 @@ class SqliteStore(JournalReader):
 
     def _attempt(self, work: Callable[[], None]) -> None:
         """Do the work; on a full disk make room and do it again."""
+        if self._replacement.is_building:
+            raise StoreError("store.renewing", file=str(self.path))
         try:
             self._freshen()
             work()
@@ -289,6 +289,7 @@ class SqliteStore(JournalReader):
         return found
 
     def close(self) -> None:
+        self._replacement.wait()
         try:
             self._commit(self.state.changed(clean=1))
             self._mark(durable=True)

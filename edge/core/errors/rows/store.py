@@ -15,6 +15,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "free space on the disk; polling goes on and is kept in memory meanwhile",
         "请清理磁盘空间；其间轮询继续并暂存于内存",
     ),
+    "store.renewing": (
+        74,
+        "what can be proved of the journal {file} is being carried into a new one",
+        "正在将日志库 {file} 中可验证的内容转入新日志库",
+        "wait; polling goes on and is kept in memory meanwhile",
+        "请等待；其间轮询继续并暂存于内存",
+    ),
     "store.corrupt": (
         74,
         "journal {file} is damaged at record {seq}",
