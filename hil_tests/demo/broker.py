@@ -11,6 +11,7 @@ from edge.core.errors import SyncError
 
 HOST = "127.0.0.1"
 _START_S = 10.0
+_STOP_S = 3.0
 _FIND_S = 3.0
 
 
@@ -44,7 +45,9 @@ class EmbeddedBroker:
     def start(self) -> None:
         """Listen; return once clients can connect."""
         ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), name="broker")
+        self._thread = threading.Thread(
+            target=self._run, args=(ready,), name="broker", daemon=True
+        )
         self._thread.start()
         if not ready.wait(_START_S):
             raise TimeoutError("the broker does not start")
@@ -54,7 +57,7 @@ class EmbeddedBroker:
         if self._loop is not None and self._over is not None:
             self._loop.call_soon_threadsafe(self._over.set)
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(2 * _STOP_S)
         self._thread = None
 
     def _run(self, ready: threading.Event) -> None:
@@ -74,4 +77,10 @@ class EmbeddedBroker:
         await broker.start()
         ready.set()
         await self._over.wait()
-        await broker.shutdown()
+        shutdown = asyncio.create_task(broker.shutdown())
+        # It waits for each session, and one that ends just then can keep it waiting for ever.
+        await asyncio.wait({shutdown}, timeout=_STOP_S)
+        if not shutdown.done():
+            for server in broker._servers.values():
+                if server.instance is not None:
+                    server.instance.close()
