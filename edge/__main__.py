@@ -54,7 +54,13 @@ VERBS = {
 }
 
 #: Package -> the extra that brings it, where it is not `demo`.
-EXTRAS = {"fastapi": "api", "uvicorn": "api", "jinja2": "report", "duckdb": "export"}
+EXTRAS = {
+    "fastapi": "api",
+    "uvicorn": "api",
+    "jinja2": "report",
+    "duckdb": "export",
+    "apsw": "test",
+}
 
 #: Verbs that take their arguments as they are and need none of the extras.
 LEAN = ("run",)
@@ -99,17 +105,22 @@ def dispatch(verb: str, argv: list[str]) -> int:
     if verb not in VERBS:
         guess = nearest(verb, list(VERBS)) or "help"
         raise UsageError("usage.unknown_verb", verb=verb, nearest=guess)
-    module, _, name = VERBS[verb][0].partition(":")
     try:
-        function = getattr(importlib.import_module(module), name)
-        if verb in LEAN:
-            return int(function(argv))
-        import typer
+        return _run(verb, argv)
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("edge", "cloud_sync", "hil_tests", "boards"):
             raise
         extra = EXTRAS.get(str(error.name), "demo")
         raise UsageError("usage.missing_extra", package=error.name, extra=extra) from error
+
+
+def _run(verb: str, argv: list[str]) -> int:
+    module, _, name = VERBS[verb][0].partition(":")
+    function = getattr(importlib.import_module(module), name)
+    if verb in LEAN:
+        return int(function(argv))
+    import typer
+
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(name=verb)(function)
     result = app(argv, prog_name=f"carbontally {verb}", standalone_mode=False)

@@ -3,16 +3,17 @@
 import json
 import random
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cloud_sync.cli_audit import progress
 from edge.app.cli.bus import say
-from hil_tests.crash_judge import Verdict
 from hil_tests.soak.campaign import RUN_H, Total, run_campaign
-from hil_tests.soak.crashes import judge_images
 from hil_tests.soak.simulation import Outcome, simulate
+
+if TYPE_CHECKING:
+    from hil_tests.crash_judge import Verdict
 
 SEEDS = 1 << 31
 
@@ -58,11 +59,13 @@ def _trace(seed: int, hours: int) -> int:
 
 
 def _crash_images(first: int, images: int, as_json: bool) -> int:
+    from hil_tests.soak.crashes import judge_images  # needs apsw, which the simulation does not
+
     begun_s = time.monotonic()
     say(as_json, {"seed": first, "images": images}, f"SEED={first}")
     with progress("crash images", images, as_json) as advance:
 
-        def tell(seed: int, verdict: Verdict) -> None:
+        def tell(seed: int, verdict: "Verdict") -> None:
             advance(verdict["images"])
             if as_json:
                 print(json.dumps({"seed": seed, **verdict}), flush=True)

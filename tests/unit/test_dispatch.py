@@ -76,6 +76,20 @@ def test_the_runtime_imports_no_extra():
     assert "error[config.file]" in done.stderr
 
 
+def test_what_only_crash_images_need_is_named_when_they_are_asked_for():
+    def soak(*arguments):
+        program = (
+            "import sys; sys.modules['apsw'] = None; from edge.__main__ import main;"
+            f"sys.exit(main(['soak', *{arguments!r}]))"
+        )
+        return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert soak("--runs", "1", "--days", "1", "--seed", "1").returncode == 0
+    done = soak("--crash-images", "5")
+    assert done.returncode == 2
+    assert "error[usage.missing_extra]" in done.stderr and "extra test" in done.stderr
+
+
 def test_a_missing_extra_is_named():
     program = (
         "import sys; sys.modules['typer'] = None; from edge.__main__ import main;"
