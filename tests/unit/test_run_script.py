@@ -11,7 +11,20 @@ import pytest
 
 from .source_tree import ROOT
 
-TOOLS = ("sh", "bash", "dirname", "readlink", "cat", "grep", "tail", "id", "cp", "cmp", "env")
+TOOLS = (
+    "sh",
+    "bash",
+    "dirname",
+    "readlink",
+    "cat",
+    "grep",
+    "tail",
+    "id",
+    "cp",
+    "cmp",
+    "env",
+    "nice",
+)
 TEST_COMMANDS = (
     *("mosquitto", "mbpoll", "openssl", "node", "npm"),
     *("nats-server", "pg_ctlcluster", "faketime"),
@@ -80,6 +93,7 @@ class House:
             "edge/__init__.py": "",
             "edge/__main__.py": MAIN.lstrip(),
             "tests/test_one.py": "def test_one() -> None:\n    assert 1 + 1 == 2\n",
+            "tests/simulation/test_years.py": "def test_years() -> None:\n    assert 1 + 1 == 2\n",
             "hil_tests/test_line.py": "def test_line() -> None:\n    assert 1 + 1 == 2\n",
             "hil_tests/micropython/package-lock.json": "{}",
             "hil_tests/micropython/node_modules/installed": "{}",
@@ -225,6 +239,17 @@ def test_a_failing_test_is_the_exit_status(house: House):
     bad.unlink()
     assert done.returncode == 1
     assert "1 failed, 1 passed" in done.stdout
+
+
+def test_the_campaign_beside_the_wire_is_told_and_fails_the_whole(house: House):
+    campaign = house.root / "tests" / "simulation" / "test_years.py"
+    fine = campaign.read_text()
+    assert check(house).stdout.count("1 passed") == 3
+    campaign.write_text("def test_years() -> None:\n    assert 1 + 1 == 3\n")
+    done = check(house)
+    campaign.write_text(fine)
+    assert done.returncode == 1
+    assert done.stdout.count("1 passed") == 2 and "1 failed" in done.stdout.splitlines()[-1]
 
 
 def test_a_missing_package_stops_unless_the_switch_says_so(house: House):
