@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +15,13 @@ import typer
 
 from cloud_sync.broker import Broker, parse_broker, parse_stream, trust
 from cloud_sync.keys import WatchedKeys, read_secret
-from cloud_sync.mqtt import RATE, Service
+from cloud_sync.mqtt import RATE, STORE_RETRY_S, Service
 from cloud_sync.receiver import Receiver
 from cloud_sync.report import Report
 from cloud_sync.source import Deliver, Source, Tell
 from cloud_sync.store.address import open_store, parse_address
+from cloud_sync.store.contract import Store
+from edge.core.errors import StoreError
 
 CLIENT_ID = "carbontally-receiver"
 
@@ -73,21 +75,34 @@ def receive(
     known = WatchedKeys(keys, lambda error: report.notice("failing", {"error": error}))
     place = Broker(*parse_broker(broker), client_id or _client_id(stream), ca, user, password)
     service = Service(place, report.notice, _stream(place, stream, partitions), rate)
-    database = open_store(where := parse_address(store))
+    where = parse_address(store)
     with _stop_signals() as is_over:
-        service.start(Receiver(database, known, _wall_ms, report.notice))
-        try:
-            with nullcontext() if no_compact else _compacting(where, service, report):
-                _watch(service, report, is_over)
-        finally:
-            service.stop()
-            if service.has_ended:
-                database.close()
-            if not json:
-                report.line(service.dropped)
+        if database := _open(where, report, is_over):
+            service.start(Receiver(database, known, _wall_ms, report.notice))
+            compacting = nullcontext() if no_compact else _compacting(where, service, report)
+            _serve(service, database, compacting, report, is_over)
     if service.failure is not None:
         raise service.failure
     return 0
+
+
+def _open(place: Path | str, report: Report, is_over: threading.Event) -> Store | None:
+    """Open the store; wait for it where that may help. None when a signal comes before.
+
+    Raises StoreError "cloud.open" for what waiting cannot mend.
+    """
+    told = ""
+    pause_s = iter(STORE_RETRY_S)
+    while not is_over.is_set():
+        try:
+            return open_store(place)
+        except StoreError as error:
+            if error.code != "cloud.unavailable":
+                raise
+            if told != (told := str(error.fields)):
+                report.notice("failing", {"error": error})
+        is_over.wait(next(pause_s, STORE_RETRY_S[-1]))
+    return None
 
 
 def _client_id(stream: str | None) -> str:
@@ -150,13 +165,27 @@ def _compacting(place: Path | str, service: Service, report: Report) -> Iterator
         idle.stop()
 
 
-def _watch(service: Service, report: Report, is_over: threading.Event) -> None:
-    """Print counts until a signal comes or the worker ends."""
+def _serve(
+    service: Service,
+    database: Store,
+    compacting: AbstractContextManager[None],
+    report: Report,
+    is_over: threading.Event,
+) -> None:
+    """Print counts until a signal comes or the worker ends; then stop all of it."""
     pause_s = _TERMINAL_S if sys.stdout.isatty() else _LOG_S
     due_s = time.monotonic() + pause_s
-    while not is_over.wait(_CHECK_S) and not service.has_ended:
-        if not report.json and time.monotonic() >= due_s:
-            due_s += pause_s
+    try:
+        with compacting:
+            while not is_over.wait(_CHECK_S) and not service.has_ended:
+                if not report.json and time.monotonic() >= due_s:
+                    due_s += pause_s
+                    report.line(service.dropped)
+    finally:
+        service.stop()
+        if service.has_ended:
+            database.close()
+        if not report.json:
             report.line(service.dropped)
 
 

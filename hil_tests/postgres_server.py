@@ -66,6 +66,12 @@ class Server:
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    def ask_password(self, user: str) -> None:
+        """From the next connection on, a user has to give its password."""
+        rules = self._data / "pg_hba.conf"
+        rules.write_text(f"local all {user} scram-sha-256\n{rules.read_text()}")
+        self.execute("SELECT pg_reload_conf()")
+
     def execute(self, sql: str, url: str = "") -> None:
         with psycopg.connect(url or self.url(), autocommit=True) as db:
             db.execute(sql.encode())

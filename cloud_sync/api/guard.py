@@ -42,6 +42,7 @@ _STATUSES = {
     "api.busy": 503,
     "cloud.read": 503,
     "cloud.open": 503,
+    "cloud.unavailable": 503,
     "usage.value": 422,
 }
 

@@ -28,7 +28,7 @@ def parse_address(text: str) -> Path | str:
 
 
 def open_store(place: Path | str, read_only: bool = False) -> Store:
-    """Open what `parse_address` gave; raises StoreError "cloud.open"."""
+    """Open what `parse_address` gave; raises StoreError "cloud.open" or "cloud.unavailable"."""
     if isinstance(place, Path):
         from cloud_sync.store.sqlite import SqliteStore
 

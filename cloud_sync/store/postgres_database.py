@@ -41,6 +41,9 @@ _KEEPALIVES = {
 #: A server or a network that is silent for so long counts as away.
 _SILENCE_MS = 10_000
 
+#: Classes of SQLSTATE that pass: connections, conflicts, resources, locks, an operator at work.
+_PASSING = ("08", "40", "53", "55", "57")
+
 #: For whoever reads by other programs: the views have hundreds of expressions, row security has
 #: more, and to compile them takes ten seconds where the rows take none. Not ours: left as it is.
 _WITHOUT_JIT = """
@@ -73,19 +76,10 @@ def connect(url: str, read_only: bool = False) -> Any:
     """A connection in autocommit mode to a database of ours, of this program's version.
 
     read_only: transactions see one moment and change nothing; what is not up to date is refused.
-    Raises StoreError "cloud.open".
+    Raises StoreError "cloud.unavailable" where waiting may help, else "cloud.open".
     """
     psycopg = load_psycopg()
-    settings = {"timezone": "UTC", "lock_timeout": BUSY_MS, "jit": "off"}
-    settings["client_min_messages"] = "warning"
-    settings.update(_KEEPALIVES)
-    if read_only:
-        settings["default_transaction_read_only"] = "on"
-        settings["default_transaction_isolation"] = "repeatable\\ read"
-    else:
-        settings["idle_in_transaction_session_timeout"] = IDLE_MS
-    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    db = None
+    db, code = None, "cloud.open"
     try:
         db = psycopg.connect(
             url,
@@ -93,7 +87,7 @@ def connect(url: str, read_only: bool = False) -> Any:
             connect_timeout=CONNECT_TIMEOUT_S,
             tcp_user_timeout=_SILENCE_MS,
             keepalives_idle=_SILENCE_MS // 1000,
-            options=options,
+            options=_options(read_only),
         )
         reason = _check_server(db)
         if not reason and not read_only:
@@ -104,11 +98,47 @@ def connect(url: str, read_only: bool = False) -> Any:
             reason = _objection_to_views(db)
     except psycopg.Error as error:
         reason = reason_of(error)
+        if _is_away(url, error) if db is None else _may_pass(error):
+            code = "cloud.unavailable"
     if reason:
         if db is not None:
             db.close()
-        raise StoreError("cloud.open", file=public_name(url), reason=reason)
+        raise StoreError(code, file=public_name(url), reason=reason)
     return db
+
+
+def _options(read_only: bool) -> str:
+    """Settings of a session, as the server takes them when it begins."""
+    settings = {"timezone": "UTC", "lock_timeout": BUSY_MS, "jit": "off"}
+    settings["client_min_messages"] = "warning"
+    settings.update(_KEEPALIVES)
+    if read_only:
+        settings["default_transaction_read_only"] = "on"
+        settings["default_transaction_isolation"] = "repeatable\\ read"
+    else:
+        settings["idle_in_transaction_session_timeout"] = IDLE_MS
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+def _may_pass(error: Any) -> bool:
+    """True for what a statement met by bad luck; a connection that is lost has no SQLSTATE."""
+    return error.sqlstate is None or error.sqlstate[:2] in _PASSING
+
+
+def _is_away(url: str, error: Exception) -> bool:
+    """True when no connection came about because the server is away or is starting or stopping.
+
+    The driver's words differ by language, so the server is asked again, for that alone.
+    """
+    psycopg = load_psycopg()
+    if isinstance(error, psycopg.errors.ConnectionTimeout):
+        return True
+    try:
+        asked = psycopg.conninfo.make_conninfo(url, connect_timeout=CONNECT_TIMEOUT_S)
+    except psycopg.Error:
+        return False
+    found = psycopg.pq.PGconn.ping(asked.encode())
+    return found in (psycopg.pq.Ping.NO_RESPONSE, psycopg.pq.Ping.REJECT)
 
 
 def _check_server(db: Any) -> str:

@@ -22,7 +22,8 @@ def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
     """Open the file in autocommit mode; whoever uses it begins and ends transactions.
 
     read_only: change nothing, and refuse a file that is not there.
-    Raises StoreError "cloud.open": no such place, no database of ours, or another schema.
+    Raises StoreError "cloud.open": no such place, no database of ours, or another schema;
+    "cloud.unavailable": another process holds it.
     """
     mode = "ro" if read_only else "rwc"
     try:
@@ -34,13 +35,16 @@ def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
         )
     except sqlite3.Error as error:
         raise StoreError("cloud.open", file=str(path), reason=str(error))
+    code = "cloud.open"
     try:
         reason = _check_only(db) if read_only else _prepare(db)
     except sqlite3.Error as error:
         reason = str(error)
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            code = "cloud.unavailable"
     if reason:
         db.close()
-        raise StoreError("cloud.open", file=str(path), reason=reason)
+        raise StoreError(code, file=str(path), reason=reason)
     return db
 
 

@@ -70,7 +70,7 @@ def test_a_server_that_goes_away_costs_time_only(tmp_path: Path, broker: Broker,
                 gateway.send(journal.batch(31, 60))
                 gateway.send(journal.batch(61, 90))
                 failing = process.wait_for("failing")
-                assert failing["code"] in ("cloud.write", "cloud.open")
+                assert failing["code"] in ("cloud.write", "cloud.unavailable")
                 assert gateway.acked == 30
                 server.start()
                 wait_until(lambda: gateway.acked == 90, "all of it is acknowledged")
@@ -101,14 +101,15 @@ def test_a_killed_connection_is_opened_again(postgres_server: Server):
 def test_what_stands_against_a_database_is_said_without_its_password(
     postgres_server: Server, monkeypatch: pytest.MonkeyPatch
 ):
-    def reason(url: str, read_only: bool = False) -> str:
+    def reason(url: str, read_only: bool = False, code: str = "cloud.open") -> str:
         with pytest.raises(StoreError) as caught:
             PostgresStore(url, read_only)
-        assert caught.value.code == "cloud.open"
+        assert caught.value.code == code
         assert "hush" not in str(caught.value.fields)
         return str(caught.value.fields["reason"])
 
-    assert "nowhere" in reason("postgresql://owner:hush@/cloud?host=/nowhere")
+    nowhere = "postgresql://owner:hush@/cloud?host=/nowhere"
+    assert "nowhere" in reason(nowhere, code="cloud.unavailable")
     empty = postgres_server.create()
     assert reason(empty, read_only=True) == "it is no carbontally cloud database"
     postgres_server.execute("CREATE TABLE gateways (theirs int)", empty)

@@ -90,6 +90,6 @@ def test_it_is_only_read_and_failures_name_no_password(url: str):
     ]
     assert database.rows("SELECT :a::bigint, '100 %'", a=1) == [(1, "100 %")]
     database.close()
-    with pytest.raises(StoreError, match="cloud.open") as caught:
+    with pytest.raises(StoreError, match="cloud.unavailable") as caught:
         open_reading("postgresql://reader:secret@/nothing?host=/nowhere")
     assert "secret" not in str(caught.value.fields)

@@ -118,7 +118,7 @@ _STATUSES = {
     1: "a process of the demonstration ended by itself, or a bug",
     2: "wrong use of the command line",
     65: "data that do not hold",
-    69: "the broker cannot be used",
+    69: "the broker or a database server cannot be used",
     74: "the journal or the database cannot be used",
     75: "the line failed",
     76: "a station answered with an exception",

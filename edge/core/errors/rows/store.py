@@ -93,6 +93,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "check path, permissions and version",
         "检查路径、权限和版本",
     ),
+    "cloud.unavailable": (
+        69,
+        "database {file} cannot be used now: {reason}",
+        "数据库 {file} 暂时无法使用：{reason}",
+        "check server and network; `receive` tries again by itself, give other commands again",
+        "检查服务器和网络；`receive` 会自动重试，其他命令请重新执行",
+    ),
     "cloud.read": (
         74,
         "database {file} cannot be read: {reason}",
