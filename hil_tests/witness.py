@@ -137,8 +137,11 @@ class Findings:
     unheard: dict[str, int] = field(default_factory=dict)
 
 
-def judge_cloud(cloud: Path, ledger: Path) -> Findings:
-    """Match every block of every poll to a reply of its own, in the order of the wire."""
+def judge_cloud(cloud: Path, ledger: Path, profiles: Path = PROFILE_DIR) -> Findings:
+    """Match every block of every poll to a reply of its own, in the order of the wire.
+
+    profiles: folder with those of the devices.
+    """
     findings = Findings()
     with reading(cloud) as database:
         devices = database.execute(
@@ -147,7 +150,7 @@ def judge_cloud(cloud: Path, ledger: Path) -> Findings:
         for journal, number, name, bus, station, profile_id in devices:
             polls = _cloud_polls(database, journal, number)
             replies = [row for row in read_replies(ledger, bus, station) if _is_intact(row)]
-            profile = read_profile(PROFILE_DIR / f"{profile_id}.toml")
+            profile = read_profile(profiles / f"{profile_id}.toml")
             findings.polls += len(polls)
             findings.good += sum(
                 quality == GOOD for *_, values in polls for _, quality in values.values()

@@ -5,7 +5,7 @@ with the program in its heap, as a firmware as it comes runs it, and one that ru
 a ROMFS image. Time per poll is this machine's, times the
 factor between the interpreter here and an ESP32: 10 to 15 by MicroPython's own benchmarks, taken
 as 12, right to a factor of two; the interpreter that collects is slower than the one that was
-compared, so it is rather too high.
+compared, so it is rather too high. Then a day of a gateway that syncs, judged: `esp32_day`.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.__main__ import main
+from hil_tests.bench.esp32_day import day_figures
 from hil_tests.bench.measure import Figure
 from hil_tests.micropython.device import Device, Event, shim_bytes
 from hil_tests.micropython.twins import ROOT
@@ -59,6 +60,7 @@ def run(rounds: int) -> Iterator[Figure]:
     """One run whatever `rounds` says: virtual time repeats itself exactly."""
     for runs_from, (board, uart) in BOARDS.items():
         yield from _board(runs_from, ROOT / "boards" / board, uart)
+    yield from day_figures()
 
 
 def _board(runs_from: str, board: Path, uart: str) -> Iterator[Figure]:

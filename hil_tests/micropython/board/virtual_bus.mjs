@@ -1,5 +1,7 @@
 // Meters in virtual time: each answers a good read request of its station after its turnaround, a
 // character at a time, with registers that are a function of the time. Everything else is silence.
+// With a ledger every reply is one line of it, before its first byte is on the wire.
+import fs from "node:fs";
 
 export function crc16(bytes) {
   let crc = 0xffff;
@@ -11,9 +13,10 @@ export function crc16(bytes) {
 }
 
 /**
- * plan: {turnaround_ms, drop_every, meters: {station: {counter: [start, per_second], high: n}}}.
+ * plan: {turnaround_ms, drop_every, ledger, meters: {station: {counter: [start, per_second]}}}.
  * A counter meter holds, in every two registers, a 32-bit number that grows by `per_second` plus
- * the register's own address, so that no two points are the same.
+ * the register's own address, so that no two points are the same. ledger: path of a file of
+ * [wall ms of the last byte, station, function, address, count, registers in hex].
  */
 export class VirtualBus {
   constructor(plan, clock, baud, bits) {
@@ -55,6 +58,14 @@ export class VirtualBus {
       at += this.characterUs;
       this.queue.push([at, byte]);
     }
+    if (this.plan.ledger) this.testify(body, reply, at);
+  }
+
+  testify(body, reply, endUs) {
+    const wallMs = Math.floor(this.clock.rtcAtZeroMs + endUs / 1000);
+    const asked = [body[0], body[1], body.readUInt16BE(2), body.readUInt16BE(4)];
+    const line = JSON.stringify([wallMs, ...asked, reply.subarray(3, -2).toString("hex")]);
+    fs.appendFileSync(this.plan.ledger, `${line}\n`);
   }
 
   answer(meter, body, endUs) {
