@@ -1,4 +1,7 @@
-"""A real PostgreSQL on a socket of its own, run by a user without privileges."""
+"""A real PostgreSQL on a socket of its own, run by a user without privileges.
+
+Debian's own, or the one with TimescaleDB that `timescale_packages` unpacked.
+"""
 
 import os
 import shutil
@@ -11,18 +14,20 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
-from hil_tests.micropython.prerequisite import require_command
+from hil_tests import timescale_packages
+from hil_tests.micropython.prerequisite import lacking, require_command
 
 OWNER = "owner"
+
+#: Owns each database of a server with TimescaleDB, and may not do more, as where others run it.
+TENANT_OF_SERVER = "receiver"
 
 
 class Server:
     """Starts on creation; `create` gives an empty database of it."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        require_command("pg_ctlcluster")  # of the package that has the rest
-        versions = Path("/usr/lib/postgresql").iterdir()
-        self._programs = max(versions, key=lambda path: int(path.name)) / "bin"
+        self._programs = self._find_programs(folder)
         self._folder, self._data, self._options = folder, folder / "data", options
         self._run: dict = {"check": True, "capture_output": True, "cwd": folder}
         if os.getuid() == 0:  # it refuses to run as root
@@ -44,6 +49,10 @@ class Server:
         )
         self._numbers = count(1)
         self.start()
+
+    def _find_programs(self, folder: Path) -> Path:
+        require_command("pg_ctlcluster")  # of the package that has the rest
+        return _newest(Path("/usr/lib/postgresql"))
 
     def _control(self, *arguments: str) -> None:
         command = [str(self._programs / "pg_ctl"), "-D", str(self._data), "-w", "-s"]
@@ -77,11 +86,42 @@ class Server:
             db.execute(sql.encode())
 
 
+class TimescaleServer(Server):
+    """One with the extension, whose databases belong to a role without privileges."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        library = "shared_preload_libraries=timescaledb"
+        super().__init__(folder, *(options or ("fsync=off",)), library)
+        self.execute(f"CREATE ROLE {TENANT_OF_SERVER} LOGIN")
+
+    def _find_programs(self, folder: Path) -> Path:
+        if not (timescale_packages.PLACE / "ready").exists():
+            lacking("PostgreSQL with TimescaleDB")
+        root = timescale_packages.PLACE / "root"
+        folder.chmod(0o755)
+        if os.getuid() == 0:
+            reach = subprocess.run(["test", "-r", str(root / "usr")], check=False, user="postgres")
+            if reach.returncode:  # the tree is nobody else's, as below a home folder
+                root = Path(shutil.copytree(root, folder / "root", symlinks=True))
+        return _newest(root / "usr/lib/postgresql")
+
+    def create(self) -> str:
+        name = super().create().partition("@/")[2].partition("?")[0]
+        self.execute("CREATE EXTENSION timescaledb", self.url(name))
+        self.execute(f"ALTER DATABASE {name} OWNER TO {TENANT_OF_SERVER}")
+        self.execute(f"GRANT ALL ON SCHEMA public TO {TENANT_OF_SERVER}", self.url(name))
+        return self.url(name, TENANT_OF_SERVER)
+
+
+def _newest(versions: Path) -> Path:
+    return max(versions.iterdir(), key=lambda path: int(path.name)) / "bin"
+
+
 @contextmanager
-def running(*options: str) -> Iterator[Server]:
+def running(*options: str, kind: type[Server] = Server) -> Iterator[Server]:
     """A server that stops when the block ends; options: of the server, else none is synced."""
     with TemporaryDirectory(prefix="carbontally-pg-") as name:
-        server = Server(Path(name), *options)
+        server = kind(Path(name), *options)
         try:
             yield server
         finally:

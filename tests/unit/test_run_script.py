@@ -79,6 +79,16 @@ def main() -> int:
     print(sys.argv[1:], Path.cwd())
     return 3
 '''
+#: Stands for what fetches a server: it can't where a file says so.
+PACKAGES = '''
+"""Fails where it is told to."""
+
+import sys
+from pathlib import Path
+
+if Path("no-mirror").exists():
+    sys.exit("apt knows no mirror of Debian")
+'''
 
 
 class House:
@@ -94,6 +104,7 @@ class House:
             "edge/__main__.py": MAIN.lstrip(),
             "tests/test_one.py": "def test_one() -> None:\n    assert 1 + 1 == 2\n",
             "tests/simulation/test_years.py": "def test_years() -> None:\n    assert 1 + 1 == 2\n",
+            "hil_tests/timescale_packages.py": PACKAGES.lstrip(),
             "hil_tests/test_line.py": "def test_line() -> None:\n    assert 1 + 1 == 2\n",
             "hil_tests/micropython/package-lock.json": "{}",
             "hil_tests/micropython/node_modules/installed": "{}",
@@ -256,8 +267,13 @@ def test_a_missing_package_stops_unless_the_switch_says_so(house: House):
     (house.bin / "mbpoll").unlink()
     refused = one_line(check(house))
     assert "apt-get install mbpoll" in refused and "CARBONTALLY_TEST_MINIMAL=1" in refused
+    (house.root / "no-mirror").touch()
     skipping = check(house, CARBONTALLY_TEST_MINIMAL="1")
     in_ci = check(house, CARBONTALLY_TEST_MINIMAL="1", CI="true")
     house.add_command("mbpoll")
     assert skipping.returncode == 0 and "are skipped" in skipping.stderr
     assert in_ci.returncode == 69 and "ignored in CI" in in_ci.stderr
+    server = one_line(check(house))
+    (house.root / "no-mirror").unlink()
+    for said in (server, skipping.stderr):
+        assert "TimescaleDB can't be had: apt knows no mirror of Debian" in said
