@@ -4,8 +4,11 @@ What is programmed is read back: a cell that did not take its bits is an error n
 record later.
 """
 
+from binascii import crc32
+
 from edge.core.errors import StoreError
 
+#: Looked at in one piece, in a buffer that stays.
 _LOOK_BYTES = 256
 
 #: Erases that a sector lasts (W25Q32JV data sheet, rev. J: 100,000 program/erase cycles).
@@ -25,16 +28,35 @@ class Flash:
         self.erases = 0
         self.programmed_bytes = 0
         self._partition = partition
+        self._look = bytearray(_LOOK_BYTES)
 
     def read(self, at: int, count: int) -> bytearray:
         """Bytes at an offset; raises StoreError "store.read"."""
         data = bytearray(count)
+        self._read(at, data)
+        return data
+
+    def _read(self, at: int, into: "bytearray | memoryview") -> None:
         block, offset = at // self.sector_bytes, at % self.sector_bytes
         try:
-            self._partition.readblocks(block, data, offset)  # type: ignore[attr-defined]
+            self._partition.readblocks(block, into, offset)  # type: ignore[attr-defined]
         except OSError as error:
             raise StoreError("store.read", file=self.name, reason=_reason(error))
-        return data
+
+    def look(self, at: int, count: int) -> memoryview:
+        """Up to LOOK_BYTES at an offset, in a buffer that the next look fills anew."""
+        part = memoryview(self._look)[: min(count, _LOOK_BYTES)]
+        self._read(at, part)
+        return part
+
+    def crc(self, at: int, count: int, before: int) -> int:
+        """The CRC-32 of what has `before` and of the bytes at an offset."""
+        while count > 0:
+            part = self.look(at, count)
+            before = crc32(part, before)
+            at += len(part)
+            count -= len(part)
+        return before
 
     def program(self, at: int, data: bytes) -> None:
         """Clear bits; raises StoreError "store.write", also for bits that did not take."""
@@ -45,8 +67,8 @@ class Flash:
             raise StoreError("store.write", file=self.name, reason=_reason(error))
         self.programmed_bytes += len(data)
         for done in range(0, len(data), _LOOK_BYTES):
-            part = data[done : done + _LOOK_BYTES]
-            if self.read(at + done, len(part)) != part:
+            part = memoryview(data)[done : done + _LOOK_BYTES]
+            if self.look(at + done, len(part)) != part:
                 raise StoreError("store.write", file=self.name, reason="bits that do not take")
 
     def erase(self, sector: int) -> None:
@@ -60,7 +82,7 @@ class Flash:
     def is_erased(self, at: int, count: int) -> bool:
         """True when every bit of a span is set."""
         while count > 0:
-            part = self.read(at, min(count, _LOOK_BYTES))
+            part = self.look(at, count)
             if any(byte != 0xFF for byte in part):
                 return False
             at += len(part)

@@ -11,8 +11,6 @@ from edge.ports.esp32.segments import LIVE, ROWS, Op, SegmentHead, Segments, ent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from edge.ports.esp32.ring_state import RingState
 
 #: A row as read. data: canonical bytes; digest: chain hash at it, b"" for one that was kept.
@@ -40,7 +38,8 @@ def kept_payload(codec: RowCodec, seq: int, data: bytes) -> bytes:
 class Cursor:
     """Goes through the entries of one segment; what it yields is proved from the segment's head.
 
-    offset: of the next entry; seq, digest: of the next row, and the hash before it.
+    One row is in memory at a time. offset: of the next entry; seq, digest: of the next row, and
+    the hash before it.
     """
 
     def __init__(self, segments: Segments, head: SegmentHead) -> None:
@@ -50,9 +49,10 @@ class Cursor:
         self.digest = head.before
         self.codec = RowCodec()
         self._segments = segments
-        self._rows: list[Row] = []
+        self._digits = Digits()
+        self._left = 0  # rows of them
 
-    def entry(self) -> tuple[int, bytes] | None:
+    def entry(self) -> tuple[int, bytearray] | None:
         """(bits, payload) of the next entry that counts; None at the end.
 
         Raises StoreError "store.corrupt" where something was and is not any more.
@@ -71,57 +71,50 @@ class Cursor:
                     raise self.damage()
                 self.offset = after[0]
                 continue
-            self.offset += entry_bytes(found[1])
+            self.offset += entry_bytes(found[0])
             if found[0] & LIVE and found[1] != bytes((Op.RESUME,)):
                 return found
-
-    @property
-    def seq_next(self) -> int:
-        """The seq of the row that `next` would give."""
-        for row in self._rows:
-            if row.digest:
-                return int(row.seq)
-        return self.seq
 
     def damage(self) -> StoreError:
         """The error for a segment that cannot be believed from here on."""
         return StoreError("store.corrupt", file=self._segments.flash.name, seq=self.seq)
 
-    def next(self, end: int | None = None) -> Row | None:
-        """The next row, None when there is no more before the offset `end`."""
-        while not self._rows:
-            if end is not None and self.offset >= end:
-                return None
-            found = self.entry()
-            if found is None:
-                return None
-            self._rows = self.take(*found)
-        return self._rows.pop(0)
+    def next(self, end: int | None = None, state: "RingState | None" = None) -> Row | None:
+        """The next row, None when there is no more before the offset `end`.
 
-    def take(self, bits: int, payload: bytes, state: "RingState | None" = None) -> list[Row]:
-        """The rows of an entry; a state is changed by it."""
+        A state is changed by what is passed.
+        """
         try:
-            if bits & ROWS:
-                return list(self._told(payload, state))
-            if payload[0] == Op.KEPT:
-                seq = int.from_bytes(payload[1 : 1 + _SEQ_BYTES], "big")
-                digits = Digits(payload[1 + _SEQ_BYTES :])
-                record, data = self.codec.take(digits, seq, True)
-                if state is not None:
-                    state.kept[seq] = self.generation
-                return [Row(seq, record, data, b"")]
-            if state is not None and payload[0] == Op.SET:
-                state.set(pack.decode(payload[1:]))  # type: ignore[arg-type]
+            while True:
+                if self._left:
+                    self._left -= 1
+                    return self._row(state)
+                if end is not None and self.offset >= end:
+                    return None
+                found = self.entry()
+                if found is None:
+                    return None
+                if found[0] & ROWS:
+                    self._digits, self._left = Digits(found[1][1:]), found[1][0]
+                elif found[1][0] == Op.KEPT:
+                    return self._kept(found[1], state)
+                elif state is not None and found[1][0] == Op.SET:
+                    state.set(pack.decode(bytes(found[1][1:])))  # type: ignore[arg-type]
         except (DataError, ValueError, IndexError, OverflowError):
             raise self.damage()
-        return []
 
-    def _told(self, payload: bytes, state: "RingState | None") -> "Iterator[Row]":
-        digits = Digits(payload[1:])
-        for _ in range(payload[0]):
-            record, data = self.codec.take(digits, self.seq)
-            self.digest = chain.link(self.digest, data)
-            if state is not None:
-                state.note(self.seq, record, self.digest)
-            yield Row(self.seq, record, data, self.digest)
-            self.seq += 1
+    def _row(self, state: "RingState | None") -> Row:
+        seq = self.seq
+        record, data = self.codec.take(self._digits, seq)
+        self.digest = chain.link(self.digest, data)
+        self.seq = seq + 1
+        if state is not None:
+            state.note(seq, record, self.digest)
+        return Row(seq, record, data, self.digest)
+
+    def _kept(self, payload: bytearray, state: "RingState | None") -> Row:
+        seq = int.from_bytes(payload[1 : 1 + _SEQ_BYTES], "big")
+        record, data = self.codec.take(Digits(payload[1 + _SEQ_BYTES :]), seq, True)
+        if state is not None:
+            state.kept[seq] = self.generation
+        return Row(seq, record, data, b"")

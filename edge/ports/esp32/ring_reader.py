@@ -14,6 +14,10 @@ from edge.ports.esp32.ring_cursor import Cursor, Row
 from edge.ports.esp32.ring_state import RingState
 from edge.ports.esp32.segments import SegmentHead, Segments
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 #: Hashes remembered: those at the ends of what was read or appended lately.
 HASHES_MAX = 16
 
@@ -44,20 +48,27 @@ class RingReader(Store):
     def read(self, first: int, last: int) -> list[tuple[bytes, bytes]]:
         return [(row.data, row.digest) for row in self.rows(first, last)]
 
-    def rows(self, first: int, last: int) -> list[Row]:
+    def rows(self, first: int, last: int) -> "Iterator[Row]":
+        """The rows first..last that are kept, each read as it is asked for."""
         seq, last = max(0, first), min(last, self.next_seq - 1)
-        found: list[Row] = []
+        row: Row | None = None
         while seq <= last:
             gap = self.state.gap_from(seq)
             if gap is not None and gap[0] <= seq:
                 seq = gap[1] + 1
                 continue
             row = self._kept(seq) if seq in self.state.kept else self._row(seq)
-            found.append(row)
+            yield row
             seq += 1
-        if found:
-            self._remember(found[-1].seq, found[-1].digest)
-        return found
+        if row is not None:
+            self._remember(row.seq, row.digest)
+
+    def row(self, seq: int) -> Row:
+        """The row of a seq that is kept."""
+        for row in self.rows(seq, seq):
+            self._remember(seq, row.digest)
+            return row
+        raise self.damage(seq)
 
     def _remember(self, seq: int, digest: bytes) -> None:
         if (seq, digest) not in self._hashes:
@@ -88,9 +99,9 @@ class RingReader(Store):
         generation = self._segment_of(seq)
         best: Cursor | None = None
         for cursor in self._cursors:
-            if cursor.generation != generation or cursor.seq_next > seq:
+            if cursor.generation != generation or cursor.seq > seq:
                 continue
-            if best is None or cursor.seq_next > best.seq_next:
+            if best is None or cursor.seq > best.seq:
                 best = cursor
         if best is None:
             best = self._begin(generation, seq)
@@ -167,8 +178,7 @@ class RingReader(Store):
         head = self.head_behind(seq)
         if head is not None:
             return head.before
-        row_digest: bytes = self.rows(seq, seq)[0].digest
-        return row_digest
+        return bytes(self.row(seq).digest)
 
     def head_behind(self, seq: int) -> SegmentHead | None:
         """The head of the segment that begins right behind a row, None where none does."""
@@ -186,12 +196,12 @@ class RingReader(Store):
     def wall_at(self, seq: int) -> int:
         """The wall time of a row that is there."""
         head = self.head_behind(seq)
-        return int(self.rows(seq, seq)[0].record.wall_ms) if head is None else head.ended_ms
+        return int(self.row(seq).record.wall_ms) if head is None else head.ended_ms
 
     def tombstone(self, gap: list[int]) -> Tombstone:
         """The tombstone of a removed range."""
         try:
-            tomb = decode_tombstone(self.rows(gap[2], gap[2])[0].record.body)
+            tomb = decode_tombstone(self.row(gap[2]).record.body)
         except (DataError, IndexError):
             raise self.damage(gap[2])
         if tomb.first != gap[0] or tomb.last != gap[1]:
@@ -204,17 +214,15 @@ class RingReader(Store):
 
     def of_kind(self, kind: int) -> list[bytes]:
         if kind == Kind.TABLE:
-            return [self.rows(seq, seq)[0].data for seq in self.state.tables]
-        found = []
-        for seq in range(self.next_seq):
-            found += [row.data for row in self.rows(seq, seq) if row.record.kind == kind]
-        return found
+            return [self.row(seq).data for seq in self.state.tables]
+        last = self.next_seq - 1
+        return [row.data for row in self.rows(0, last) if row.record.kind == kind]
 
     def last_of_kind(self, kind: int) -> bytes | None:
         state = self.state
         if kind == Kind.INTERVAL:
             if state.newest_interval < 0:
                 return state.interval or None
-            return bytes(self.rows(state.newest_interval, state.newest_interval)[0].data)
+            return bytes(self.row(state.newest_interval).data)
         found = self.of_kind(kind)
         return found[-1] if found else None

@@ -34,35 +34,56 @@ def find_newest(segments: Segments) -> int | None:
 def _has_last(segments: Segments, generation: int) -> bool:
     """True when some commit ends in this segment."""
     head = segments.head(generation)
+    if head is None:
+        return False
+    walk = _Walk(segments, head, head.size)
     try:
-        entries = [] if head is None else _entries(segments, head)[0]
+        while walk.next():
+            if walk.bits & LAST and walk.bits & LIVE and not walk.is_resume:
+                return True
     except StoreError:
         return True  # it was in use: to be salvaged
-    return any(bits & LAST and bits & LIVE and not resumes for _, bits, resumes in entries)
+    return False
 
 
-def _entries(
-    segments: Segments, head: SegmentHead
-) -> tuple[list[tuple[int, int, bool]], int, bool]:
-    """([(offset, bits, whether it says that a torn write was before)], where writing can go on,
-    whether a torn write is before that).
+class _Walk:
+    """Goes over the entries of a segment without their payloads.
+
+    offset, bits: of the entry; behind: of the next one, at last where writing can go on; is_torn:
+    whether a torn write is before that.
     """
-    offset, found = head.size, []
-    while True:
-        entry = segments.entry(head.generation, offset)
-        if entry is not None:
-            found.append((offset, entry[0], entry[1] == _RESUME))
-            offset += entry_bytes(entry[1])
-            continue
-        end = segments.written(head.generation, offset)
-        after = None
-        if end > offset:
-            after = segments.after_damage(head.generation, offset, end)
-        if after is None:
-            return found, end, end > offset
-        if not after[1]:
-            raise StoreError("store.corrupt", file=segments.flash.name, seq=head.first_seq)
-        offset = after[0]
+
+    def __init__(self, segments: Segments, head: SegmentHead, behind: int) -> None:
+        self.offset = self.behind = behind
+        self.bits = 0
+        self.is_resume = self.is_torn = False
+        self._segments, self._head = segments, head
+
+    def next(self) -> bool:
+        """Go to the next entry; False at the end.
+
+        Raises StoreError "store.corrupt" for damage that no power cut makes.
+        """
+        segments, generation = self._segments, self._head.generation
+        self.offset = self.behind
+        bits = segments.bits(generation, self.offset)
+        if bits is None:
+            end = segments.written(generation, self.offset)
+            after = None
+            if end > self.offset:
+                after = segments.after_damage(generation, self.offset, end)
+            if after is None:
+                self.behind, self.is_torn = end, end > self.offset
+                return False
+            if not after[1]:
+                seq = self._head.first_seq
+                raise StoreError("store.corrupt", file=segments.flash.name, seq=seq)
+            self.offset = after[0]
+            bits = segments.bits(generation, self.offset) or 0
+        self.bits = bits
+        self.is_resume = segments.is_resume(generation, self.offset, bits)
+        self.behind = self.offset + entry_bytes(bits)
+        return True
 
 
 def finish_segment(segments: Segments, head: SegmentHead) -> int:
@@ -70,17 +91,17 @@ def finish_segment(segments: Segments, head: SegmentHead) -> int:
 
     Raises StoreError "store.corrupt" for damage that no power cut makes.
     """
-    entries, end, is_torn = _entries(segments, head)
-    unfinished: list[tuple[int, int]] = []
-    for offset, bits, is_resume in entries:
-        if is_resume or not bits & LIVE:
-            continue
-        unfinished.append((offset, bits))
-        if bits & LAST:
-            unfinished = []
-    for offset, bits in unfinished:
-        segments.void(head.generation, offset, bits)
-    if is_torn:
+    walk = _Walk(segments, head, head.size)
+    finished = head.size
+    while walk.next():
+        if walk.bits & LAST and walk.bits & LIVE and not walk.is_resume:
+            finished = walk.behind
+    end = walk.behind
+    again = _Walk(segments, head, finished)
+    while again.next():
+        if again.bits & LIVE and not again.is_resume:
+            segments.void(head.generation, again.offset, again.bits)
+    if walk.is_torn:
         entry = encode_entry(_RESUME, LAST)
         if end + len(entry) > segments.size:
             return segments.size

@@ -38,11 +38,8 @@ class RingWriter(RingReader):
             state.restore(head.state)
             state.next_seq, state.head, state.ended_ms = head.first_seq, head.before, head.ended_ms
             self.offset = finish_segment(self.segments, head)
-            while True:
-                found = cursor.entry() if cursor.offset < self.offset else None
-                if found is None:
-                    break
-                cursor.take(*found, state)
+            while cursor.next(self.offset, state) is not None:
+                pass
             self._check_segments()
         except (StoreError, DataError):
             self.is_damaged = True

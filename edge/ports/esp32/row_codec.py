@@ -38,7 +38,7 @@ _LITERAL_MAX = 1 << 13
 class Digits:
     """Digits of mixed radix, to be one number, or taken from one."""
 
-    def __init__(self, data: bytes = b"") -> None:
+    def __init__(self, data: "bytes | bytearray" = b"") -> None:
         self._digits: list[int] = []
         self._radices: list[int] = []
         self._rest = int.from_bytes(data, "big")

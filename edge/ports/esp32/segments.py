@@ -40,9 +40,9 @@ class Op:
     RESUME = 3
 
 
-def entry_bytes(payload: bytes) -> int:
-    """What an entry of this payload takes."""
-    return _HEAD_BYTES + len(payload)
+def entry_bytes(bits: int) -> int:
+    """What an entry of this head takes."""
+    return _HEAD_BYTES + (bits & _LENGTH)
 
 
 def encode_entry(payload: bytes, flags: int) -> bytes:
@@ -65,8 +65,16 @@ class Segments:
         """Where a segment begins on the partition."""
         return generation % self.count * self.size
 
-    def entry(self, generation: int, offset: int) -> tuple[int, bytes] | None:
+    def entry(self, generation: int, offset: int) -> tuple[int, bytearray] | None:
         """(head, payload) of the entry there, None for anything that is not a whole one."""
+        bits = self.bits(generation, offset)
+        if bits is None:
+            return None
+        start = self.at(generation) + offset + _HEAD_BYTES
+        return bits, self.flash.read(start, bits & _LENGTH)
+
+    def bits(self, generation: int, offset: int) -> int | None:
+        """The head of the entry there, None for anything that is not a whole one."""
         if offset + _HEAD_BYTES > self.size:
             return None
         start = self.at(generation) + offset
@@ -75,11 +83,15 @@ class Segments:
         length = bits & _LENGTH
         if length > PAYLOAD_MAX or offset + _HEAD_BYTES + length > self.size:
             return None
-        payload = bytes(self.flash.read(start + _HEAD_BYTES, length))
-        checked = (bits | LIVE).to_bytes(2, "big") + payload
-        if crc32(checked) != int.from_bytes(head[2:], "big"):
+        crc = crc32((bits | LIVE).to_bytes(2, "big"))
+        if self.flash.crc(start + _HEAD_BYTES, length, crc) != int.from_bytes(head[2:], "big"):
             return None
-        return bits, payload
+        return bits
+
+    def is_resume(self, generation: int, offset: int, bits: int) -> bool:
+        """True for an entry that says that a torn write was before it."""
+        start = self.at(generation) + offset + _HEAD_BYTES
+        return bits & _LENGTH == 1 and self.flash.look(start, 1)[0] == Op.RESUME
 
     def is_end(self, generation: int, offset: int) -> bool:
         """True when nothing was ever programmed from here on."""
@@ -91,9 +103,9 @@ class Segments:
         offset: of what is no entry; end: nothing was programmed from there on.
         """
         for at in range(offset + 1, end - _HEAD_BYTES):
-            found = self.entry(generation, at)
-            if found is not None and found[1]:
-                return at, found[1] == bytes((Op.RESUME,))
+            bits = self.bits(generation, at)
+            if bits is not None and bits & _LENGTH:
+                return at, self.is_resume(generation, at, bits)
         return None
 
     def written(self, generation: int, offset: int) -> int:
@@ -101,7 +113,7 @@ class Segments:
         at = self.size
         while at > offset:
             count = min(256, at - offset)
-            part = self.flash.read(self.at(generation) + at - count, count)
+            part = self.flash.look(self.at(generation) + at - count, count)
             for back in range(count):
                 if part[count - 1 - back] != 0xFF:
                     return at - back
@@ -132,7 +144,7 @@ class Segments:
         if found is None or not found[0] & LIVE or found[1][:4] != bytes((Op.STATE,)) + _FORMAT:
             return None
         try:
-            return SegmentHead(pack.decode(found[1][4:]), entry_bytes(found[1]))
+            return SegmentHead(pack.decode(bytes(found[1][4:])), entry_bytes(found[0]))
         except DataError:
             return None
 
