@@ -23,10 +23,10 @@ from edge.app.station import plan_station
 from edge.app.uploader import Uploader
 from edge.core.bus.plan import character_bits
 from edge.core.carbon.account import Accountant
-from edge.core.errors import TallyError
+from edge.core.errors import ConfigError, TallyError
 from edge.core.journal.record import Kind, decode_record
 from edge.core.sync.topics import STATE, topic
-from edge.ports.esp32.config_file import mend_copies, read_copies
+from edge.ports.esp32.config_file import COPIES, mend_copies, read_copies
 from edge.ports.esp32.nvs import JournalMark
 from edge.ports.esp32.ring_store import RingStore
 from edge.ports.esp32.socket_stream import SocketStream
@@ -174,14 +174,20 @@ def _bound_memory() -> None:
     edge.app.recorder.WAITING_ALL_MAX = WAITING_MAX + WAITING_MAX // 4
 
 
-def run(board: "Board | None" = None) -> None:
-    """Start, and go on until something ends it; then say what, and begin anew."""
+def run(program: str = "", board: "Board | None" = None) -> None:
+    """Start, and go on until something ends it; then say what, and begin anew.
+
+    program: names this build of the program; the configuration has to be for it.
+    """
     config: dict = {}
     problems: list[str] = []
     failure: Exception | None = None
     try:
         config, problems = read_copies()
         mend_copies(problems)
+        found = config.get("program", "")
+        if found != program:
+            raise ConfigError("config.build", file=COPIES[0], found=found, expected=program)
     except TallyError as error:
         failure = error
     if board is None:

@@ -1,5 +1,6 @@
 """What `carbontally build esp32` makes, started as it is: bus, journal on flash, broker, cloud."""
 
+import json
 import random
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from edge.app.device import CRASHES_MAX
 from edge.core.journal.record import Kind
+from edge.ports.esp32.config_file import read_copies, write_copies
 from hil_tests.micropython.built import (
     BOARD,
     EMPTY_BUS,
@@ -98,11 +100,59 @@ def test_a_damaged_program_is_named_before_a_module_of_it_runs(tmp_path: Path):
         device = board_with(built(board=board), tmp_path / board.name, None, heap_bytes)
         program = device.rom or device.root / "app.bin"
         whole = program.read_bytes()
-        for at in (0, 4, 9, 40, len(whole) // 2, len(whole) - 1):
+        for at in (0, 4, len(whole) // 2, len(whole) - 1):
             program.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
             last = device.run()
             assert last["reason"] == "exception", last
             assert said in last["traceback"] and not last["lines"], at
+
+
+def test_what_opens_the_program_is_checked_before_it_runs(tmp_path: Path):
+    for board, heap_bytes, opener in (
+        (BOARD, HEAP_BYTES, "rom.mpy"),
+        (PSRAM_BOARD, PSRAM_HEAP_BYTES, "bundle.mpy"),
+    ):
+        device = board_with(built(board=board), tmp_path / board.name, None, heap_bytes)
+        path = device.root / opener
+        whole = path.read_bytes()
+        for at in (0, len(whole) // 2, len(whole) - 1):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1 :])
+            last = device.run()
+            assert last["reason"] == "exception" and not last["lines"], last
+            assert f"{opener} is damaged: flash files.img again" in last["traceback"]
+
+
+def test_a_firmware_of_another_version_of_the_bytecode_is_refused_before_anything_is_loaded(
+    tmp_path: Path,
+):
+    device = board_with(built(), tmp_path / "device")
+    text = (device.root / "main.py").read_text()
+    assert text.count("& 0xFF != 6:") == 1
+    device.write("main.py", text.replace("& 0xFF != 6:", "& 0xFF != 7:"))
+    (device.root / "rom.mpy").write_bytes(b"M\x07 not for this firmware")
+    last = device.run()
+    assert last["reason"] == "exception" and not last["lines"], last
+    assert "this firmware does not run .mpy of version" in last["traceback"]
+
+
+def test_images_of_two_builds_are_told_with_a_code(tmp_path: Path):
+    """Each of the files that belong together is of another build in turn."""
+    config = json.loads((built().out / "tree" / "config.json").read_text().splitlines()[0])
+    other = {**config, "program": "c0ffee00"}
+    device = board_with(built(), tmp_path / "config")
+    write_copies(other, f"{device.root}/")
+    last = device.run(clock={"virtual": True})
+    assert last["reason"] == "reset", last
+    expected = f"expected={config['program']} file=config.json found=c0ffee00"
+    assert last["lines"] == [f"failed: config.build {expected}"]
+    for board, heap_bytes in ((BOARD, HEAP_BYTES), (PSRAM_BOARD, PSRAM_HEAP_BYTES)):
+        device = board_with(built(board=board), tmp_path / board.name, None, heap_bytes)
+        path = device.root / "main.py"
+        program = read_copies(f"{device.root}/")[0]["program"]
+        assert path.read_text().count(program) == 2
+        path.write_text(path.read_text().replace(program, "c0ffee00"))
+        last = device.run()
+        assert last["reason"] == "exception" and "config.build: " in last["traceback"], last
 
 
 def test_a_firmware_that_can_not_run_the_program_in_place_is_told_apart(tmp_path: Path):
@@ -177,8 +227,8 @@ def begin_with(device: Device, code: str) -> None:
     """Run this before the gateway; nothing answers, so nobody has to look for it often."""
     text = (built().out / "tree" / "main.py").read_text()
     code = "import edge.app.device\nedge.app.device.BUSY_MS = 50\n" + code
-    assert text.endswith("\nrun()\n")
-    device.write("main.py", text.removesuffix("run()\n") + code + "run()\n")
+    before, start, end = text.rpartition("\nrun(")
+    device.write("main.py", before + "\n" + code + start + end)
 
 
 def kept_and_more(device: Device, before: list) -> list:

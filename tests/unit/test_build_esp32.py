@@ -103,14 +103,19 @@ def test_a_partition_romfs_gets_the_modules_and_their_check(site: Site, capsys):
     image = (site.folder / "out" / "romfs.img").read_bytes()
     assert told["rom_used_bytes"] == len(image) <= told["rom_bytes"] == 0x28000
     assert len(image) - told["program_bytes"] < 24 * told["modules"]
-    check_rom(rom_of(image))
+    check = image[-4:].hex()
+    check_rom(rom_of(image), check)
     for at in range(0, len(image), 997):
         with pytest.raises(ValueError, match="romfs is damaged"):
-            check_rom(rom_of(image[:at] + bytes([image[at] ^ 1]) + image[at + 1 :]))
+            check_rom(rom_of(image[:at] + bytes([image[at] ^ 1]) + image[at + 1 :]), check)
+    with pytest.raises(ValueError, match=r"config\.build: romfs is of another build"):
+        check_rom(rom_of(image), "c0ffee00")
     with pytest.raises(ValueError, match="without ROMFS"):
-        check_rom(None)
+        check_rom(None, check)
     with pytest.raises(ValueError, match="no partition romfs"):
-        check_rom(lambda *_: 0)
+        check_rom(lambda *_: 0, check)
+    tree = site.folder / "out" / "tree"
+    assert json.loads((tree / "config.json").read_text().splitlines()[0])["program"] == check
     board = ROOT / "boards" / "esp32s3_rs485_auto"
     assert build(site, board) == 0
     assert "rom_bytes" not in json.loads(capsys.readouterr().out)
@@ -122,10 +127,10 @@ def test_a_partition_romfs_gets_the_modules_and_their_check(site: Site, capsys):
 def test_an_image_of_any_length_is_seen_to_be_whole(tmp_path: Path, size: int):
     write_rom({"a.mpy": bytes(size)}, tmp_path / "romfs.img", 1 << 20)
     image = (tmp_path / "romfs.img").read_bytes()
-    check_rom(rom_of(image))
+    check_rom(rom_of(image), image[-4:].hex())
     for damaged in (image[:3] + b"\xff" * 9, image[:3], image[:-5], b"\xff" * 64):
         with pytest.raises(ValueError, match="romfs is damaged"):
-            check_rom(rom_of(damaged))
+            check_rom(rom_of(damaged), image[-4:].hex())
 
 
 def rom_of(image: bytes):

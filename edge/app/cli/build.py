@@ -9,7 +9,7 @@ alone may read. Nothing is in there that this gateway does not need.
 import importlib.util
 import json as json_module
 import shutil
-from binascii import b2a_base64
+from binascii import b2a_base64, crc32
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,8 +34,9 @@ from edge.app.gateway_plan import GatewayPlan
 from edge.app.service import SCHEMA
 from edge.core.errors import ConfigError, UsageError
 from edge.core.schema import check_document, nearest
-from edge.ports.esp32.bundle import encode_bundle
+from edge.ports.esp32.bundle import Bundle, encode_bundle
 from edge.ports.esp32.config_file import write_copies
+from edge.ports.esp32.rom import CHECK_BYTES
 from edge.ports.linux import files
 
 #: Where the device starts; the imports of these say what it needs.
@@ -47,27 +48,31 @@ BOOT = "# Nothing before main.py.\n"
 LOADING_BYTES = 4096
 MAIN = f"""import gc
 import sys
+from binascii import crc32
 
 if sys.implementation._mpy & 0xFF != {MPY_VERSION}:
     raise ValueError("this firmware does not run .mpy of version {MPY_VERSION}")
 gc.threshold({LOADING_BYTES})
+with open("%(opener)s", "rb") as file:
+    if crc32(file.read()) != %(check)d:
+        raise ValueError("%(opener)s is damaged: flash files.img again")
 
-%s
+%(opening)s
 
 from edge.app.device import run
 
-run()
+run("%(program)s")
 """
 #: How main.py gets at the program: from a file, into the heap; or in place, from a partition.
 FROM_FILE = """from bundle import mount
 
-mount("app.bin", "/program")
+mount("app.bin", "/program", "%(program)s")
 sys.path.insert(0, "/program")"""
 IN_PLACE = """import vfs
 
 from rom import check_rom
 
-check_rom(getattr(vfs, "rom_ioctl", None))"""
+check_rom(getattr(vfs, "rom_ioctl", None), "%(program)s")"""
 BUNDLE = ROOT / "edge" / "ports" / "esp32" / "bundle.py"
 ROM = ROOT / "edge" / "ports" / "esp32" / "rom.py"
 
@@ -103,7 +108,7 @@ def build(
     modules = needed_modules(ENTRIES)
     made = _compile(modules, plan, quiet=json)
     program = {mpy_name(modules[name]): made[name] for name in made}
-    rom_bytes = _write_program(program, out, facts["rom_bytes"])
+    compiled["program"], rom_bytes = _write_program(program, out, facts["rom_bytes"])
     write_copies(compiled, f"{tree}/")
     used = write_image(tree, out / "files.img", facts["files_bytes"])
     _write_secrets(config, out / "secrets.csv")
@@ -123,28 +128,40 @@ def _compile(modules: dict[str, Path], plan: GatewayPlan, quiet: bool) -> dict[s
     sources = {name: path.read_text("utf-8") for name, path in modules.items()}
     for name in unused_methods(plan):
         sources.pop(name)
-    left = shake(sources, ENTRIES, MAIN % FROM_FILE)
+    left = shake(sources, ENTRIES, main_text(BUNDLE.stem, b"", ""))
     made = {}
     for name in track(left, "compiling", console=Console(stderr=True), disable=quiet):
         made[name] = compile_module(modules[name], left[name])
     return made
 
 
-def _write_program(modules: dict[str, bytes], out: Path, rom_bytes: int) -> int:
-    """The program where the board runs it from, and what starts it; bytes of the ROMFS image.
+def main_text(opener: str, compiled: bytes, program: str) -> str:
+    """main.py. compiled: of the opener, bundle or rom; program: the check of the program."""
+    opening = IN_PLACE if opener == ROM.stem else FROM_FILE
+    facts = {"opener": f"{opener}.mpy", "check": crc32(compiled), "program": program}
+    return MAIN % {**facts, "opening": opening % facts}
 
-    rom_bytes: of the partition for one, 0 for none.
+
+def _write_program(modules: dict[str, bytes], out: Path, rom_bytes: int) -> tuple[str, int]:
+    """The program where the board runs it from, and what starts it.
+
+    rom_bytes: of the partition for one, 0 for none. Returns the program's check and the bytes of
+    the ROMFS image.
     """
     tree, image = out / "tree", out / "romfs.img"
     opener = ROM if rom_bytes else BUNDLE
-    (tree / f"{opener.stem}.mpy").write_bytes(compile_module(opener, opener.read_text("utf-8")))
-    (tree / "boot.py").write_text(BOOT)
-    (tree / "main.py").write_text(MAIN % (IN_PLACE if rom_bytes else FROM_FILE))
     image.unlink(missing_ok=True)
     if rom_bytes:
-        return write_rom(modules, image, rom_bytes)
-    (tree / "app.bin").write_bytes(encode_bundle(modules))
-    return 0
+        rom_bytes = write_rom(modules, image, rom_bytes)
+        program = image.read_bytes()[-CHECK_BYTES:].hex()
+    else:
+        (tree / "app.bin").write_bytes(encode_bundle(modules))
+        program = Bundle(str(tree / "app.bin")).check
+    compiled = compile_module(opener, opener.read_text("utf-8"))
+    (tree / f"{opener.stem}.mpy").write_bytes(compiled)
+    (tree / "boot.py").write_text(BOOT)
+    (tree / "main.py").write_text(main_text(opener.stem, compiled, program))
+    return program, rom_bytes
 
 
 def read_board(folder: Path) -> dict[str, Any]:

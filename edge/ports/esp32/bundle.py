@@ -21,6 +21,7 @@ _PART_BYTES = 4096
 class Bundle:
     """A file system of modules, as `os.mount` takes it; only reading.
 
+    check: of the file, in hex; it names this build of the program.
     Raises OSError for a file that is not there, ValueError for one that is damaged.
     """
 
@@ -28,6 +29,7 @@ class Bundle:
         self._path = path
         self._files: dict[str, tuple[int, int]] = {}
         self._folders: set[str] = {"/"}
+        self.check = ""
         with open(path, "rb") as file:  # noqa: PTH123 - MicroPython has no pathlib
             head = file.read(HEAD_BYTES)
             if head[:4] != MAGIC or len(head) < HEAD_BYTES:
@@ -39,6 +41,7 @@ class Bundle:
                 part = file.read(_PART_BYTES)
             if check != int.from_bytes(head[4:8], "big"):
                 raise ValueError(path + " is damaged")
+            self.check = head[4:8].hex()
             file.seek(HEAD_BYTES)
             for _ in range(int.from_bytes(head[8:], "big")):
                 name = "/" + file.read(file.read(1)[0]).decode()
@@ -92,6 +95,12 @@ def encode_bundle(modules: dict[str, bytes]) -> bytes:
     return MAGIC + crc32(rest).to_bytes(4, "big") + rest
 
 
-def mount(path: str, place: str) -> None:
-    """Make the modules of a bundle importable; see `Bundle` for what is raised."""
-    os.mount(Bundle(path), place)  # type: ignore[attr-defined]
+def mount(path: str, place: str, program: str) -> None:
+    """Make the modules of a bundle importable. program: the check that it has to have.
+
+    Raises as `Bundle` does, ValueError for another build too.
+    """
+    bundle = Bundle(path)
+    if bundle.check != program:
+        raise ValueError("config.build: " + path + " is of another build: flash files.img")
+    os.mount(bundle, place)  # type: ignore[attr-defined]

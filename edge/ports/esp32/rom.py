@@ -19,10 +19,10 @@ CHECK_BYTES = 4
 LENGTH_BYTES_MAX = 5
 
 
-def check_rom(rom_ioctl: "Callable | None") -> None:
+def check_rom(rom_ioctl: "Callable | None", program: str) -> None:
     """Raise ValueError, which says what to do, unless the program lies there whole.
 
-    rom_ioctl: of the firmware's vfs; None where it has none.
+    rom_ioctl: of the firmware's vfs; None where it has none. program: its check, in hex.
     """
     if rom_ioctl is None:
         raise ValueError(
@@ -31,23 +31,29 @@ def check_rom(rom_ioctl: "Callable | None") -> None:
     if not rom_ioctl(NUMBER_OF_SEGMENTS):
         raise ValueError("no partition romfs: flash the partition table of the board file")
     image = memoryview(rom_ioctl(GET_SEGMENT, 0))
-    if bytes(image[: len(MAGIC)]) != MAGIC or not _is_whole(image):
+    check = _check(image) if bytes(image[: len(MAGIC)]) == MAGIC else b""
+    if not check:
         raise ValueError("romfs is damaged: flash romfs.img again")
+    if check.hex() != program:
+        raise ValueError("config.build: romfs is of another build: flash files.img and romfs.img")
 
 
-def _is_whole(image: memoryview) -> bool:
-    """The image's length follows its magic: seven bits in a byte, the high ones first."""
+def _check(image: memoryview) -> bytes:
+    """What follows a whole image; nothing for any other.
+
+    The image's length follows its magic: seven bits in a byte, the high ones first.
+    """
     length, at = 0, len(MAGIC)
     while image[at] & 0x80:
         length = length << 7 | image[at] & 0x7F
         at += 1
         if at > len(MAGIC) + LENGTH_BYTES_MAX:
-            return False
+            return b""
     end = at + 1 + (length << 7 | image[at])
     check = bytes(image[end : end + CHECK_BYTES])
-    return check == crc32(image[:end]).to_bytes(CHECK_BYTES, "big")
+    return check if check == encode_check(image[:end]) else b""
 
 
-def encode_check(image: bytes) -> bytes:
-    """What follows an image."""
+def encode_check(image: "bytes | memoryview") -> bytes:
+    """What follows an image, and names this build of the program."""
     return crc32(image).to_bytes(CHECK_BYTES, "big")

@@ -8,6 +8,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "check the path and the permissions",
         "检查路径和权限",
     ),
+    "config.build": (
+        78,
+        "{file} is for build {found} of the program, this is {expected}",
+        "{file} 对应程序构建 {found}，而当前程序为 {expected}",
+        "flash the images that one run of `carbontally build esp32` has made, all of them",
+        "请烧录同一次 `carbontally build esp32` 生成的全部镜像",
+    ),
     "config.syntax": (
         78,
         "{file}: not valid TOML: {reason}",
