@@ -52,6 +52,14 @@ def parse_stream(text: str) -> tuple[tuple[Server, ...], bool]:
     return _parse("--stream", text, {"nats": (4222, False), "tls": (4222, True)})
 
 
+def parse_share(text: str) -> str:
+    """The name of a shared subscription; raises UsageError "usage.value"."""
+    if not text or any(char in text for char in "/+#\0"):
+        expected = "a name without /, + and #"
+        raise UsageError("usage.value", option="--share", found=repr(text), expected=expected)
+    return text
+
+
 def _parse(
     option: str, text: str, schemes: dict[str, tuple[int, bool]]
 ) -> tuple[tuple[Server, ...], bool]:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from cloud_sync.broker import Broker, parse_broker, parse_stream, trust
+from cloud_sync.broker import Broker, parse_broker, parse_share, parse_stream, trust
 from cloud_sync.keys import WatchedKeys, read_secret
 from cloud_sync.mqtt import RATE, STORE_RETRY_S, Service
 from cloud_sync.receiver import Receiver
@@ -21,7 +21,7 @@ from cloud_sync.report import Report
 from cloud_sync.source import Deliver, Source, Tell
 from cloud_sync.store.address import open_store, parse_address
 from cloud_sync.store.contract import Store
-from edge.core.errors import StoreError
+from edge.core.errors import StoreError, UsageError
 
 CLIENT_ID = "carbontally-receiver"
 
@@ -37,6 +37,10 @@ _CHECK_S = 0.2
 _StreamOption = Annotated[
     str | None,
     typer.Option(help="share the batches of a JetStream stream: nats://host[:port][,host...]"),
+]
+_ShareOption = Annotated[
+    str | None,
+    typer.Option(help="share the broker's batches with the receivers of the same name"),
 ]
 _PartitionsOption = Annotated[
     int, typer.Option(min=1, max=1024, help="of the stream, as the servers' mapping has it")
@@ -62,6 +66,7 @@ def receive(
     client_id: Annotated[
         str | None, typer.Option(help="MQTT client id: stable, and one for each receiver")
     ] = None,
+    share: _ShareOption = None,
     stream: _StreamOption = None,
     partitions: _PartitionsOption = 16,
     rate: _RateOption = RATE,
@@ -73,8 +78,10 @@ def receive(
     sys.setswitchinterval(_SWITCH_S)
     report = Report(json)
     known = WatchedKeys(keys, lambda error: report.notice("failing", {"error": error}))
-    place = Broker(*parse_broker(broker), client_id or _client_id(stream), ca, user, password)
-    service = Service(place, report.notice, _stream(place, stream, partitions), rate)
+    group = _group(share, stream)
+    name = client_id or _client_id(is_one_of_many=bool(group or stream))
+    place = Broker(*parse_broker(broker), name, ca, user, password)
+    service = Service(place, report.notice, _stream(place, stream, partitions), rate, group)
     where = parse_address(store)
     with _stop_signals() as is_over:
         if database := _open(where, report, is_over):
@@ -105,12 +112,19 @@ def _open(place: Path | str, report: Report, is_over: threading.Event) -> Store 
     return None
 
 
-def _client_id(stream: str | None) -> str:
-    """Receivers of one stream have to differ, and have no session that would have to outlive them.
+def _group(share: str | None, stream: str | None) -> str | None:
+    if share is not None and stream is not None:
+        expected = "no --stream beside it: a stream is shared as it is"
+        raise UsageError("usage.value", option="--share", found=repr(share), expected=expected)
+    return None if share is None else parse_share(share)
+
+
+def _client_id(is_one_of_many: bool) -> str:
+    """One of many has to differ, and has no session that would have to outlive it.
 
     The only one of a broker has.
     """
-    return CLIENT_ID if stream is None else f"{CLIENT_ID}-{socket.gethostname()}-{os.getpid()}"
+    return f"{CLIENT_ID}-{socket.gethostname()}-{os.getpid()}" if is_one_of_many else CLIENT_ID
 
 
 def _stream(

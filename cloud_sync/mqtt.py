@@ -67,15 +67,20 @@ class Service:
         notice: Notice,
         open_source: Callable[[Deliver, Tell], Source] | None = None,
         rate: int = RATE,
+        share: str | None = None,
     ) -> None:
         """open_source: takes (deliver, tell); with it the broker takes acknowledgements only.
 
-        rate: messages a second of one gateway.
+        rate: messages a second of one gateway. share: a name that services have in common whose
+        broker deals each batch out to one of them.
 
         Raises ConfigError or StoreError of what it is given, nothing of the network.
         """
         self._broker = broker
         self._servers = cycle(broker.servers)
+        self._batches = topics.topic("+", "+", topics.BATCH)
+        if share is not None:
+            self._batches = f"$share/{share}/{self._batches}"
         self._notice = notice
         self._inbox: Inbox[Message, News] = Inbox(rate)
         self._excess = Excess(rate)
@@ -93,7 +98,9 @@ class Service:
         self._is_granted = False
 
     def _make_client(self) -> paho.Client:
-        client = make_client(self._broker, is_clean=self._source is not None)
+        # A session that outlives one of many would be dealt batches that nobody takes.
+        is_one_of_many = self._source is not None or self._batches.startswith("$share/")
+        client = make_client(self._broker, is_clean=is_one_of_many)
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -149,8 +156,9 @@ class Service:
         elif self._source:
             self._enqueue(None)
         else:
-            leaves = (topics.BATCH, topics.STATE)
-            client.subscribe([(topics.topic("+", "+", leaf), 1) for leaf in leaves])
+            # Everyone reads all states: dealt out, an older one could be written last.
+            states = topics.topic("+", "+", topics.STATE)
+            client.subscribe([(self._batches, 1), (states, 1)])
 
     @property
     def _server(self) -> str:

@@ -4,90 +4,26 @@ Every gateway keeps its own journal; at the end the cloud has each of them once,
 Behind the receivers is a SQLite file, or a PostgreSQL server that falls as well.
 """
 
-import random
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from cloud_sync.store.address import parse_address
 from cloud_sync.verify import verify_store
-from edge.app.service import read_settings
-from hil_tests.hurried_gateway import HurriedGateway
+from hil_tests.hurried_fleet import GATEWAYS, Fleet, check_gateway
 from hil_tests.nats_cluster import PARTITIONS, Cluster, nats_cluster
 from hil_tests.postgres_server import Server
 from hil_tests.postgres_server import running as running_postgres
 from hil_tests.processes import Command
-from hil_tests.site import FACTORY, TENANT, Site, write_secret
-from hil_tests.witness import Entry, decode_entry, read_cloud, read_journal
 from tests.contract.brokers import wait_until
 
 pytestmark = pytest.mark.system
 
-SEED = 20_261_127
-GATEWAYS = 12
 RECEIVERS = 3
-
-#: Gateway seconds in one of ours: what is lost with a server is sent again after a second.
-HURRY = 20
-
-DEPTH_MAX = 60
 DRAIN_S = 60.0
-
-
-class Fleet:
-    """All gateways, stepped in turn."""
-
-    def __init__(self, folder: Path, cluster: Cluster) -> None:
-        self.chance = random.Random(SEED)
-        site = Site(folder, cluster.mqtt_ports[0], FACTORY[:3])
-        devices = read_settings(site.config)[0].devices
-        keys = {f"gw-{n}": bytes([n]) * 32 for n in range(GATEWAYS)}
-        self.keys = folder / "fleet.toml"
-        lines = [f'[{TENANT}.{name}]\nkey = "{key.hex()}"\n' for name, key in keys.items()]
-        write_secret(self.keys, "".join(lines))
-        self.journals = {name: folder / f"{name}.db" for name in keys}
-        self.gateways = [
-            HurriedGateway(
-                name,
-                TENANT,
-                key,
-                self.journals[name],
-                devices,
-                cluster.mqtt_ports[n % 3 :] + cluster.mqtt_ports[: n % 3],
-                random.Random(SEED + n),
-                HURRY,
-            )
-            for n, (name, key) in enumerate(keys.items())
-        ]
-
-    def step(self, is_measuring: bool = True) -> None:
-        """One step of each gateway."""
-        for gateway in self.gateways:
-            if is_measuring and gateway.depth < DEPTH_MAX and self.chance.random() < 0.1:
-                gateway.measure()
-            gateway.upload(0)
-        time.sleep(0.002)  # the machine is for the others, too
-
-    def run(self, seconds: float) -> None:
-        """Step for so long."""
-        end_s = time.monotonic() + seconds
-        while time.monotonic() < end_s:
-            self.step()
-
-    def is_drained(self) -> bool:
-        self.step(is_measuring=False)
-        for gateway in self.gateways:
-            gateway.recorder.commit(gateway.now_ms(), True)
-        return all(gateway.depth == 0 for gateway in self.gateways)
-
-    def close(self) -> None:
-        for gateway in self.gateways:
-            gateway.uploader.close()
-            gateway.store.close()
 
 
 class Receivers:
@@ -152,9 +88,9 @@ def test_servers_and_receivers_fall_and_nothing_is_lost(tmp_path: Path, kind: st
             database = stack.enter_context(running_postgres("synchronous_commit=on"))
             store = database.create()
         cluster = stack.enter_context(nats_cluster(tmp_path))
-        fleet = Fleet(tmp_path, cluster)
+        fleet = Fleet(tmp_path, cluster.mqtt_ports)
         receivers = Receivers(tmp_path, cluster, fleet.keys, store, stack)
-        wait_until(lambda: (fleet.step(), _acked(fleet))[1], "all gateways are acknowledged", 60)
+        wait_until(lambda: (fleet.step(), fleet.is_acked)[1], "all gateways are acknowledged", 60)
         faults = 0
         for seconds in trouble(cluster, receivers, first=0 if database is None else 1):
             faults += 1
@@ -173,29 +109,3 @@ def test_servers_and_receivers_fall_and_nothing_is_lost(tmp_path: Path, kind: st
         summary = verify_store(parse_address(store))
     assert len(summary.journals) == GATEWAYS and summary.ok
     assert all(journal.missing == 0 for journal in summary.journals)
-
-
-def _acked(fleet: Fleet) -> bool:
-    return all(gateway.store.acked_seq >= 0 for gateway in fleet.gateways)
-
-
-def check_gateway(store: str, path: Path) -> int:
-    """The cloud has this journal once, byte for byte; how many records."""
-    journal = read_journal(path)
-    assert journal.broken is None
-    stored = read_store(store, journal.epoch)
-    assert [entry.raw for entry in stored] == [entry.raw for entry in journal.entries]
-    return len(stored)
-
-
-def read_store(store: str, epoch: bytes) -> list[Entry]:
-    """Every record of one journal in the cloud, duplicates included if any."""
-    if store.startswith("sqlite:///"):
-        return read_cloud(Path(store.removeprefix("sqlite:///")), epoch)
-    with psycopg.connect(store) as db:
-        rows = db.execute(
-            "SELECT r.body FROM records r JOIN journals j ON j.id = r.journal"
-            " WHERE j.epoch = %s ORDER BY r.seq",
-            (epoch,),
-        ).fetchall()
-    return [decode_entry(row[0]) for row in rows]

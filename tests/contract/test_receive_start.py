@@ -7,6 +7,7 @@ import pytest
 
 from cloud_sync.store.sqlite import SqliteStore
 from cloud_sync.verify import verify_store
+from edge.__main__ import main
 from hil_tests.postgres_server import Server, running
 from tests.contract.brokers import HOST, free_port, mosquitto, wait_until
 from tests.contract.receive_process import Process, gateway_on, receiving
@@ -109,3 +110,18 @@ def test_what_waiting_cannot_mend_ends_at_once(tmp_path: Path, postgres_server: 
             process.kill()
         told = process.errors.read_text()
         assert reason in told and "wrong" not in told and process.of("failing") == [], told
+
+
+@pytest.mark.parametrize(
+    "options", [("--share", ""), ("--share", "a/b"), ("--share", "a", "--stream", "nats://h")]
+)
+def test_a_share_needs_a_name_and_no_stream(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+):
+    store = f"sqlite:///{tmp_path / 'cloud.db'}"
+    keys = tmp_path / "keys.toml"
+    keys.touch(0o600)
+    arguments = ["receive", "--broker", "mqtt://h", "--store", store, "--keys", str(keys)]
+    assert main([*arguments, *options]) == 2
+    assert "--share" in capsys.readouterr().err
+    assert not (tmp_path / "cloud.db").exists()
