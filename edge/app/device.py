@@ -53,6 +53,10 @@ GARBAGE_BYTES = 16_384
 REST_MS = 50
 BUSY_MS = 3
 
+#: While it only waits for a reply, everything else is looked at this often; its progress always.
+LOOK_MS = 20
+PROGRESS_MS = 500
+
 _WHY_BYTES = 100
 
 
@@ -76,6 +80,8 @@ class Program:
         limit_ms = board.facts["watchdog_ms"] * 3 // 4
         self._progress = Progress(self.gateway, limit_ms, now_ms)
         self._sntp = board.sntp(config["ntp"]) if config.get("ntp") else None
+        self._links = [poller.link for poller in self.gateway.pollers]
+        self._look_ms = self._progress_ms = now_ms
 
     def _define(
         self, plan: GatewayPlan, store: RingStore
@@ -154,16 +160,31 @@ class Program:
     def step(self) -> int:
         """One step of everything; the milliseconds until the next one is wanted."""
         now_ms = self.clock.mono_ms()
+        if now_ms < self._look_ms and self._is_waiting():
+            return BUSY_MS
         self.board.join(self.config.get("wifi"), now_ms)
         if self._sntp is not None:
             self._sntp.step(now_ms)
         due_ms = self.gateway.step(now_ms)
-        links = [poller.link for poller in self.gateway.pollers]
-        if not self._progress.look([link.done for link in links], now_ms):  # type: ignore[attr-defined]
-            self.board.feed()
-        if any(link.link.is_busy for link in links):  # type: ignore[attr-defined]
-            return BUSY_MS
+        self._look_ms = min(due_ms, now_ms + LOOK_MS)
+        if now_ms >= self._progress_ms:
+            self._progress_ms = now_ms + PROGRESS_MS
+            if not self._progress.look([link.done for link in self._links], now_ms):  # type: ignore[attr-defined]
+                self.board.feed()
+        for link in self._links:
+            if link.link.is_busy:  # type: ignore[attr-defined]
+                return BUSY_MS
         return max(1, min(REST_MS, due_ms - self.clock.mono_ms()))
+
+    def _is_waiting(self) -> bool:
+        """True when a reply is awaited, and nothing has come on any bus since the last step."""
+        is_any = False
+        for link in self._links:
+            if link.link.is_busy:  # type: ignore[attr-defined]
+                if not link.link.is_waiting:  # type: ignore[attr-defined]
+                    return False
+                is_any = True
+        return is_any
 
 
 def _bound_memory() -> None:

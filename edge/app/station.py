@@ -6,6 +6,7 @@ from edge.app.config import Bus, Device
 from edge.core.bus.confirm import Confirm
 from edge.core.bus.holes import Learned, merge_learned
 from edge.core.bus.patience import Patience
+from edge.core.bus.plain import plan_rule, read_plain
 from edge.core.bus.plan import Block, Timing, line_timing, plan_blocks
 from edge.core.bus.profile import Point, width
 from edge.core.errors import TallyError
@@ -43,6 +44,9 @@ class Station:
         self.learned = learned
         self.taught = False
         self.conflict = 0
+        #: Per point: where it is, and how it is read where it is plain.
+        self._places, self._rules = _read_plan(device)
+        self._evidence = tuple([at for at, p in enumerate(device.points) if p.evidence])
         self.remembered: tuple[Learned, int] | None = None
         self.polls = 0
         self.failures = 0
@@ -99,34 +103,62 @@ class Station:
         ]
         return blocks
 
-    def _read_of(self, point: Point) -> tuple[int, ...] | None:
-        """The registers of a point, from the newest read that has them all."""
+    def _read_of(self, place: int, span: int) -> tuple[int, tuple[int, ...]]:
+        """The newest read that has so many registers from a place on: (its place, registers).
+
+        It has no registers where there is none.
+        """
         for at in range(len(self._reads) - 1, -1, -1):
             block, registers = self._reads[at]
-            first = point.address - block.address
-            if block.function == point.function and 0 <= first <= block.count - width(point):
-                return registers[first : first + width(point)]
-        return None
+            first = place_of(block)
+            if first <= place <= first + len(registers) - span:
+                return first, registers
+        return 0, ()
 
     def decode(self) -> Look:
         """What was read, point by point."""
-        values: list[int | None] = []
+        values: list[int | None] = [None] * len(self._rules)
         qualities: dict[int, int] = {}
-        evidence: dict[int, bytes] = {}
-        profile = self.device.profile
-        for index, point in enumerate(self.device.points):
-            registers = self._read_of(point)
-            if registers is None:
-                values.append(None)
+        first = 0
+        registers: tuple[int, ...] = ()
+        for index, rule in enumerate(self._rules):
+            at = self._places[index] - first
+            if rule is None or at < 0 or at + rule[0] > len(registers):
+                span = self.device.points[index].span if rule is None else rule[0]
+                first, registers = self._read_of(self._places[index], span)
+                at = self._places[index] - first
+            if not registers:
                 qualities[index] = self._why_not(index)
                 continue
-            value, quality = profile.decode(point, registers)
-            values.append(value)
-            if quality != Quality.GOOD:
-                qualities[index] = quality
-            if point.evidence:
-                evidence[index] = b"".join(bytes((r >> 8, r & 0xFF)) for r in registers)
-        return Look(values, qualities, evidence)
+            value = None if rule is None else read_plain(rule, registers, at)
+            if value is None:
+                value = self._by_profile(index, registers, at, qualities)
+            values[index] = value
+        return Look(values, qualities, self._raw())
+
+    def _by_profile(
+        self, index: int, registers: tuple[int, ...], at: int, qualities: dict[int, int]
+    ) -> int | None:
+        """The value of a point by the rules for all of them; its quality goes to `qualities`."""
+        point = self.device.points[index]
+        part = registers[at : at + width(point)]
+        value: int | None
+        value, quality = self.device.profile.decode(point, part)
+        if quality != Quality.GOOD:
+            qualities[index] = quality
+        return value
+
+    def _raw(self) -> dict[int, bytes]:
+        """The raw registers of those marked evidence, where they were read."""
+        evidence: dict[int, bytes] = {}
+        for index in self._evidence:
+            span = width(self.device.points[index])
+            first, registers = self._read_of(self._places[index], span)
+            if registers:
+                at = self._places[index] - first
+                part = registers[at : at + span]
+                evidence[index] = b"".join([bytes((r >> 8, r & 0xFF)) for r in part])
+        return evidence
 
     def _why_not(self, index: int) -> int:
         """Why a point was not read: the error of its own block, else what ended the poll."""
@@ -138,6 +170,22 @@ class Station:
                 return of_error(error.code)
         # The first error is told; the last one is what kept the rest from being asked.
         return of_error(self._failed[-1][1].code) if self._failed else Quality.TIMEOUT
+
+
+def place_of(read: "Point | Block") -> int:
+    """Where a point or a read begins: one number, far apart for different functions."""
+    return int(read.function << 17 | read.address)
+
+
+def _read_plan(device: Device) -> tuple[tuple[int, ...], tuple[tuple | None, ...]]:
+    """(place, rule) of each point; equal rules are one object."""
+    known: dict[object, tuple | None] = {}
+    places, rules = [], []
+    for point in device.points:
+        rule = plan_rule(point, device.profile)
+        places.append(place_of(point))
+        rules.append(known.setdefault(rule, rule))
+    return tuple(places), tuple(rules)
 
 
 def _meet(one: Block, other: Block) -> bool:

@@ -4,6 +4,8 @@ Source: MODBUS over Serial Line V1.02 (2.5.1 framing, 6.2.2 CRC) and MODBUS Appl
 V1.1b3 (6.1 to 6.4 reads; 7 exceptions).
 """
 
+import struct
+
 from edge.core.errors import BusError, DeviceError
 
 READ_COILS = 1
@@ -22,6 +24,8 @@ BITS_PER_REGISTER = 16
 FRAME_MAX_BYTES = 256
 
 EXCEPTION_BYTES = 5
+
+_FORMATS = ">%dH"
 
 _EXCEPTION_CODES = {
     1: "device.illegal_function",
@@ -47,7 +51,7 @@ _TABLE = _crc_table()
 
 
 def crc16(data: bytes) -> int:
-    """The Modbus CRC of `data`; it goes on the wire low byte first."""
+    """The Modbus CRC of `data`; it goes on the wire low byte first. 0 for a whole frame."""
     crc = 0xFFFF
     table = _TABLE
     for byte in data:
@@ -108,8 +112,7 @@ def decode_read_reply(request: bytes, reply: bytes) -> tuple[int, ...]:
     station = request[0]
     if len(reply) < EXCEPTION_BYTES or bytes_missing(request, reply):
         raise BusError("bus.short", station=station, frame_hex=reply.hex())
-    crc = crc16(reply[:-2])
-    if reply[-2] != crc & 0xFF or reply[-1] != crc >> 8:
+    if crc16(reply):
         raise BusError("bus.crc", station=station, frame_hex=reply.hex())
     if reply[0] != station or reply[1] & 0x7F != request[1]:
         raise BusError("bus.mismatch", station=station, frame_hex=reply.hex())
@@ -120,7 +123,7 @@ def decode_read_reply(request: bytes, reply: bytes) -> tuple[int, ...]:
     if request[1] in BIT_FUNCTIONS:
         count = (request[4] << 8) | request[5]
         return tuple((reply[3 + i // 8] >> (i % 8)) & 1 for i in range(count))
-    return tuple((reply[i] << 8) | reply[i + 1] for i in range(3, len(reply) - 2, 2))
+    return struct.unpack_from(_FORMATS % (reply[2] >> 1), reply, 3)
 
 
 def _exception(request: bytes, exception: int) -> DeviceError:

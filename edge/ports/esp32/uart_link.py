@@ -82,6 +82,13 @@ class UartLink(Link):
         """True while `poll` has something to wait for."""
         return self._state != _IDLE
 
+    @property
+    def is_waiting(self) -> bool:
+        """True while a reply is awaited of which nothing has come since the last `poll`."""
+        if self._state != _HEARING:
+            return False
+        return self._filled + self._uart.any() == self._shown  # type: ignore[attr-defined,no-any-return]
+
     def start(self, request: bytes, timeout_ms: int, gap_ms: int = 0) -> None:
         self._request = request
         self._timeout_us = timeout_ms * 1000
