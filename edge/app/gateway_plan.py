@@ -2,14 +2,14 @@
 
 `carbontally build esp32` makes it where there is memory for documents and their rules; a device
 only reads it. In the bytes every value stands once, after the values that it is made of: equal
-strings, points and scales are one object on the device.
+strings, shapes and scales are one object on the device. Points stay bytes, see `packed_points`.
 """
 
 from collections import namedtuple
 
 from edge.app.config import Broker, Bus, Device
+from edge.app.packed_points import PackedPoints, PointTable
 from edge.core.bus.plan import Block
-from edge.core.bus.points import Point, Term
 from edge.core.bus.profile import Profile
 from edge.core.carbon.counter import Limits
 from edge.core.carbon.sources import Rules, Source
@@ -18,6 +18,8 @@ from edge.core.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.core.carbon.cems import Stack
     from edge.core.carbon.hj212 import Method
     from edge.core.carbon.tariff import Tariff
@@ -87,15 +89,15 @@ def _tariff(*parts: object) -> "Tariff":
 
 
 #: By kind from MADE on; a method and a tariff come with code that a device may do without.
-MAKERS = (
+MAKERS: "tuple[Callable[..., object], ...]" = (
     _items,
     GatewayPlan,
     Broker,
     Bus,
     Device,
     _profile,
-    Point,
-    Term,
+    PointTable,
+    PackedPoints,
     Block,
     Stream,
     Source,

@@ -63,7 +63,7 @@ class Station:
     def _plan(self) -> None:
         points = tuple(p for p in self.device.points if p.name not in self.learned.missing)
         # A station that refuses everything is asked for everything: it may be another day's fault.
-        points = points or self.device.points
+        points = points or tuple(self.device.points)
         self.blocks = plan_blocks(
             points, self.device.profile, self._timing, self.learned.holes, self.learned.limit
         )
@@ -96,8 +96,8 @@ class Station:
 
     def blocks_of(self, indices: list[int]) -> list[Block]:
         """The blocks that bring these points; what was read of them is forgotten."""
-        wanted = [self.device.points[index] for index in indices]
-        blocks = [block for block in self.blocks if any(p in block.points for p in wanted)]
+        wanted = [self._places[index] for index in indices]
+        blocks = [block for block in self.blocks if any(_brings(block, place) for place in wanted)]
         self._reads = [
             read for read in self._reads if not any(_meet(read[0], block) for block in blocks)
         ]
@@ -162,11 +162,11 @@ class Station:
 
     def _why_not(self, index: int) -> int:
         """Why a point was not read: the error of its own block, else what ended the poll."""
-        point = self.device.points[index]
-        if point.name in self.learned.missing:
+        missing = self.learned.missing
+        if missing and self.device.points[index].name in missing:
             return Quality.EXCEPTION
         for block, error in self._failed:
-            if point in block.points:
+            if _brings(block, self._places[index]):
                 return of_error(error.code)
         # The first error is told; the last one is what kept the rest from being asked.
         return of_error(self._failed[-1][1].code) if self._failed else Quality.TIMEOUT
@@ -175,6 +175,11 @@ class Station:
 def place_of(read: "Point | Block") -> int:
     """Where a point or a read begins: one number, far apart for different functions."""
     return int(read.function << 17 | read.address)
+
+
+def _brings(block: Block, place: int) -> bool:
+    """True when a block has the place of a point."""
+    return bool(0 <= place - place_of(block) < block.count)
 
 
 def _read_plan(device: Device) -> tuple[tuple[int, ...], tuple[tuple | None, ...]]:

@@ -1,23 +1,27 @@
 """The plan that a device runs on: what Linux makes of the same settings, value by value."""
 
 import tempfile
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from edge.app.cli.build_plan import encode_plan, plan_of
+from edge.app.cli.build_plan import encode_plan, pack_points, plan_of
 from edge.app.config import Settings
 from edge.app.definitions import Definitions, define_streams, number_streams, state_facts
 from edge.app.gateway_plan import GatewayPlan, decode_plan
+from edge.app.packed_points import PackedPoints
 from edge.app.service import read_settings
 from edge.app.station import Station, plan_station
 from edge.core.bus.holes import Learned
 from edge.core.bus.plan import character_bits
-from edge.core.bus.profile import Profile
+from edge.core.bus.profile import Point, Profile, parse_profile
 from edge.core.carbon.tariff import Tariff
 from edge.core.errors import ConfigError
 
 from .test_docs_configs import gateway_texts, place_site
+
+PROFILES = Path(__file__).resolve().parents[2] / "edge" / "profiles"
 
 
 def docs_settings(text: str) -> Settings:
@@ -37,6 +41,8 @@ def bare(value: object) -> object:
         return ("Profile", *rules, value.max_block_registers, value.forbidden, value.sentinels)
     if isinstance(value, Tariff):
         return ("Tariff", value.digest)
+    if isinstance(value, PackedPoints):
+        return bare(tuple(value))
     if isinstance(value, tuple | list):
         name = "tuple" if isinstance(value, list) else type(value).__name__
         return (name, *(bare(part) for part in value))
@@ -114,11 +120,46 @@ def reading(station: Station) -> object:
 
 def test_equal_values_are_one_object():
     plan = decode_plan(encode_plan(docs_plan()))
+    tables = [device.points.table for device in plan.devices]
+    tables += [block.points.table for blocks in plan.blocks for block in blocks]
+    assert len({id(table) for table in tables}) == 1, "one table for devices and reads"
+    shapes = tables[0].shapes
+    assert len(set(shapes)) == len(shapes) < sum(len(d.points) for d in plan.devices) // 2
     scales: dict[tuple, set[int]] = {}
-    for device in plan.devices:
-        for point in device.points:
-            scales.setdefault(tuple(point.scale), set()).add(id(point.scale))
+    for shape in shapes:
+        scales.setdefault(tuple(shape[3]), set()).add(id(shape[3]))
     assert len(scales) > 1 and all(len(found) == 1 for found in scales.values())
+
+
+def test_devices_of_one_model_have_their_points_once():
+    plan = docs_plan()
+    twice = plan._replace(devices=plan.devices * 2, blocks=plan.blocks * 2)
+    back = decode_plan(encode_plan(twice))
+    half = len(plan.devices)
+    for one, other in zip(back.devices[:half], back.devices[half:], strict=True):
+        assert (one.points.first, one.points.count) == (other.points.first, other.points.count)
+
+
+def every_point() -> list[Point]:
+    """Of every profile that comes with it, identity included, and of one of each other form."""
+    points = []
+    for path in sorted(PROFILES.glob("*.toml")):
+        profile = parse_profile(tomllib.loads(path.read_text()))
+        points += [*profile.points, *profile.identity]
+    return points
+
+
+def test_every_point_comes_back_as_it_was():
+    points = every_point()
+    assert {len(point.terms) for point in points} >= {0, 1, 2}
+    assert any(p.exponent for p in points) and any(p.sentinels for p in points)
+    plan = docs_plan()
+    device = plan.devices[0]._replace(points=tuple(points))
+    packed = pack_points(plan._replace(devices=(device,), blocks=((),)))
+    assert bare(packed.devices[0].points) == bare(tuple(points))
+    for at in (-1, len(points)):
+        with pytest.raises(IndexError):
+            packed.devices[0].points[at]
 
 
 def test_what_is_cut_short_is_no_plan():

@@ -1,10 +1,13 @@
 """Settings to the plan that a device runs on, and the plan to bytes; `gateway_plan` reads them."""
 
+import struct
+
 from edge.app.config import Device, Settings
 from edge.app.drafts import draft_streams
 from edge.app.gateway_plan import BYTES, GIVEN, MADE, MAKERS, NEGATIVE, TEXT, WHOLE, GatewayPlan
+from edge.app.packed_points import ROW, PackedPoints, PointTable
 from edge.core.bus.plan import Block, character_bits, line_timing, plan_blocks
-from edge.core.bus.profile import Profile
+from edge.core.bus.profile import Point, Profile
 from edge.core.carbon.cems import Method, Stack
 from edge.core.carbon.tariff import Tariff
 
@@ -48,8 +51,67 @@ def _blocks(device: Device, buses: dict) -> tuple[Block, ...]:
 def encode_plan(plan: GatewayPlan) -> bytes:
     """The bytes that `decode_plan` reads; the same for the same plan."""
     writer = _Writer()
-    writer.put(plan)
+    writer.put(pack_points(plan))
     return bytes(writer.out)
+
+
+def pack_points(plan: GatewayPlan) -> GatewayPlan:
+    """The plan with the points of its devices and blocks in one table; equal ones stand once."""
+    packer = _Packer()
+    of_devices = [tuple(device.points) for device in plan.devices]
+    firsts = [packer.put(points) for points in of_devices]
+    table = PointTable(bytes(packer.rows), packer.names.encode("ascii"), tuple(packer.shapes))
+    devices, blocks = [], []
+    for device, points, first, reads in zip(plan.devices, of_devices, firsts, plan.blocks):
+        devices.append(device._replace(points=PackedPoints(table, first, len(points))))
+        packed = []
+        for block in reads:
+            at = first + points.index(block.points[0])
+            packed.append(block._replace(points=PackedPoints(table, at, len(block.points))))
+        blocks.append(tuple(packed))
+    return plan._replace(devices=tuple(devices), blocks=tuple(blocks))
+
+
+class _Packer:
+    """Makes a `PointTable`."""
+
+    def __init__(self) -> None:
+        self.rows = bytearray()
+        self.names = ""
+        self.shapes: list[tuple[object, ...]] = []
+        self.count = 0
+        self.known: dict[tuple[Point, ...], int] = {}
+
+    def put(self, points: tuple[Point, ...]) -> int:
+        """The number of the first of these points."""
+        if points not in self.known:
+            self.known[points] = self.count
+            self.count += len(points)
+            for point in points:
+                self._add(point)
+        return self.known[points]
+
+    def _add(self, point: Point) -> None:
+        if point.name not in self.names:
+            self.names += point.name
+        shape = _shape(point)
+        if shape not in self.shapes:
+            self.shapes.append(shape)
+        name_at, number = self.names.index(point.name), self.shapes.index(shape)
+        self.rows += struct.pack(ROW, point.address, name_at, number, len(point.name))
+
+
+def _shape(point: Point) -> tuple[object, ...]:
+    """What `packed_points.make_point` makes a point of, beside name and address."""
+    exponent = point.exponent
+    if exponent is not None:
+        exponent = (exponent[0] - point.address, exponent[1])
+    terms = tuple((t.address - point.address, t.kind, t.scale) for t in point.terms)
+    if terms == ((0, point.kind, point.scale),):
+        terms = ()
+    head = (point.function, point.span, point.kind, point.scale, point.offset, point.unit)
+    middle = (point.places, point.point_class, point.evidence, terms, exponent)
+    return head + middle + (point.sentinels, point.rollover)
 
 
 class _Writer:
@@ -99,6 +161,8 @@ def _parts(value: object) -> list[object]:
         sentinels = tuple((kind, value.sentinels[kind]) for kind in sorted(value.sentinels))
         head = (value.id, value.word_order, value.byte_order, value.max_block_registers)
         return [*head, value.gap_ms, value.forbidden, sentinels, value.digest]
+    if isinstance(value, PackedPoints):
+        return [value.table, value.first, value.count]
     if isinstance(value, Tariff):
         return [value.id, value.series, value.pattern, value.offset_minutes, value.annual]
     if not isinstance(value, tuple | list):
