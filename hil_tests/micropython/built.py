@@ -16,10 +16,13 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from edge.__main__ import main
+from edge.app.cli import build as build_verb
 from edge.app.cli.build_plan import encode_plan
+from edge.app.cli.build_tree import needed_modules
 from edge.app.config import Broker
 from edge.app.gateway_plan import decode_plan
 from edge.ports.esp32.config_file import read_copies, write_copies
@@ -59,14 +62,25 @@ def build(site: Site, out: Path, board: Path = BOARD) -> Built:
 
 
 @functools.cache
-def built(change: Callable[[Site], None] = lambda site: None, board: Path = BOARD) -> Built:
-    """The gateway of `Site`, after `change`; its broker is nowhere yet."""
+def built(
+    change: Callable[[Site], None] = lambda site: None, board: Path = BOARD, added: str = ""
+) -> Built:
+    """The gateway of `Site`, after `change`; its broker is nowhere yet.
+
+    added: to the text of `edge.app.device`: a device knows its modules and names no more.
+    """
     folder = Path(tempfile.mkdtemp(prefix="built_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     site = Site(folder, 1)
     site.document["bus"][0]["reply_timeout_ms"] = REPLY_TIMEOUT_MS
     change(site)
-    return build(site, folder / "out", board)
+    modules = needed_modules(build_verb.ENTRIES)
+    changed = folder / "device.py"
+    changed.write_text(modules["edge.app.device"].read_text() + added)
+    with patch.object(
+        build_verb, "needed_modules", lambda _: {**modules, "edge.app.device": changed}
+    ):
+        return build(site, folder / "out", board)
 
 
 def board_with(

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -171,15 +172,14 @@ def test_a_board_with_psram_has_the_program_in_its_heap_and_goes_on_with_its_jou
         assert last["reason"] == "time" and f" boot {boot} " in last["lines"][0], last
 
 
-#: What is put before `run()` of main.py.
+#: What is added to `edge.app.device`.
 HANGS = {
     "the loop": """
-from edge.app.device import Program as Hanging
-whole = Hanging.step
+whole = Program.step
 def step(self):
     while self.clock.mono_ms() > 5000: self.board.sleep(10)
     return whole(self)
-Hanging.step = step
+Program.step = step
 """,
     "polling": """
 from edge.ports.esp32.uart_link import UartLink
@@ -191,12 +191,10 @@ MQTTUplink.check_msg = lambda self: 0
 """,
     "syncing": """
 import edge.app.progress
-from edge.app.uploader import Uploader
 edge.app.progress.DEAF_MAX_MS = 10_000
 Uploader.step = lambda self, now_ms, flush=False: []
 """,
     "committing": """
-from edge.app.recorder import Recorder
 whole_commit = Recorder.commit
 calls = []
 def commit(self, *rest):
@@ -224,11 +222,11 @@ def test_whatever_hangs_is_ended_by_the_watchdog_and_told_and_nothing_is_lost(tm
 
 
 def begin_with(device: Device, code: str) -> None:
-    """Run this before the gateway; nothing answers, so nobody has to look for it often."""
-    text = (built().out / "tree" / "main.py").read_text()
-    code = "import edge.app.device\nedge.app.device.BUSY_MS = 50\n" + code
-    before, start, end = text.rpartition("\nrun(")
-    device.write("main.py", before + "\n" + code + start + end)
+    """Give it a program with this in it; nothing answers, so nobody has to look for it often."""
+    made = built(added="\nBUSY_MS = 50\n" + code)
+    shutil.copytree(made.out / "tree", device.root, dirs_exist_ok=True)
+    assert device.rom is not None
+    device.rom.write_bytes((made.out / "romfs.img").read_bytes())
 
 
 def kept_and_more(device: Device, before: list) -> list:

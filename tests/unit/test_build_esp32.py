@@ -81,7 +81,7 @@ def build(site: Site, board: Path = DEVKIT) -> int:
 def test_the_image_holds_the_files_and_the_sizes_are_told(site: Site, capsys):
     assert build(site) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["core_bytes"] <= 53_248 and told["program_bytes"] <= 122_880, told
+    assert told["core_bytes"] <= 40_960 and told["program_bytes"] <= 122_880, told
     assert told["image_used_bytes"] <= told["image_bytes"] == IMAGE_BYTES
     out = site.folder / "out"
     image = LittleFS(block_size=4096, block_count=IMAGE_BYTES // 4096, mount=False)

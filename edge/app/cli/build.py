@@ -2,10 +2,11 @@
 
 What it makes in the folder: `tree/`, the files of the device; `files.img`, the same as a littlefs
 image for the partition "vfs"; `romfs.img`, the program, for a board that has a partition "romfs";
-`secrets.csv`, for the NVS partition generator, which its owner
-alone may read. Nothing is in there that this gateway does not need.
+`secrets.csv`, for the NVS partition generator, which its owner alone may read; `names.json`, what
+the short names of the program stand for. Nothing is in there that this gateway does not need.
 """
 
+import ast
 import importlib.util
 import json as json_module
 import shutil
@@ -15,9 +16,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
+from edge.app.cli.build_join import join
+from edge.app.cli.build_names import Meanings, shorten
 from edge.app.cli.build_plan import encode_plan, plan_of
 from edge.app.cli.build_rom import write_rom
 from edge.app.cli.build_shake import shake
@@ -25,7 +26,6 @@ from edge.app.cli.build_tree import (
     MPY_VERSION,
     ROOT,
     compile_module,
-    mpy_name,
     needed_modules,
     write_image,
 )
@@ -41,6 +41,8 @@ from edge.ports.linux import files
 
 #: Where the device starts; the imports of these say what it needs.
 ENTRIES = ("edge.app.device", "edge.ports.esp32.board")
+#: What main.py calls.
+START = "edge.app.device:run"
 
 BOOT = "# Nothing before main.py.\n"
 #: Garbage in bytes after which the heap is cleared while the program is loaded: what stays then
@@ -59,7 +61,7 @@ with open("%(opener)s", "rb") as file:
 
 %(opening)s
 
-from edge.app.device import run
+from app import run
 
 run("%(program)s")
 """
@@ -105,14 +107,14 @@ def build(
     tree = out / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
-    modules = needed_modules(ENTRIES)
-    made = _compile(modules, plan, quiet=json)
-    program = {mpy_name(modules[name]): made[name] for name in made}
-    compiled["program"], rom_bytes = _write_program(program, out, facts["rom_bytes"])
+    sources = device_sources(plan)
+    made, names = compile_program(sources)
+    compiled["program"], rom_bytes = _write_program(made, out, facts["rom_bytes"])
+    (out / "names.json").write_text(json_module.dumps(names, indent=1, sort_keys=True))
     write_copies(compiled, f"{tree}/")
     used = write_image(tree, out / "files.img", facts["files_bytes"])
     _write_secrets(config, out / "secrets.csv")
-    told = _told(made, tree, used, facts)
+    told = _told(len(sources), made, tree, used, facts)
     if rom_bytes:
         told["rom_used_bytes"], told["rom_bytes"] = rom_bytes, facts["rom_bytes"]
     if json:
@@ -123,16 +125,23 @@ def build(
     return 0
 
 
-def _compile(modules: dict[str, Path], plan: GatewayPlan, quiet: bool) -> dict[str, bytes]:
-    """{module: .mpy} of what a gateway of this plan needs."""
-    sources = {name: path.read_text("utf-8") for name, path in modules.items()}
+def device_sources(plan: GatewayPlan) -> dict[str, str]:
+    """{module: its text} of what a gateway of this plan needs."""
+    sources = {name: path.read_text("utf-8") for name, path in needed_modules(ENTRIES).items()}
     for name in unused_methods(plan):
         sources.pop(name)
-    left = shake(sources, ENTRIES, main_text(BUNDLE.stem, b"", ""))
-    made = {}
-    for name in track(left, "compiling", console=Console(stderr=True), disable=quiet):
-        made[name] = compile_module(modules[name], left[name])
-    return made
+    return shake(sources, ENTRIES, main_text(BUNDLE.stem, b"", ""))
+
+
+def compile_program(sources: dict[str, str]) -> tuple[dict[str, bytes], Meanings]:
+    """{file: .mpy} of a device's sources, and what the short names in them stand for."""
+    joined = join(sources, ENTRIES)
+    told = shorten(joined, (START,))
+    made = {
+        f"{name}.mpy": compile_module(name, ast.unparse(ast.fix_missing_locations(part.tree)))
+        for name, part in joined.items()
+    }
+    return made, told
 
 
 def main_text(opener: str, compiled: bytes, program: str) -> str:
@@ -157,7 +166,7 @@ def _write_program(modules: dict[str, bytes], out: Path, rom_bytes: int) -> tupl
     else:
         (tree / "app.bin").write_bytes(encode_bundle(modules))
         program = Bundle(str(tree / "app.bin")).check
-    compiled = compile_module(opener, opener.read_text("utf-8"))
+    compiled = compile_module(opener.stem, opener.read_text("utf-8"))
     (tree / f"{opener.stem}.mpy").write_bytes(compiled)
     (tree / "boot.py").write_text(BOOT)
     (tree / "main.py").write_text(main_text(opener.stem, compiled, program))
@@ -268,14 +277,14 @@ def _write_secrets(config: Path, target: Path) -> None:
     files.write_private(target, "\n".join(lines) + "\n")
 
 
-def _told(made: dict[str, bytes], tree: Path, used: int, facts: dict[str, Any]) -> dict[str, Any]:
+def _told(
+    modules: int, made: dict[str, bytes], tree: Path, used: int, facts: dict[str, Any]
+) -> dict[str, Any]:
     """The sizes, in bytes: the `--json` contract."""
-    sizes = {name: len(data) for name, data in made.items()}
-    core = sum(size for name, size in sizes.items() if name.startswith("edge.core"))
     return {
-        "modules": len(sizes),
-        "core_bytes": core,
-        "program_bytes": sum(sizes.values()),
+        "modules": modules,
+        "core_bytes": len(made["core.mpy"]),
+        "program_bytes": sum(len(data) for data in made.values()),
         "config_bytes": (tree / "config.json").stat().st_size,
         "image_used_bytes": used,
         "image_bytes": facts["files_bytes"],

@@ -63,14 +63,8 @@ def _imports(path: Path) -> list[str]:
     return found
 
 
-def mpy_name(source: Path) -> str:
-    """Where the device looks for a module, compiled."""
-    return source.relative_to(ROOT).with_suffix(".mpy").as_posix()
-
-
-def compile_module(path: Path, text: str) -> bytes:
+def compile_module(name: str, text: str) -> bytes:
     """A module's text, compiled; raises ConfigError "config.file" with what mpy-cross says."""
-    name = path.relative_to(ROOT).as_posix()
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "module.py", Path(folder) / "module.mpy"
         source.write_text(text, "utf-8")

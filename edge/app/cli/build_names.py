@@ -1,0 +1,196 @@
+"""Short names for what a device's program defines; what they stand for is told.
+
+A name is changed where it is known that only our sources use it: `build_words` says which are
+left alone. Attributes and keywords have one short name each in the whole program.
+"""
+
+import ast
+import keyword
+from collections import Counter
+from collections.abc import Iterator
+from string import ascii_letters, digits
+from typing import NamedTuple
+
+from edge.app.cli.build_join import Joined
+from edge.app.cli.build_words import Keywords, fixed_words, is_record
+
+#: Names of arguments that are given by place: in every firmware, so they take no memory.
+ARGUMENTS = (
+    *("append", "clear", "close", "copy", "count", "extend", "find", "format", "index", "insert"),
+    *("isalpha", "isdigit", "islower", "isspace", "isupper", "items", "join", "keys", "lower"),
+    *("lstrip", "pop", "popitem", "read", "readinto", "readline", "remove", "replace", "reverse"),
+    *("rfind", "rindex", "rsplit", "rstrip", "send", "setdefault", "split", "startswith", "strip"),
+)
+
+
+class Names(NamedTuple):
+    """of_globals: {joined module: {"module:name": short}}; of_words: {attribute: short}."""
+
+    of_globals: dict[str, dict[str, str]]
+    of_words: dict[str, str]
+
+
+#: {joined module, or ATTRIBUTES: {name as the device says it: what it may be}}
+Meanings = dict[str, dict[str, list[str]]]
+ATTRIBUTES = "attributes"
+
+
+def shorten(joined: dict[str, Joined], kept: tuple[str, ...]) -> Meanings:
+    """Put short names into the trees. kept: spellings of what is called by name from outside."""
+    trees = [part.tree for part in joined.values()]
+    keywords = Keywords(trees)
+    names = _names_of(joined, trees, keywords.words, kept)
+    told = {group: _meanings(part.tree, names, group) for group, part in joined.items()}
+    told[ATTRIBUTES] = {short: [word] for word, short in names.of_words.items()}
+    for group, part in joined.items():
+        _Renamer(names.of_globals[group], names.of_words, keywords).visit(part.tree)
+        for name in reversed(part.needed):
+            part.tree.body.insert(0, _import_of(name, group, names))
+    return told
+
+
+def _meanings(tree: ast.Module, names: Names, group: str) -> dict[str, list[str]]:
+    """What the names of functions and classes may be, methods included."""
+    found: dict[str, list[str]] = {}
+    for spelling, short in names.of_globals[group].items():
+        found.setdefault(short, []).append(spelling.replace(":", "."))
+    for node in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+        for item in node.body:
+            if isinstance(item, ast.FunctionDef):
+                word = item.name.removeprefix("attr:")
+                whole = f"{node.name.replace(':', '.')}.{word}"
+                found.setdefault(names.of_words.get(word, word), []).append(whole)
+    return found
+
+
+def _names_of(
+    joined: dict[str, Joined],
+    trees: list[ast.Module],
+    keywords: set[str],
+    kept: tuple[str, ...],
+) -> Names:
+    counts = {group: _counts([part.tree]) for group, part in joined.items()}
+    whole = _counts(trees)
+    words = _defined(trees) | keywords
+    words -= fixed_words(trees) | {word for word in words if _is_special(word)}
+    taken = {name for name in whole if ":" not in name} - words | set(ARGUMENTS)
+    taken |= {name.rpartition(":")[2] for name in kept}
+    by_keyword = sorted(words & keywords)
+    given = _short_names(taken)
+    of_words = {word: next(given) for word in by_keyword}
+    taken |= set(of_words.values())
+    of_globals = {}
+    for group in joined:
+        given = _short_names(taken)
+        own = [name for name in counts[group] if ":" in name and not _is_local(name)]
+        own.sort(key=lambda name: (-counts[group][name], name))
+        of_globals[group] = {
+            name: name.rpartition(":")[2] if name in kept else next(given) for name in own
+        }
+    given = _short_names(taken)
+    left = sorted(words - set(of_words), key=lambda word: (-whole[word], word))
+    of_words.update({word: next(given) for word in left})
+    return Names(of_globals, of_words)
+
+
+def _short_names(taken: set[str]) -> Iterator[str]:
+    for first in ascii_letters:
+        if first not in taken:
+            yield first
+    for first in ascii_letters:
+        for second in ascii_letters + digits:
+            name = first + second
+            if name not in taken and not keyword.iskeyword(name):
+                yield name
+
+
+def _is_local(name: str) -> bool:
+    return name.startswith(("arg:", "attr:"))
+
+
+def _counts(trees: list[ast.Module]) -> Counter[str]:
+    """How often each name occurs, in whatever role."""
+    found: Counter[str] = Counter()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        for field in ("id", "name", "attr", "arg", "asname"):
+            name = getattr(node, field, None)
+            if isinstance(name, str):
+                found[name.removeprefix("attr:")] += 1
+        if isinstance(node, ast.Global):
+            found.update(node.names)
+        elif isinstance(node, ast.Call) and is_record(node):
+            found.update(_fields(node))
+    return found
+
+
+def _fields(node: ast.Call) -> list[str]:
+    fields: list[str] = ast.literal_eval(node.args[1])
+    return fields
+
+
+def _defined(trees: list[ast.Module]) -> set[str]:
+    """Attributes that our sources make: methods, what is assigned, and fields."""
+    found: set[str] = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("attr:"):
+            found.add(node.name[5:])
+        elif isinstance(node, ast.Name) and node.id.startswith("attr:"):
+            found.add(node.id[5:])
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found.add(node.attr)
+        elif isinstance(node, ast.Call) and is_record(node):
+            found.update(_fields(node))
+    return found
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def _import_of(name: str, group: str, names: Names) -> ast.stmt:
+    for other, known in names.of_globals.items():
+        if other != group and name in known:
+            alias = ast.alias(known[name], names.of_globals[group][name])
+            return ast.ImportFrom(other, [alias], 0)
+    raise KeyError(name)
+
+
+class _Renamer(ast.NodeTransformer):
+    def __init__(self, of_globals: dict[str, str], of_words: dict[str, str], keywords: Keywords):
+        self._globals = of_globals
+        self._words = of_words
+        self._keywords = keywords
+
+    def _short(self, name: str) -> str:
+        kind, _, rest = name.partition(":")
+        if kind == "attr":
+            return self._words.get(rest, rest)
+        if kind == "arg":
+            place, _, word = rest.partition(":")
+            is_named = word in self._keywords.words
+            return self._words.get(word, word) if is_named else ARGUMENTS[int(place)]
+        return self._globals.get(name, name)
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.Call):
+            self._rename_call(node)
+        for field in ("id", "name", "asname"):
+            name = getattr(node, field, None)
+            if isinstance(name, str):
+                setattr(node, field, self._short(name))
+        if isinstance(node, ast.arg):
+            node.arg = self._short(node.arg)
+        elif isinstance(node, ast.Attribute):
+            node.attr = self._words.get(node.attr, node.attr)
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            node.names = [self._short(name) for name in node.names]
+        return super().generic_visit(node)
+
+    def _rename_call(self, node: ast.Call) -> None:
+        """Its keywords and, where it makes a record's type, the fields."""
+        if self._keywords.is_ours(node):
+            for given in node.keywords:
+                given.arg = given.arg and self._words.get(given.arg, given.arg)
+        if is_record(node):
+            fields = [self._words.get(field, field) for field in _fields(node)]
+            node.args = [ast.Constant("_"), ast.Constant(" ".join(fields))]
