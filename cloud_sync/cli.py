@@ -85,6 +85,7 @@ def receive(
     where = parse_address(store)
     with _stop_signals() as is_over:
         if database := _open(where, report, is_over):
+            report.notice("store", database.describe())
             service.start(Receiver(database, known, _wall_ms, report.notice))
             compacting = nullcontext() if no_compact else _compacting(where, service, report)
             _serve(service, database, compacting, report, is_over)

@@ -44,6 +44,8 @@ class Report:
         elif name == "within":
             counts = f"{fields['slowed']} messages had to wait, {fields['dropped']} to come again"
             self._write(f"{printable(str(fields['gateway']))} is within its rate again: {counts}")
+        elif name == "store":
+            self._write(_store_line(fields))
         elif name == "ready":
             self._write(f"ready on {printable(str(fields['broker']))}")
 
@@ -83,6 +85,18 @@ class Report:
         with self._lock:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
+
+
+def _store_line(fields: dict[str, object]) -> str:
+    """What is written to; of TimescaleDB that is there and unused too."""
+    extension = fields.get("timescaledb")
+    if extension is None:
+        beside = ""
+    elif fields["layout"] == "hypertables":
+        beside = f" of timescaledb {extension}"
+    else:
+        beside = f", made without timescaledb {extension}"
+    return f"store {fields['store']}: {fields['layout']}{beside}"
 
 
 def _number(value: object) -> int:

@@ -19,8 +19,8 @@ from hil_tests.micropython.prerequisite import lacking, require_command
 
 OWNER = "owner"
 
-#: Owns each database of a server with TimescaleDB, and may not do more, as where others run it.
-TENANT_OF_SERVER = "receiver"
+#: Owns each database of a server with TimescaleDB, and may do no more.
+RECEIVER = "receiver"
 
 
 class Server:
@@ -92,7 +92,15 @@ class TimescaleServer(Server):
     def __init__(self, folder: Path, *options: str) -> None:
         library = "shared_preload_libraries=timescaledb"
         super().__init__(folder, *(options or ("fsync=off",)), library)
-        self.execute(f"CREATE ROLE {TENANT_OF_SERVER} LOGIN")
+        self.execute(f"CREATE ROLE {RECEIVER} LOGIN")
+        # Closed: the extension's own worker would connect and keep it from being copied.
+        self.execute("CREATE DATABASE with_timescale")
+        self.execute("CREATE EXTENSION timescaledb", self.url("with_timescale"))
+        self.execute("ALTER DATABASE with_timescale WITH ALLOW_CONNECTIONS false")
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = 'with_timescale'"
+        )
 
     def _find_programs(self, folder: Path) -> Path:
         if not (timescale_packages.PLACE / "ready").exists():
@@ -106,11 +114,9 @@ class TimescaleServer(Server):
         return _newest(root / "usr/lib/postgresql")
 
     def create(self) -> str:
-        name = super().create().partition("@/")[2].partition("?")[0]
-        self.execute("CREATE EXTENSION timescaledb", self.url(name))
-        self.execute(f"ALTER DATABASE {name} OWNER TO {TENANT_OF_SERVER}")
-        self.execute(f"GRANT ALL ON SCHEMA public TO {TENANT_OF_SERVER}", self.url(name))
-        return self.url(name, TENANT_OF_SERVER)
+        name = f"cloud_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE with_timescale OWNER {RECEIVER}")
+        return self.url(name, RECEIVER)
 
 
 def _newest(versions: Path) -> Path:

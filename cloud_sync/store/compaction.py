@@ -7,6 +7,7 @@ next.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from cloud_sync.store.dialect import read_script
 from cloud_sync.store.postgres_database import (
@@ -16,6 +17,7 @@ from cloud_sync.store.postgres_database import (
     public_name,
     reason_of,
 )
+from cloud_sync.store.postgres_layout import open_layout
 from cloud_sync.store.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 from edge.core.errors import StoreError
 
@@ -34,19 +36,20 @@ _WAITING = (
 #: The advisory lock of a journal's compaction is this and its number; of `tidy`, this alone.
 _LOCK = APPLICATION_ID << 32
 
-#: Partitions whose index has more pages than rows could need.
+#: Partitions or chunks whose index has more pages than rows could need.
 _EMPTIED = (
-    "SELECT t.relid::regclass::text FROM pg_partition_tree('record_rows') t"
-    " JOIN pg_index i ON i.indrelid = t.relid AND i.indisprimary"
+    "SELECT i.indrelid::regclass::text FROM pg_inherits t"
+    " JOIN pg_index i ON i.indrelid = t.inhrelid AND i.indisprimary"
     " JOIN pg_class x ON x.oid = i.indexrelid"
-    " WHERE t.isleaf AND x.relpages > 16 + x.reltuples / 50"
+    " WHERE t.inhparent = 'record_rows'::regclass AND x.relpages > 16 + x.reltuples / 50"
 )
 
 #: What is left of REINDEX CONCURRENTLY when it is cut off: indexes that cost and serve nobody.
 _LEFTOVERS = (
-    "SELECT i.indexrelid::regclass::text FROM pg_partition_tree('record_rows') t"
-    " JOIN pg_index i ON i.indrelid = t.relid AND NOT i.indisvalid"
-    " WHERE t.isleaf AND i.indexrelid::regclass::text ~ '_cc(new|old)[0-9]*$'"
+    "SELECT i.indexrelid::regclass::text FROM pg_inherits t"
+    " JOIN pg_index i ON i.indrelid = t.inhrelid AND NOT i.indisvalid"
+    " WHERE t.inhparent = 'record_rows'::regclass"
+    " AND i.indexrelid::regclass::text ~ '_cc(new|old)[0-9]*$'"
 )
 
 
@@ -59,6 +62,8 @@ class Compaction:
         self._name = public_name(url)
         self._run = read_script("postgres_compact.sql")
         self._db = connect(url)
+        with self._failures():
+            self._layout = open_layout(self._db)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -83,7 +88,13 @@ class Compaction:
             lock = "SELECT pg_try_advisory_xact_lock(%s)"
             if not self._db.execute(lock, (_LOCK + journal,)).fetchone()[0]:
                 return 0
-            return int(self._db.execute(self._run, values).fetchone()[0])
+            polls = int(self._db.execute(self._run, values).fetchone()[0])
+            self._layout.before_rows(self._rows_of, ())
+            self._layout.before_commit(self._rows_of)
+            return polls
+
+    def _rows_of(self, sql: str) -> list[tuple[Any, ...]]:
+        return list(self._db.execute(sql).fetchall())
 
     def tidy(self) -> None:
         """Give the room of what was compacted back; nothing when another one is at it."""

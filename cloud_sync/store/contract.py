@@ -57,6 +57,10 @@ class Store:
     `open_journal` gave.
     """
 
+    def describe(self) -> dict[str, object]:
+        """What holds the rows, and how: "store", product and version; "layout"."""
+        raise NotImplementedError
+
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing: durable when the block has ended, undone when it raised.
 

@@ -7,21 +7,19 @@ again by the next transaction.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from cloud_sync.rows import Row, Rows
 from cloud_sync.store.contract import RawRow
 from cloud_sync.store.postgres_database import (
-    EARLY_MS,
-    LATE_MS,
     connect,
     hold_schema,
     load_psycopg,
     public_name,
     reason_of,
 )
+from cloud_sync.store.postgres_layout import open_layout, timescale_version
 from cloud_sync.store.sql import SqlStore
 from cloud_sync.store.sqlite_file import SCHEMA_VERSION
 from edge.core.errors import DataError, StoreError, TallyError
@@ -41,10 +39,23 @@ class PostgresStore(SqlStore):
         self._psycopg = load_psycopg()
         self._url, self._read_only = url, read_only
         self._name = public_name(url)
-        self._months: set[str] = set()
         self._is_closed = False
         self._version = SCHEMA_VERSION
         self._db = connect(url, read_only)
+        try:
+            self._layout = open_layout(self._db)
+        except self._psycopg.Error as error:
+            raise self._failure(error)
+
+    def describe(self) -> dict[str, object]:
+        server = self._db.info.parameter_status("server_version").partition(" ")[0]
+        found: dict[str, object] = {"store": f"postgresql {server}"}
+        found["layout"] = self._layout.name
+        try:
+            extension = timescale_version(self._db)
+        except self._psycopg.Error as error:
+            raise self._failure(error)
+        return {**found, "timescaledb": extension} if extension else found
 
     def close(self) -> None:
         self._is_closed = True
@@ -54,7 +65,6 @@ class PostgresStore(SqlStore):
     def transaction(self) -> Iterator[None]:
         """One inside of another is undone alone when it raises, and lasts if the other does."""
         if self._db.closed and not self._is_closed:
-            self._months.clear()
             self._db = connect(self._url, self._read_only)
         try:
             is_outer = not self._db.info.transaction_status
@@ -62,6 +72,8 @@ class PostgresStore(SqlStore):
                 if is_outer and not self._read_only:
                     hold_schema(self._db, self._version, self._name)
                 yield
+                if is_outer:
+                    self._layout.before_commit(self._run)
         except self._psycopg.Error as error:
             raise self._failure(error)
 
@@ -121,32 +133,12 @@ class PostgresStore(SqlStore):
     def _add_raw(self, journal: int, raw: Sequence[RawRow], rows: Rows) -> None:
         if not raw:
             return
-        self._add_months(row[4] for row in raw)
+        self._layout.before_rows(self._run, (row[4] for row in raw))
         try:
             with self._db.cursor() as cursor, cursor.copy(COPY) as copy:
                 copy.write(copy_lines(journal, raw, rows))
         except self._psycopg.Error as error:
             raise self._failure(error)
-
-    def _add_months(self, walls_ms: Iterable[int]) -> None:
-        """Make the partitions that these times need."""
-        for day in {wall_ms // 86_400_000 for wall_ms in walls_ms}:
-            if not EARLY_MS <= 86_400_000 * day < LATE_MS:
-                continue
-            at = datetime.fromtimestamp(86_400 * day, UTC)
-            name = f"{at.year}_{at.month:02}"
-            if name not in self._months:
-                low = datetime(at.year, at.month, 1, tzinfo=UTC)
-                high = datetime(at.year + at.month // 12, at.month % 12 + 1, 1, tzinfo=UTC)
-                low_ms, high_ms = (1000 * int(edge.timestamp()) for edge in (low, high))
-                self._add_partition(low_ms, high_ms, name)
-
-    def _add_partition(self, low_ms: int, high_ms: int, name: str) -> None:
-        found = self._run("SELECT to_regclass(?) IS NOT NULL", f"point_blocks_{name}")
-        if found[0][0]:
-            self._months.add(name)  # committed by whoever made it
-        else:
-            self._run("SELECT add_partition(?, ?, ?)", low_ms, high_ms, name)
 
 
 def copy_lines(journal: int, raw: Sequence[RawRow], rows: Rows) -> str:

@@ -13,6 +13,7 @@ from cloud_sync.store.dialect import (
     read_script,
     unit_of,
 )
+from cloud_sync.store.postgres_layout import create_layout
 from cloud_sync.store.sqlite_file import APPLICATION_ID, BUSY_MS, SCHEMA_VERSION
 from edge.core.errors import StoreError, UsageError
 from edge.core.journal import clock
@@ -23,9 +24,6 @@ SERVER_VERSION_MIN = 15
 
 #: The first version that a PostgreSQL database of ours had.
 FIRST_VERSION = 3
-
-#: Unix milliseconds between which a month has a partition of its own: 2020 to 2100.
-EARLY_MS, LATE_MS = 1_577_836_800_000, 4_102_444_800_000
 
 CONNECT_TIMEOUT_S = 5
 
@@ -211,13 +209,11 @@ def hold_schema(db: Any, version: int, name: str) -> None:
 
 
 def create_tables(db: Any) -> None:
-    """Every table of this version, with what its names mean and the partitions at the ends."""
+    """Every table of this version, with what its names mean."""
     for statement in postgres_tables("schema.sql"):
         db.execute(statement)
-    db.execute(read_script("postgres.sql"))
+    create_layout(db)
     db.execute(read_script("postgres_readers.sql"))
-    db.execute("SELECT add_partition(NULL, %s, 'early')", (EARLY_MS,))
-    db.execute("SELECT add_partition(%s, NULL, 'late')", (LATE_MS,))
     with db.cursor() as cursor:
         for table, names in (("quality_names", quality.NAMES), ("clock_names", clock.NAMES)):
             sql = f"INSERT INTO {table} VALUES (%s, %s)"

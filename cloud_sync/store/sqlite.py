@@ -30,6 +30,9 @@ class SqliteStore(SqlStore):
         self.path = path
         self._db = open_database(path, read_only)
 
+    def describe(self) -> dict[str, object]:
+        return {"store": f"sqlite {sqlite3.sqlite_version}", "layout": "file"}
+
     def close(self) -> None:
         self._db.close()
 

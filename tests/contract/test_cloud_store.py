@@ -19,9 +19,10 @@ from cloud_sync.store.contract import (
 )
 from edge.core.errors import DataError, StoreError, SyncError
 from edge.core.journal.record import encode_record
+from tests.contract.conftest import KINDS
 from tests.unit.receiver_journal import EPOCH, GATEWAY, TENANT, Journal, factory
 
-STORES = ("sqlite", pytest.param("postgres", marks=pytest.mark.system))
+STORES = ("sqlite", *(pytest.param(kind, marks=pytest.mark.system) for kind in KINDS))
 GENESIS = b"g" * 32
 NOW_MS = 1_790_000_000_000
 JOURNAL = factory(polls=10)
@@ -32,8 +33,8 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path):
     """Opens the same database again and again."""
     opened: list[Store] = []
     place: Path | str = tmp_path / "cloud.db"
-    if request.param == "postgres":
-        place = request.getfixturevalue("postgres_server").create()
+    if request.param in KINDS:
+        place = request.getfixturevalue("postgres_servers")(request.param).create()
 
     def open_one() -> Store:
         opened.append(open_store(place))
@@ -206,9 +207,8 @@ def test_alarms_and_refusals_count_up_and_are_bounded(store: Store):
             store.add_alarm(fork, now_ms)
             store.add_refusal(refusal, now_ms)
     times = (NOW_MS, NOW_MS + 5, 2)
-    assert store.query("SELECT code, seq, first_ms, last_ms, count FROM alarms") == [
-        ("sync.fork", 7, *times)
-    ]
+    found = store.query("SELECT code, seq, first_ms, last_ms, count FROM alarms")
+    assert found == [("sync.fork", 7, *times)]
     assert store.query("SELECT code, payload, first_ms, last_ms, count FROM quarantine") == [
         ("data.pack", b"payload", *times)
     ]

@@ -16,6 +16,7 @@ from edge.core.errors import StoreError
 from edge.core.journal.record import Kind
 from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
 from hil_tests.postgres_server import Server
+from tests.contract.conftest import BOTH
 from tests.unit.receiver_journal import (
     GATEWAY,
     KEY,
@@ -50,6 +51,7 @@ def content(store: PostgresStore) -> dict[str, list[tuple]]:
     }
 
 
+@BOTH
 def test_nothing_changes_for_who_reads(postgres_server: Server):
     url = postgres_server.create()
     journal = factory(polls=400)
@@ -79,6 +81,7 @@ def test_nothing_changes_for_who_reads(postgres_server: Server):
     store.close()
 
 
+@BOTH
 def test_extreme_values_and_odd_polls_keep_their_bits(postgres_server: Server):
     url = postgres_server.create()
     draw = random.Random(4)
@@ -98,6 +101,7 @@ def test_extreme_values_and_odd_polls_keep_their_bits(postgres_server: Server):
     store.close()
 
 
+@BOTH
 def test_late_records_go_between_blocks_and_a_batch_again_changes_nothing(
     postgres_server: Server,
 ):
@@ -128,6 +132,7 @@ def test_untrusted_times_stay_rows(postgres_server: Server):
     store.close()
 
 
+@BOTH
 def test_a_run_that_fails_leaves_rows(postgres_server: Server):
     url = postgres_server.create()
     store = received(url, factory(polls=300))

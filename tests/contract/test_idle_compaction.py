@@ -17,6 +17,7 @@ from cloud_sync.verify import verify_store
 from edge.core.errors import TallyError
 from hil_tests.postgres_server import Server
 from tests.contract.brokers import mosquitto, wait_until
+from tests.contract.conftest import BOTH
 from tests.contract.receive_process import gateway_on, receiving
 from tests.unit.receiver_journal import GATEWAY, KEY, NOW_MS, TENANT, TOPIC, acked, factory
 
@@ -69,6 +70,7 @@ class Watched:
         )
 
 
+@BOTH
 def test_a_batch_waits_for_no_run(store: PostgresStore, url: str):
     """A lock that both need would fail it: a receiver waits for a second at most."""
     receiver = receiver_on(store)
@@ -85,8 +87,10 @@ def test_a_batch_waits_for_no_run(store: PostgresStore, url: str):
     assert size == (len(JOURNAL.records),) * 2
 
 
+@BOTH
 def test_two_leave_each_other_a_journal(store: PostgresStore, url: str):
     one, other = Compaction(url), Compaction(url)
+    assert one.run(1, LATER_MS, 10) == 10  # makes a chunk, where there are chunks
     with one._db.transaction():
         done = one.run(1, LATER_MS, 300)
         assert done == 300 and other.run(1, LATER_MS) == 0
@@ -160,11 +164,18 @@ def test_a_database_that_fails_is_told_and_looked_at_again(
     assert verify_store(url).ok
 
 
-def test_what_a_broken_off_reindex_left_is_dropped(store: PostgresStore, url: str):
+@BOTH
+def test_what_a_broken_off_reindex_left_is_dropped(
+    store: PostgresStore, url: str, postgres_server: Server
+):
     part = store.query("SELECT tableoid::regclass::text FROM record_rows LIMIT 1")[0][0]
-    store.query(f"CREATE UNIQUE INDEX {part}_pkey_ccnew ON {part} (journal, seq, wall_ms)")
+    index = part.partition(".")[2] or part
+    store.query(f"CREATE UNIQUE INDEX {index}_pkey_ccnew ON {part} (journal, seq, wall_ms)")
     left = f"indexrelid = '{part}_pkey_ccnew'::regclass"
-    store.query(f"UPDATE pg_index SET indisvalid = false WHERE {left}")
+    owned = url.partition("@/")[2].partition("?")[0]
+    postgres_server.execute(
+        f"UPDATE pg_index SET indisvalid = false WHERE {left}", postgres_server.url(owned)
+    )
     compaction = Compaction(url)
     compaction.tidy()
     compaction.close()

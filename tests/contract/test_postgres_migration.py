@@ -19,6 +19,7 @@ from cloud_sync.verify import verify_store
 from edge.core.errors import StoreError
 from hil_tests.postgres_server import Server
 from tests.contract.brokers import wait_until
+from tests.contract.conftest import BOTH
 from tests.unit.receiver_journal import GATEWAY, KEY, NOW_MS, TENANT, TOPIC, factory
 from tests.unit.test_receiver_migration import LATER
 
@@ -51,6 +52,7 @@ def is_waiting(url: str) -> bool:
         return bool(db.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchall())
 
 
+@BOTH
 @pytest.mark.parametrize("version", range(FIRST_VERSION, SCHEMA_VERSION))
 def test_with_a_batch_in_flight(postgres_server: Server, version: int):
     url = postgres_server.create()
@@ -100,6 +102,7 @@ def test_one_that_fails_changes_nothing(postgres_server: Server, monkeypatch: py
     PostgresStore(url).close()
 
 
+@BOTH
 def test_a_version_may_change_what_only_postgres_has(
     postgres_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

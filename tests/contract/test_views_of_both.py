@@ -11,12 +11,14 @@ from cloud_sync.store.sqlite import SqliteStore
 from edge.core.journal.record import Kind
 from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
 from hil_tests.postgres_server import Server
+from tests.contract.conftest import BOTH
 from tests.contract.test_cloud_store import layout, open_journal
 from tests.unit.receiver_journal import Journal, factory
 
 pytestmark = pytest.mark.system
 
 
+@BOTH
 def test_views_have_the_same_names_and_columns(postgres_server: Server, tmp_path: Path):
     lite = SqliteStore(tmp_path / "cloud.db")
     expected: dict[str, list[str]] = {}
@@ -32,6 +34,7 @@ def test_views_have_the_same_names_and_columns(postgres_server: Server, tmp_path
     assert found == expected and len(found) > 10
 
 
+@BOTH
 def test_columns_say_their_units(postgres_server: Server):
     store = PostgresStore(postgres_server.create())
     comments = dict(
@@ -68,6 +71,7 @@ def test_a_figure_of_any_size_is_the_same_exact_text(postgres_server: Server, tm
         store.close()
 
 
+@BOTH
 def test_values_at_the_edges_keep_their_bits(postgres_server: Server, tmp_path: Path):
     journal = Journal()
     journal.define()
