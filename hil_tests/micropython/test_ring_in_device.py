@@ -10,10 +10,16 @@ from edge.ports.esp32.ring_store import RingStore
 from hil_tests.micropython.device import Device, compile_file, compile_tree
 from hil_tests.micropython.twins import ROOT, gateway_files
 from tests.unit.flash_doubles import NorFlash
+from tests.unit.metered_ring import metered
 
 pytestmark = pytest.mark.system
 
 PROGRAM = Path(__file__).with_name("programs") / "ring_polls.py"
+MEMORY = PROGRAM.with_name("ring_memory.py")
+#: Of 8 meters and 12 streams: what an open journal keeps, what opening takes beside that for a
+#: while, a place from which is read, and what reading takes beside it.
+OPEN_BYTES, OPENING_BYTES = 8_500, 6_000
+PLACE_BYTES, READING_BYTES = 7_500, 6_000
 PARTITION_BYTES = 6 * 4096
 HEAP_BYTES = 192 * 1024
 MAIN = "from ring_polls import run\nrun(%d, 1)\n"
@@ -25,7 +31,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tree")
     ports = sorted((ROOT / "edge" / "ports" / "esp32").glob("*.py"))
     compile_tree(ROOT, folder, [*gateway_files(), *ports])
-    compile_file(PROGRAM, folder / "ring_polls.mpy", PROGRAM.name)
+    for program in (PROGRAM, MEMORY):
+        compile_file(program, folder / program.with_suffix(".mpy").name, program.name)
     return folder
 
 
@@ -72,3 +79,20 @@ def test_power_fails_in_the_device_at_any_operation(tmp_path: Path, tree: Path):
     store = opened(device)
     assert store.next_seq - 1 >= promised
     assert len(store.read(0, store.next_seq - 1)) == store.next_seq
+
+
+def test_a_journal_is_opened_and_read_a_row_at_a_time(tmp_path: Path, tree: Path):
+    """Memory that is alive at any moment, by the collector of the device."""
+    store, flash = metered(300, 256 << 10)
+    store.close()
+    device = Device(tmp_path / "device", tree, {"tally": len(flash.cells)}, HEAP_BYTES)
+    device.flash.write_bytes(flash.cells)
+    device.write("main.py", "from ring_memory import run\nrun()\n")
+    last = device.run()
+    assert last["reason"] == "finished", last.get("traceback", last)
+    told = {name: (int(live), int(most)) for name, live, most in map(str.split, last["lines"])}
+    live, most = told["opened"]
+    assert live <= OPEN_BYTES and most - live <= OPENING_BYTES, told
+    for name, places in ("found", 1), ("read", 1), ("two", 2):
+        assert told[name][0] <= places * PLACE_BYTES, told
+        assert told[name][1] <= places * PLACE_BYTES + READING_BYTES, told

@@ -1,6 +1,5 @@
 """The ring log keeps the contract of every store, and what flash adds to it."""
 
-import random
 from binascii import crc32
 from collections.abc import Callable
 from typing import Any
@@ -8,11 +7,15 @@ from typing import Any
 import pytest
 
 from edge.app.recorder import Recorder
-from edge.core.journal.record import Kind, Record, decode_record
+from edge.core.errors import StoreError
+from edge.core.journal import chain
+from edge.core.journal.record import Kind, Record, decode_record, encode_record
 from edge.ports.contracts import Store
+from edge.ports.esp32.ring_reader import IDLE_COMMITS
 from edge.ports.esp32.ring_store import BEGIN, RingStore
 from edge.ports.esp32.row_codec import RowCodec
 from tests.unit.flash_doubles import SECTOR_BYTES, NorFlash, PowerFailedError
+from tests.unit.metered_ring import metered
 from tests.unit.port_doubles import ManualClock
 
 from .test_store import (  # noqa: F401
@@ -228,35 +231,6 @@ def test_power_may_fail_at_every_step_out_of_an_epoch(mode: str):
     assert at > 20
 
 
-def metered(minutes: int) -> tuple[RingStore, NorFlash]:
-    """A ring after so many minutes without the cloud: 8 meters of 30 points, 12 streams.
-
-    Counters grow by almost the same, gauges move a little around where they are.
-    """
-    flash, clock, draw = NorFlash(1 << 20), ManualClock(), random.Random(1)
-    store = RingStore(flash, GATEWAY)
-    recorder = Recorder(store, clock, 5_000)
-    recorder.keep_time(0)
-    points = [[f"p{at}", "W.h", 2, "counter" if at < 12 else "gauge"] for at in range(30)]
-    for device in range(8):
-        part = [1, device, f"m{device}", "bus", 1, "x/y", b"p" * 32, 60_000, points]
-        recorder.add(Kind.TABLE, [part], 0)
-    registers = [[10_000 * device + 77 * at for at in range(12)] for device in range(8)]
-    for minute in range(1, minutes + 1):
-        clock.mono = 60_000 * minute
-        for device in range(8):
-            registers[device] = [at + 40 + draw.randrange(3) for at in registers[device]]
-            gauges = [2300 + at + int(draw.gauss(0, 2 if at % 3 else 0.2)) for at in range(18)]
-            body = [device, registers[device] + gauges, [], []]
-            recorder.add(Kind.POLL, body, clock.mono + 230 * device + draw.randrange(3))
-        if minute % 15 == 0:
-            end = clock.mono
-            streams = [[at, draw.randrange(4000), draw.randrange(9000), 15] for at in range(12)]
-            recorder.add(Kind.INTERVAL, [end - 900_000, end, streams, [None] * 5], end)
-        assert recorder.commit(clock.mono, True)
-    return store, flash
-
-
 def test_history_and_live_records_that_are_read_in_turn_are_decoded_once(monkeypatch):
     """As the uploader does behind an outage: 8 records from one place, 8 from the other."""
     store, _ = metered(200)
@@ -291,6 +265,35 @@ def test_a_partition_of_1_mb_holds_a_week_of_eight_meters_and_lasts():
     segments, polls = store.state.generation - 1, ends[1].first_seq - ends[0].first_seq
     room = store.segments.count - BEGIN
     days = room * polls / segments / (8 * 24 * 60 + 4 * 24)
-    assert days >= 6.7, f"{days:.2f} days at full resolution; after that polls are thinned"
+    assert days >= 7.6, f"{days:.2f} days at full resolution; after that polls are thinned"
     assert store.wear(hours * 3_600_000)["years_left"] >= 100
     assert flash.unerased_bytes == 0
+
+
+def test_a_journal_of_another_format_is_told_and_left_as_it_is():
+    """An earlier program can still send it."""
+    flash = NorFlash(6 * SECTOR_BYTES)
+    RingStore(flash, GATEWAY, sectors=1).close()
+    at = flash.cells.index(b"CT2")
+    payload = bytes(flash.cells[6 : 6 + (int.from_bytes(flash.cells[:2], "big") & 0x1FFF)])
+    head, earlier = bytes(flash.cells[:2]), payload.replace(b"CT2", b"CT1")
+    flash.cells[: 6 + len(earlier)] = head + crc32(head + earlier).to_bytes(4, "big") + earlier
+    assert at == 7
+    before = bytes(flash.cells)
+    with pytest.raises(StoreError, match=r"store\.open") as caught:
+        RingStore(flash, GATEWAY, sectors=1)
+    assert caught.value.fields["reason"] == "format CT1, not CT2" and flash.cells == before
+
+
+def test_a_place_that_nothing_is_read_from_is_given_up():
+    store, _ = metered(3)
+    rows = store.read(0, store.next_seq - 1)
+    assert store._cursors
+    head, seq = store.head, store.next_seq
+    for at in range(seq, seq + IDLE_COMMITS + 1):
+        data = encode_record(Record(Kind.EVENT, at, 1, 200_000, 200_000, 0, ["x", []]))
+        head = chain.link(head, data)
+        store.append([(at, Kind.EVENT, data, head)])
+        rows.append((data, head))
+    assert not store._cursors
+    assert store.read(0, store.next_seq - 1) == rows

@@ -10,7 +10,6 @@ import re
 import shlex
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -83,7 +82,6 @@ def commands() -> list[tuple[str, list[str]]]:
     return found
 
 
-@cache
 def help_of(*command: str) -> str:
     environment = {**os.environ, "COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
     environment.pop("FORCE_COLOR", None)

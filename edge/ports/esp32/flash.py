@@ -79,16 +79,6 @@ class Flash:
             raise StoreError("store.write", file=self.name, reason=_reason(error))
         self.erases += 1
 
-    def is_erased(self, at: int, count: int) -> bool:
-        """True when every bit of a span is set."""
-        while count > 0:
-            part = self.look(at, count)
-            if any(byte != 0xFF for byte in part):
-                return False
-            at += len(part)
-            count -= len(part)
-        return True
-
 
 def _reason(error: OSError) -> str:
     return "errno " + str(error.args[0] if error.args else error)

@@ -4,9 +4,10 @@ from collections import namedtuple
 
 from edge.core.errors import DataError, StoreError
 from edge.core.journal import chain
-from edge.core.journal.record import Record
+from edge.core.journal.record import Kind, Record
 from edge.core.numbers import pack
-from edge.ports.esp32.row_codec import Digits, RowCodec
+from edge.ports.esp32.digits import Digits
+from edge.ports.esp32.row_codec import RowCodec
 from edge.ports.esp32.segments import LIVE, ROWS, Op, SegmentHead, Segments, entry_bytes
 
 TYPE_CHECKING = False
@@ -21,11 +22,16 @@ _SEQ_BYTES = 4
 
 def rows_payload(
     codec: RowCodec, rows: "list[tuple[int, int, bytes, bytes]]"
-) -> tuple[bytes, list[Record]]:
-    """(the payload of rows in their order, their records)."""
+) -> tuple[bytes, list[Record | None]]:
+    """(the payload of rows, their records; None for a poll that is not the last)."""
     digits = Digits()
-    records = [codec.put(digits, row[2]) for row in rows]
-    return bytes((len(rows),)) + digits.encode(), records
+    records: list[Record | None] = []
+    for row in rows:
+        record = codec.put(digits, row[2])
+        if records and records[-1] is not None and records[-1].kind == Kind.POLL:
+            records[-1] = None
+        records.append(record)
+    return digits.encode(len(rows)), records
 
 
 def kept_payload(codec: RowCodec, seq: int, data: bytes) -> bytes:
@@ -95,12 +101,13 @@ class Cursor:
                 if found is None:
                     return None
                 if found[0] & ROWS:
-                    self._digits, self._left = Digits(found[1][1:]), found[1][0]
+                    self._digits = Digits(found[1])
+                    self._left = self._digits.count
                 elif found[1][0] == Op.KEPT:
                     return self._kept(found[1], state)
                 elif state is not None and found[1][0] == Op.SET:
                     state.set(pack.decode(bytes(found[1][1:])))  # type: ignore[arg-type]
-        except (DataError, ValueError, IndexError, OverflowError):
+        except (DataError, ValueError, IndexError, OverflowError, StopIteration):
             raise self.damage()
 
     def _row(self, state: "RingState | None") -> Row:

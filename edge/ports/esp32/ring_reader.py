@@ -26,6 +26,9 @@ HASHES_MAX = 16
 CURSORS_MAX = 2
 IDLE_ROWS = 512
 
+#: Commits without a read after which no place is kept.
+IDLE_COMMITS = 8
+
 
 class RingReader(Store):
     """What a ring log answers. segments, state: of the open journal; offset: where it ends."""
@@ -37,7 +40,7 @@ class RingReader(Store):
     def forget(self) -> None:
         """Read anew from flash from now on."""
         self._cursors: list[Cursor] = []  # the one used last is the last
-        self._idle_rows = 0
+        self._idle_rows = self._idle_commits = 0
         self._firsts: dict[int, int] = {}
         self._hashes: list[tuple[int, bytes]] = []
 
@@ -70,6 +73,12 @@ class RingReader(Store):
             return row
         raise self.damage(seq)
 
+    def _rest(self) -> None:
+        """Another commit was made: nothing may have been read since the last ones."""
+        self._idle_commits += 1
+        if self._idle_commits > IDLE_COMMITS:
+            self._cursors = []
+
     def _remember(self, seq: int, digest: bytes) -> None:
         if (seq, digest) not in self._hashes:
             self._hashes = self._hashes[1 - HASHES_MAX :] + [(seq, digest)]
@@ -96,6 +105,7 @@ class RingReader(Store):
 
     def _cursor_before(self, seq: int) -> Cursor:
         """The cursor whose next row is the last one not behind `seq`, in its segment."""
+        self._idle_commits = 0
         generation = self._segment_of(seq)
         best: Cursor | None = None
         for cursor in self._cursors:

@@ -18,6 +18,7 @@ from edge.ports.esp32.ring_removal import Meters, plan_removal
 from edge.ports.esp32.ring_renewal import carry_on, leave
 from edge.ports.esp32.ring_state import RingState
 from edge.ports.esp32.ring_writer import RingWriter
+from edge.ports.esp32.row_codec import RowCodec
 from edge.ports.esp32.segments import Segments
 
 TYPE_CHECKING = False
@@ -70,6 +71,7 @@ class RingStore(RingWriter):
         self._news_taken = False
         self._meters: Meters | None = None
         self._meters_of: list[int] = []
+        self._codec = RowCodec()
         self.forget()
         if self.segments.count < 4:
             reason = f"{self.segments.count} segments, 4 are needed"

@@ -78,7 +78,7 @@ class RingWriter(RingReader):
             state.generation -= 1
             self.is_stale = True
             raise
-        self._codec = RowCodec()
+        self._codec = RowCodec(self._codec)
 
     def commit(
         self,
@@ -100,6 +100,7 @@ class RingWriter(RingReader):
             self.is_stale = True
             raise
         self.settle()
+        self._rest()
 
     def _write(self, group: object, flags: int, is_open: bool, spare: int) -> None:
         """Write one entry, in a new segment when this one has no room for it."""
@@ -114,8 +115,8 @@ class RingWriter(RingReader):
         self.offset += len(entry)
         self._apply(group, records)
 
-    def _encoded(self, group: object, flags: int) -> tuple[bytes, list[Record]]:
-        records: list[Record] = []
+    def _encoded(self, group: object, flags: int) -> tuple[bytes, list[Record | None]]:
+        records: list[Record | None] = []
         if isinstance(group, list):
             payload, records = rows_payload(self._codec, group)
             flags |= ROWS
@@ -125,11 +126,12 @@ class RingWriter(RingReader):
             payload = bytes((Op.SET,)) + pack.encode(_pairs(group))
         return encode_entry(payload, flags), records
 
-    def _apply(self, group: object, records: list[Record]) -> None:
+    def _apply(self, group: object, records: list[Record | None]) -> None:
         state = self.state
         if isinstance(group, list):
             for row, record in zip(group, records):
-                state.note(row[0], record, row[3])
+                if record is not None:
+                    state.note(row[0], record, row[3])
         elif isinstance(group, tuple):
             state.kept[group[0]] = state.generation
         else:

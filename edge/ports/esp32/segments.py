@@ -14,7 +14,7 @@ left is passed over up to an entry of Op.RESUME.
 
 from binascii import crc32
 
-from edge.core.errors import DataError
+from edge.core.errors import DataError, StoreError
 from edge.core.journal.chain import EPOCH_BYTES, HASH_BYTES
 from edge.core.numbers import pack
 from edge.ports.esp32.flash import Flash
@@ -28,7 +28,7 @@ _LENGTH = 0x1FFF
 PAYLOAD_MAX = _LENGTH - 1
 
 _HEAD_BYTES = 6
-_FORMAT = b"CT1"
+_FORMAT = b"CT2"
 
 
 class Op:
@@ -38,6 +38,9 @@ class Op:
     SET = 1
     KEPT = 2
     RESUME = 3
+
+
+_BEGINNING = bytes((Op.STATE,)) + _FORMAT[:2]
 
 
 def entry_bytes(bits: int) -> int:
@@ -93,10 +96,6 @@ class Segments:
         start = self.at(generation) + offset + _HEAD_BYTES
         return bits & _LENGTH == 1 and self.flash.look(start, 1)[0] == Op.RESUME
 
-    def is_end(self, generation: int, offset: int) -> bool:
-        """True when nothing was ever programmed from here on."""
-        return self.flash.is_erased(self.at(generation) + offset, self.size - offset)
-
     def after_damage(self, generation: int, offset: int, end: int) -> tuple[int, bool] | None:
         """(where the next whole entry begins, whether it says that a torn write was before it).
 
@@ -139,10 +138,16 @@ class Segments:
         return found if found is not None and found.generation == generation else None
 
     def head_in_slot(self, slot: int) -> "SegmentHead | None":
-        """The head that lies in a slot, None for none."""
+        """The head that lies in a slot, None for none.
+
+        Raises StoreError "store.open" for one of another format.
+        """
         found = self.entry(slot, 0)
-        if found is None or not found[0] & LIVE or found[1][:4] != bytes((Op.STATE,)) + _FORMAT:
+        if found is None or not found[0] & LIVE or found[1][:3] != _BEGINNING:
             return None
+        if found[1][1:4] != _FORMAT:
+            reason = f"format {found[1][1:4].decode()}, not {_FORMAT.decode()}"
+            raise StoreError("store.open", file=self.flash.name, reason=reason)
         try:
             return SegmentHead(pack.decode(bytes(found[1][4:])), entry_bytes(found[0]))
         except DataError:
