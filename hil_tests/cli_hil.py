@@ -1,4 +1,4 @@
-"""`hil`: the tests of the core on a board that is attached, through mpremote."""
+"""`hil`: tests on a board that is attached, through mpremote: the core, and a line over RS-485."""
 
 import json as json_module
 import stat
@@ -13,9 +13,12 @@ import typer
 
 from edge.core.errors import DataError, UsageError
 from edge.core.errors.table import printable
+from hil_tests.hil_line import check_adapter, judge_line, line_facts, line_modules
 
 ROOT = Path(__file__).resolve().parents[1]
-BOARDS = ("esp32",)
+BOARDS_FOLDER = ROOT / "boards"
+#: What --board takes beside the folders of boards/: an ESP32 wired as the first of them.
+BOARDS = {"esp32": "esp32_devkitc_max485"}
 LEAST_VERSION = (1, 27)
 #: A test file is copied and run in one go; the slowest takes a minute on an ESP32.
 FILE_TIMEOUT_S = 600
@@ -105,35 +108,64 @@ class Board:
 
 def hil(
     port: Annotated[str, typer.Option(help="serial port of the board")],
-    board: Annotated[str, typer.Option(help="one of " + ", ".join(BOARDS))] = BOARDS[0],
+    board: Annotated[str, typer.Option(help="esp32, or a folder of boards/")] = "esp32",
+    rs485: Annotated[
+        str | None, typer.Option(help="adapter on the board's RS-485 port, for emulated stations")
+    ] = None,
     only: Annotated[str, typer.Option(help="test files whose name has this in it")] = "",
     seconds: Annotated[float, typer.Option(min=1, help="to wait for the first answer")] = 20,
     json: Annotated[bool, typer.Option("--json", help="one JSON object a file")] = False,
 ) -> int:
-    """Run tests/core on a real board that is attached: MicroPython on its own chip."""
-    if board not in BOARDS:
-        expected = "one of " + ", ".join(BOARDS)
-        raise UsageError("usage.value", option="--board", found=board, expected=expected)
+    """Run tests/core on a real board that is attached, and its line where there is an adapter."""
+    facts = _line_facts(board)
     found = sorted((ROOT / "tests" / "core").glob("test_*.py"))
     tests = [path for path in found if only in path.stem]
     if not tests:
         raise UsageError("usage.value", option="--only", found=only, expected="a part of a name")
+    if rs485 is not None:
+        check_adapter(rs485)
     attached = Board(port, seconds)
     _say(json, {"event": "board", "port": port, "version": attached.version})
     with tempfile.TemporaryDirectory() as folder:
-        compiled = _install(attached, tests, Path(folder))
+        modules = {} if rs485 is None else line_modules()
+        compiled = _install(attached, tests, list(modules.values()), Path(folder))
         failed, count = _run_all(attached, compiled, lambda event: _say(json, event))
+    if rs485 is None:
+        _say(json, {"event": "skipped", "what": "line", "reason": "no --rs485 names an adapter"})
+    else:
+        _read_line(attached, rs485, facts, json)
     if failed:
         raise DataError("hil.failed", failed=failed, count=count, port=port)
     return 0
 
 
-def _install(board: Board, tests: list[Path], folder: Path) -> list[Path]:
-    """Copy the core, and what the tests share, to the board; return the compiled test files."""
+def _line_facts(board: str) -> dict[str, Any]:
+    """The RS-485 port of a board file; UsageError for a board that there is none of."""
+    known = sorted(path.parent.name for path in BOARDS_FOLDER.glob("esp32*/board.toml"))
+    if board not in (*BOARDS, *known):
+        expected = "one of " + ", ".join([*BOARDS, *known])
+        raise UsageError("usage.value", option="--board", found=board, expected=expected)
+    return line_facts(BOARDS_FOLDER / BOARDS.get(board, board))
+
+
+def _read_line(board: Board, rs485: str, facts: dict[str, Any], json: bool) -> None:
+    """Let the board read emulated stations; DataError hil.line for what it read otherwise."""
+
+    def execute(code: str) -> str:
+        return board.ask("exec", code, timeout_s=FILE_TIMEOUT_S)
+
+    line = judge_line(rs485, facts, execute)
+    _say(json, {"event": "line", "port": rs485, **line._asdict()})
+    if line.wrong or line.lost:
+        raise DataError("hil.line", port=rs485, **line._asdict())
+
+
+def _install(board: Board, tests: list[Path], modules: list[Path], folder: Path) -> list[Path]:
+    """Copy the core, modules and what the tests share to the board; the compiled test files."""
     core = [path for path in (ROOT / "edge" / "core").rglob("*.py") if "rows" not in path.parts]
     shared = sorted((ROOT / "tests" / "core").glob("vectors_*.py"))
     tree = folder / FOLDER
-    for path in [ROOT / "edge" / "__init__.py", *core]:
+    for path in {ROOT / "edge" / "__init__.py", *core, *modules}:
         _compile(path, tree / path.relative_to(ROOT).with_suffix(".mpy"))
     for path in shared:
         _compile(path, tree / f"{path.stem}.mpy")
@@ -181,6 +213,11 @@ def _run_all(
 def _say(json: bool, event: dict[str, Any]) -> None:
     if json:
         print(json_module.dumps(event), flush=True)
+    elif event["event"] == "skipped":
+        print(f"{event['what']}: skipped, {event['reason']}", flush=True)
+    elif event["event"] == "line":
+        numbers = "{reads} reads over {port}, {wrong} wrong, {lost} lost".format(**event)
+        print(f"line: {numbers}", flush=True)
     elif event["event"] == "board":
         version = ".".join(str(part) for part in event["version"])
         print(f"MicroPython {version} on {event['port']}", flush=True)

@@ -2,7 +2,9 @@
 
 import json
 import os
+import select
 import subprocess
+import threading
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,10 @@ from pathlib import Path
 import pytest
 
 from hil_tests import cli_hil
+from hil_tests.emulator.frame import encode_reply
+from hil_tests.emulator.ledger import ServedReply
+from hil_tests.hil_line import READS, TIMEOUT, TURNS, compare
+from hil_tests.micropython.device import shim_folder
 from hil_tests.micropython.prerequisite import require_command
 from hil_tests.processes import Command
 
@@ -32,11 +38,14 @@ def pty() -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def board() -> Iterator[str]:
-    """The port of real MicroPython's prompt."""
+def board(wire: str | None = None) -> Iterator[str]:
+    """The port of real MicroPython's prompt. wire: a tty for the UART of the board file."""
     with pty() as (end, port):
-        node = require_command("node")
-        process = subprocess.Popen([node, str(REPL)], stdin=end, stdout=end)
+        command = [require_command("node"), str(REPL)]
+        if wire is not None:
+            uarts = {"2": {"tty": wire, "de_pin": 4}}
+            command.append(json.dumps({"shim": str(shim_folder()), "uarts": uarts}))
+        process = subprocess.Popen(command, stdin=end, stdout=end)
         try:
             yield port
         finally:
@@ -44,19 +53,80 @@ def board() -> Iterator[str]:
             process.wait(20)
 
 
+@contextmanager
+def line() -> Iterator[tuple[str, str]]:
+    """(the board's end, the adapter's end) of a wire."""
+    with pty() as (board_end, wire), pty() as (adapter_end, adapter):
+        stop_read, stop_write = os.pipe()
+
+        def carry() -> None:
+            while True:
+                ready = select.select([board_end, adapter_end, stop_read], [], [])[0]
+                if stop_read in ready:
+                    return
+                if board_end in ready:
+                    os.write(adapter_end, os.read(board_end, 4096))
+                if adapter_end in ready:
+                    os.write(board_end, os.read(adapter_end, 4096))
+
+        carrier = threading.Thread(target=carry, daemon=True)
+        carrier.start()
+        try:
+            yield wire, adapter
+        finally:
+            os.close(stop_write)
+            carrier.join(20)
+            os.close(stop_read)
+
+
 def run(tmp_path: Path, *arguments: str) -> Command:
     command = Command(["hil", *arguments, "--json"], tmp_path / "errors.txt")
-    command.status = command.wait_end(60)
+    command.status = command.wait_end(180)
     return command
 
 
-def test_the_tests_of_the_core_run_on_what_answers(tmp_path: Path) -> None:
-    with board() as port:
-        command = run(tmp_path, "--board", "esp32", "--port", port, "--only", "uplink_split")
+def test_the_core_and_the_line_over_the_adapter_run_on_what_answers(tmp_path: Path) -> None:
+    with line() as (wire, adapter), board(wire) as port:
+        options = ["--board", "esp32", "--port", port, "--rs485", adapter]
+        command = run(tmp_path, *options, "--only", "uplink_split")
     assert command.status == 0, command.errors
-    first, last = command.events
+    first, core, last = command.events
     assert first == {"event": "board", "port": port, "version": [1, 27]}
-    assert last["file"] == "test_uplink_split" and last["failed"] == [] and last["passed"] > 5
+    assert core["file"] == "test_uplink_split" and core["failed"] == [] and core["passed"] > 5
+    wanted = {"event": "line", "port": adapter, "reads": len(READS), "wrong": 0, "lost": 0}
+    assert last == wanted and len(READS) > 40
+
+
+def test_a_board_that_reads_what_nobody_has_said_is_told() -> None:
+    """A register that changes on the way, its checksum with it: only the ledger knows."""
+    served = {1: [reply(1, turn, turn == 3) for turn in range(TURNS)], 2: []}
+    served[2] = [reply(2, turn, False) for turn in range(TURNS)]
+    told = [frame(station, turn) for turn in range(TURNS) for station in (1, 2)]
+    assert compare([*told, TIMEOUT], served) == (len(READS), 1, 0)
+    served[1][3] = reply(1, 3, False)
+    assert compare([*told, TIMEOUT], served) == (len(READS), 0, 0)
+    assert compare([*told[:-1], TIMEOUT, TIMEOUT], served) == (len(READS), 1, 0)
+    assert compare(told, served).wrong == 1
+    del served[2][7]
+    assert compare([*told, TIMEOUT], served) == (len(READS), 1, 0)
+    served[2].append(reply(2, 99, False))
+    assert compare([*told, TIMEOUT], served).lost == 1
+
+
+def reply(station: int, turn: int, is_other: bool) -> ServedReply:
+    registers = bytes((station, turn, is_other)) * 40
+    return ServedReply(0, 0, "b", station, 3, turn, 60, registers, None, None)
+
+
+def frame(station: int, turn: int) -> str:
+    return encode_reply(station, 3, bytes((station, turn, 0)) * 40).hex()
+
+
+def test_an_adapter_that_is_none_is_named(tmp_path: Path) -> None:
+    absent = str(tmp_path / "ttyUSB1")
+    command = run(tmp_path, "--port", str(tmp_path / "ttyUSB0"), "--rs485", absent)
+    assert command.status != 0 and "error[bus.port]" in command.errors
+    assert absent in command.errors
 
 
 def test_a_test_that_fails_on_the_board_is_told(
@@ -72,10 +142,11 @@ def test_a_test_that_fails_on_the_board_is_told(
     (tmp_path / "edge" / "__init__.py").write_text("")
     monkeypatch.setattr(cli_hil, "ROOT", tmp_path)
     with board() as port, pytest.raises(cli_hil.DataError) as caught:
-        cli_hil.hil(port, "esp32", "", 20, True)
+        cli_hil.hil(port, "esp32", only="", seconds=20, json=True)
     assert caught.value.code == "hil.failed"
     assert caught.value.fields == {"failed": 2, "count": 2, "port": port}
-    _, bad, worse = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    _, bad, worse, skipped = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert skipped == {"event": "skipped", "what": "line", "reason": "no --rs485 names an adapter"}
     assert bad["passed"] == 1 and [name for name, _ in bad["failed"]] == ["test_bad"]
     assert "KeyError" in bad["failed"][0][1]
     assert "ImportError" in worse["failed"][0][1]
@@ -90,7 +161,7 @@ def test_a_test_that_is_no_micropython_is_named(
     (tmp_path / "edge" / "__init__.py").write_text("")
     monkeypatch.setattr(cli_hil, "ROOT", tmp_path)
     with board() as port, pytest.raises(cli_hil.DataError) as caught:
-        cli_hil.hil(port, "esp32", "", 20, True)
+        cli_hil.hil(port, "esp32", only="", seconds=20, json=True)
     assert caught.value.code == "hil.compile"
     assert caught.value.fields["file"] == "test_star.py"
     assert "SyntaxError" in str(caught.value.fields["reason"])

@@ -29,6 +29,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "write it in the subset that boards have, see CONTRIBUTING.md",
         "请改用开发板支持的语法子集，见 CONTRIBUTING.md",
     ),
+    "hil.line": (
+        65,
+        "of {reads} reads over {port} {wrong} are not what was served, {lost} replies are lost",
+        "经 {port} 的 {reads} 次读取中有 {wrong} 次与总线应答不符，丢失 {lost} 个应答",
+        "check A and B, the ground, both terminations, and that --board is wired as its file says",
+        "检查 A、B 线、地线和两端终端电阻，并确认接线与 --board 的板文件一致",
+    ),
     "hil.failed": (
         65,
         "{failed} of {count} tests fail on the board on {port}",
