@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 #: A thread that asks for 5 ms and gets this much more has been held up by the machine: the
-#: interpreter itself hands over every 5 ms.
+#: interpreter itself hands over every 5 ms. So has one that waits this much for a processor within
+#: a sample.
 STILL_S = 0.03
 _TICK_S = 0.005
 
@@ -69,12 +70,21 @@ class Stillness:
             now_s = time.monotonic()
             self.longest_s = max(self.longest_s, now_s - before_s - _TICK_S)
             if now_s - sampled_s > _SAMPLE_S:
-                _waited_ns(os.getpid(), self._waited_ns)
+                self._sample()
                 sampled_s = now_s = time.monotonic()
             before_s = now_s
 
+    def _sample(self) -> None:
+        """A thread that waited too long between two samples was held up, in whatever process."""
+        before_ns = self._waited_ns.copy()
+        _waited_ns(os.getpid(), self._waited_ns)
+        for thread, waited_ns in self._waited_ns.items():
+            held_up_s = (waited_ns - before_ns.get(thread, 0)) / 1e9
+            self.longest_s = max(self.longest_s, held_up_s)
+
     def explain(self, error: BaseException) -> None:
         """Raise StoodStillError from the error of a test, if that is what happened."""
+        self._sample()
         if self.longest_s > STILL_S:
             held_up_ms = round(self.longest_s * 1000)
             raise StoodStillError(f"the machine stood still for {held_up_ms} ms") from error

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,7 @@ def commands() -> list[tuple[str, list[str]]]:
     return found
 
 
+@cache
 def help_of(*command: str) -> str:
     environment = {**os.environ, "COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
     environment.pop("FORCE_COLOR", None)

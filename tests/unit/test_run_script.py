@@ -255,7 +255,6 @@ def test_a_failing_test_is_the_exit_status(house: House):
 def test_the_campaign_beside_the_wire_is_told_and_fails_the_whole(house: House):
     campaign = house.root / "tests" / "simulation" / "test_years.py"
     fine = campaign.read_text()
-    assert check(house).stdout.count("1 passed") == 3
     campaign.write_text("def test_years() -> None:\n    assert 1 + 1 == 3\n")
     done = check(house)
     campaign.write_text(fine)
