@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.app.cli.build_join import join
+from edge.app.cli.build_fold import fold
+from edge.app.cli.build_join import Joined, join
 from edge.app.cli.build_names import shorten
 from edge.app.cli.build_words import BUILT_IN, FIRMWARE
 from edge.core.errors import ConfigError
@@ -36,6 +37,13 @@ from collections import namedtuple
 from edge.core.errors import DataError
 LIMIT = 5
 _value = 2
+HIGH = LIMIT << 8 | 1
+HUGE = -(1 << 40)
+WORDS = "a text of many characters"
+class Kind:
+    POLL = 1
+    EVENT = POLL + 1
+    spare = 7
 Point = namedtuple("Point", ("name", "scale", "offset"))
 def scale(value, offset=1):
     total = value * _value + offset
@@ -74,7 +82,8 @@ class Wide(Counter):
 def _tune(): edge.app.knobs.CHUNK = 2
 def run():
     from edge.core.late import later
-    said = [VERSION, _value, later(4), sums.scale(value=3, offset=sums._value)]
+    said = [sums.HIGH, sums.HUGE, sums.HUGE, sums.WORDS, sums.Kind.EVENT, sums.Kind().spare]
+    said += [VERSION, _value, later(4), sums.scale(value=3, offset=sums._value)]
     wide = Wide(1)
     said += [wide.count().count(step=4).read(), wide.last, len(wide), wide.step, wide.oldest()]
     spot = Spot("a", offset=2, scale=7)
@@ -108,11 +117,16 @@ def run_apart(folder: Path, sources: dict[str, str]) -> object:
     return run_from(folder, "apart.app.start", ("apart",))
 
 
+def made_short(sources: dict[str, str]) -> dict[str, Joined]:
+    joined = fold(join(sources, ENTRIES))
+    shorten(joined, KEPT)
+    return joined
+
+
 def run_joined(folder: Path, sources: dict[str, str]) -> object:
     """What it gives once they are joined, and their names short."""
     folder.mkdir()
-    joined = join(sources, ENTRIES)
-    shorten(joined, KEPT)
+    joined = made_short(sources)
     for name, part in joined.items():
         text = ast.unparse(ast.fix_missing_locations(part.tree))
         (folder / f"{name}.py").write_text(text)
@@ -139,12 +153,11 @@ def importing_from(folder: Path, roots: tuple[str, ...]) -> Iterator[None]:
 def test_joined_modules_do_what_they_did_apart(tmp_path: Path):
     apart = run_apart(tmp_path / "apart", SOURCES)
     assert run_joined(tmp_path / "joined", SOURCES) == apart
-    assert isinstance(apart, list) and apart[-1] == "absent" and len(apart) == 22
+    assert isinstance(apart, list) and apart[-1] == "absent" and len(apart) == 28
 
 
 def text_of(sources: dict[str, str]) -> str:
-    joined = join(sources, ENTRIES)
-    shorten(joined, KEPT)
+    joined = made_short(sources)
     return "\n".join(ast.unparse(part.tree) for part in joined.values())
 
 
@@ -166,8 +179,16 @@ def test_names_of_ours_are_gone_and_all_others_are_there():
     assert text == text_of(SOURCES)
 
 
+def test_constants_go_where_they_are_named_unless_they_are_set_again_or_take_an_object():
+    text = text_of(SOURCES)
+    assert "[1281, " in text and "'a text of many characters', 2, " in text
+    assert text.count("1 << 40") == 1, "read twice, kept once"
+    assert text.count("spare") == 0 and "POLL" not in text and "EVENT" not in text
+    assert "global" in text and text.count(" = 4\n") == 1, "what is set again stays"
+
+
 def test_what_the_names_stand_for_is_told_methods_by_their_class():
-    told = shorten(join(SOURCES, ENTRIES), KEPT)
+    told = shorten(fold(join(SOURCES, ENTRIES)), KEPT)
     of_core = [name for names in told["core"].values() for name in names]
     assert "edge.core.sums.scale" in of_core and "edge.core.sums.Counter.oldest" in of_core
     assert told["app"]["run"] == ["edge.app.start.run"]
@@ -204,7 +225,7 @@ def made_sources(chance: random.Random) -> dict[str, str]:
     known: list[tuple[str, str, str]] = []
     for module in ("edge.core.m0", "edge.core.m1", "edge.app.m2", "edge.app.m3"):
         lines, own = [], {}
-        for name in chance.sample(POOL, 5):
+        for name in chance.sample(POOL, 6):
             source = [item for item in known if chance.random() < 0.5]
             if source and chance.random() < 0.4:
                 at, other, kind = chance.choice(source)

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.app.cli.build_fold import fold
 from edge.app.cli.build_join import join
 from edge.app.cli.build_names import Meanings, shorten
 from edge.app.cli.build_plan import encode_plan, plan_of
@@ -135,7 +136,7 @@ def device_sources(plan: GatewayPlan) -> dict[str, str]:
 
 def compile_program(sources: dict[str, str]) -> tuple[dict[str, bytes], Meanings]:
     """{file: .mpy} of a device's sources, and what the short names in them stand for."""
-    joined = join(sources, ENTRIES)
+    joined = fold(join(sources, ENTRIES))
     told = shorten(joined, (START,))
     made = {
         f"{name}.mpy": compile_module(name, ast.unparse(ast.fix_missing_locations(part.tree)))

@@ -37,7 +37,7 @@ def join(sources: dict[str, str], entries: tuple[str, ...]) -> dict[str, Joined]
         qualify(trees[name], name, bindings)
         bodies[group_of(name)] += trees[name].body
     return {
-        group: Joined(ast.Module(_imported_once(body), []), _needed(group, body))
+        group: Joined(ast.Module(_imported_once(body), []), needed_of(group, body))
         for group, body in bodies.items()
         if body
     }
@@ -136,7 +136,7 @@ def _imported_once(body: list[ast.stmt]) -> list[ast.stmt]:
     return [*imports.values(), *rest]
 
 
-def _needed(group: str, body: list[ast.stmt]) -> list[str]:
+def needed_of(group: str, body: list[ast.stmt]) -> list[str]:
     """Names of other joined modules, sorted; ConfigError for one that comes after it."""
     names = {
         node.id
