@@ -45,6 +45,7 @@ VERBS = {
     ),
     "tap": ("edge.app.cli.tap:tap", "listen to a bus; save a trace the emulator plays"),
     "build": ("edge.app.cli.build:build", "the files of a device: build esp32 -b BOARD -c FILE"),
+    "names": ("edge.app.cli.names:names", "what the short names in a device's program stand for"),
     "meter": ("edge.app.cli.meter:meter", "set a meter's station, baud or ratio, with undo"),
     "demo": ("hil_tests.demo.cli:demo", "the main job on this machine, end to end"),
     "soak": ("hil_tests.soak.cli:soak", "simulate gateways with every fault: --hours H"),

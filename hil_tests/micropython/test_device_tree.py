@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.app.cli.names import explain_line, read_meanings
 from edge.app.device import CRASHES_MAX
 from edge.core.journal.record import Kind
 from edge.ports.esp32.config_file import read_copies, write_copies
@@ -170,6 +171,15 @@ def test_a_board_with_psram_has_the_program_in_its_heap_and_goes_on_with_its_jou
     for boot in (1, 2):
         last = device.run(uarts={"1": {"bus": {"meters": {}}}}, clock=clock, stop_after_ms=15_000)
         assert last["reason"] == "time" and f" boot {boot} " in last["lines"][0], last
+
+
+def test_a_fault_of_the_program_is_told_in_names_that_the_build_explains(tmp_path: Path):
+    made = built(added="\nProgram.step = lambda self: self.no_such_thing\n")
+    known = read_meanings(made.out / "names.json")
+    last = board_with(made, tmp_path / "device").run(uarts=EMPTY_BUS, clock=SET_CLOCK)
+    assert last["reason"] == "reset" and "failed: AttributeError" in last["lines"][-1], last
+    found = explain_line(last["lines"][-1], known)
+    assert any("edge.app.device.Program" in meant for meant in found.values()), found
 
 
 #: What is added to `edge.app.device`.

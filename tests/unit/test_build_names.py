@@ -163,7 +163,7 @@ def text_of(sources: dict[str, str]) -> str:
 
 def test_names_of_ours_are_gone_and_all_others_are_there():
     text = text_of(SOURCES)
-    for word in ("later", "Wide", "TallyError", "LIMIT", "_tune", "chunks", "oldest", "last"):
+    for word in ("later", "Wide", "Counter", "LIMIT", "_tune", "chunks", "oldest", "last"):
         assert word not in text, word
     for word in (
         "_kept",

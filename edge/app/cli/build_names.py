@@ -36,10 +36,13 @@ ATTRIBUTES = "attributes"
 
 
 def shorten(joined: dict[str, Joined], kept: tuple[str, ...]) -> Meanings:
-    """Put short names into the trees. kept: spellings of what is called by name from outside."""
+    """Put short names into the trees; errors keep theirs, which are shown.
+
+    kept: spellings of what is called by name from outside.
+    """
     trees = [part.tree for part in joined.values()]
     keywords = Keywords(trees)
-    names = _names_of(joined, trees, keywords.words, kept)
+    names = _names_of(joined, trees, keywords.words, (*kept, *_errors(trees)))
     told = {group: _meanings(part.tree, names, group) for group, part in joined.items()}
     told[ATTRIBUTES] = {short: [word] for word, short in names.of_words.items()}
     for group, part in joined.items():
@@ -91,6 +94,15 @@ def _names_of(
     left = sorted(words - set(of_words), key=lambda word: (-whole[word], word))
     of_words.update({word: next(given) for word in left})
     return Names(of_globals, of_words)
+
+
+def _errors(trees: list[ast.Module]) -> list[str]:
+    """Classes of errors."""
+    found = ["Exception"]
+    for node in (node for tree in trees for node in tree.body):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(one) in found for one in node.bases):
+            found.append(node.name)
+    return found[1:]
 
 
 def _short_names(taken: set[str]) -> Iterator[str]:
@@ -174,6 +186,8 @@ class _Renamer(ast.NodeTransformer):
     def generic_visit(self, node: ast.AST) -> ast.AST:
         if isinstance(node, ast.Call):
             self._rename_call(node)
+        elif isinstance(node, ast.Assign) and is_record(node.value):
+            self._name_record(node.targets[0], node.value)
         for field in ("id", "name", "asname"):
             name = getattr(node, field, None)
             if isinstance(name, str):
@@ -187,10 +201,14 @@ class _Renamer(ast.NodeTransformer):
         return super().generic_visit(node)
 
     def _rename_call(self, node: ast.Call) -> None:
-        """Its keywords and, where it makes a record's type, the fields."""
+        """Its keywords and, where it makes a record's type, the fields, as one text."""
         if self._keywords.is_ours(node):
             for given in node.keywords:
                 given.arg = given.arg and self._words.get(given.arg, given.arg)
         if is_record(node):
             fields = [self._words.get(field, field) for field in _fields(node)]
-            node.args = [ast.Constant("_"), ast.Constant(" ".join(fields))]
+            node.args[1] = ast.Constant(" ".join(fields))
+
+    def _name_record(self, target: ast.expr, made: ast.expr) -> None:
+        if isinstance(target, ast.Name) and isinstance(made, ast.Call):
+            made.args[0] = ast.Constant(self._short(target.id))

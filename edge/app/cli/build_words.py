@@ -127,6 +127,7 @@ def _open_ended(functions: list[ast.FunctionDef], nodes: list[ast.AST]) -> set[s
     return found
 
 
-def is_record(node: ast.Call) -> bool:
+def is_record(node: ast.AST) -> bool:
     """Whether it makes a named tuple's type."""
-    return isinstance(node.func, ast.Name) and node.func.id == "namedtuple"
+    made = node.func if isinstance(node, ast.Call) else None
+    return isinstance(made, ast.Name) and made.id == "namedtuple"
