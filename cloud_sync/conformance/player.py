@@ -23,6 +23,10 @@ class BrokenRuleError(Exception):
     """A receiver did what it must not, or not what it must."""
 
 
+class FormNotTakenError(Exception):
+    """A receiver does without a form that it may do without."""
+
+
 class Player:
     """One gateway of the kit. wait_s: how long an ack that is due may take."""
 
@@ -138,6 +142,11 @@ class Player:
             self._acks[epoch.epoch], self._sent[epoch.epoch] = [], set()
             self._faults = []
         return epoch
+
+    def forget(self) -> None:
+        """What still comes for the epochs so far is not looked at: their rule has failed."""
+        with self._changed:
+            self._epochs.clear()
 
     def send(self, epoch: Epoch, first: int, last: int) -> None:
         """Publish an honest batch."""

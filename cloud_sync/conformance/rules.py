@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cloud_sync.conformance import plays, refusals
+from cloud_sync.conformance import forms, plays, refusals
 from cloud_sync.conformance.player import BrokenRuleError, Player
 from cloud_sync.conformance.script import NASTY
 
@@ -23,6 +23,7 @@ class Rule(NamedTuple):
 _REFUSALS = "batch.md#refusals"
 _VALUES = "batch.md#values"
 _ACK = "batch.md#ack"
+_DEFLATED = "batch.md#deflated"
 
 RULES = (
     Rule(
@@ -71,6 +72,26 @@ RULES = (
         _ACK,
         "a gateway that sent too much is taken again",
         refusals.play_flood,
+    ),
+    Rule("deflated", _DEFLATED, "a deflated batch is a batch (optional)", forms.play_deflated),
+    Rule("deflated-mac", _DEFLATED, "the MAC is over what travels", forms.play_deflated_mac),
+    Rule(
+        "deflated-size", _DEFLATED, "inflated to a batch and no further", forms.play_deflated_size
+    ),
+    Rule(
+        "deflated-stream",
+        _DEFLATED,
+        "one deflate stream, whole and alone",
+        forms.play_deflated_stream,
+    ),
+    Rule(
+        "deflated-within",
+        _DEFLATED,
+        "of the same gateway and epoch, without a MAC",
+        forms.play_deflated_within,
+    ),
+    Rule(
+        "fork-named", _ACK, "a fork is answered with its place (optional)", forms.play_fork_named
     ),
 )
 

@@ -15,6 +15,7 @@ from cloud_sync.key_edit import add_key, revoke_key
 from cloud_sync.keys import Key
 from cloud_sync.verify import verify_store
 from edge.core.errors import SyncError
+from tests.contract import bad_forms as forms
 from tests.contract import bad_receivers as bad
 from tests.contract.brokers import HOST, Broker, free_port, mosquitto
 from tests.contract.receive_process import Process
@@ -97,6 +98,43 @@ def test_a_bad_receiver_fails_at_its_own_rule(tmp_path: Path, case: str):
         assert {name for name in holds if found[name].status != "pass"} == set()
         found = results(broker, 0.5, *fails, restart=running.restart)
     assert {name for name in fails if found[name].status == "fail"} == fails, found
+
+
+#: Those that a receiver of both forms of version 2 has to hold.
+FORMS = (
+    "deflated",
+    "deflated-mac",
+    "deflated-size",
+    "deflated-stream",
+    "deflated-within",
+    "fork-named",
+)
+
+#: what errs in a form -> the one of `FORMS` that does not come out as "pass", and how it does
+FORM_CASES = {
+    "an opener of its own": (forms.Inflating, {}),
+    "no MAC check": (forms.InflatesUnproved, {"deflated-mac": "fail"}),
+    "any size": (forms.InflatesAll, {"deflated-size": "fail"}),
+    "parts of a stream": (forms.InflatesParts, {"deflated-stream": "fail"}),
+    "strangers within": (forms.InflatesStrangers, {"deflated-within": "fail"}),
+    "does without deflate": (forms.NoDeflate, {"deflated": "skip"}),
+    "does without forks": (forms.NoForks, {"fork-named": "skip"}),
+    "wrong hash of a fork": (forms.WrongForks, {"fork-named": "fail"}),
+    "forks everywhere": (forms.ForksEverywhere, {"fork-named": "fail"}),
+}
+
+
+def test_who_errs_in_a_form_of_version_2_fails_at_that_rule_alone(tmp_path: Path):
+    with mosquitto(tmp_path, set_tcp_nodelay="true") as broker:
+        for case, (kind, wanted) in FORM_CASES.items():
+            folder = tmp_path / case
+            folder.mkdir()
+            with bad.bad_receiver(broker.port, folder, kind):
+                # Who is silent about one form is waited for in vain.
+                wait_s = 4 if kind is forms.NoDeflate else 20
+                found = results(broker, wait_s, "cumulative", *FORMS)
+            statuses = {name: one.status for name, one in found.items() if one.status != "pass"}
+            assert statuses == wanted, (case, found)
 
 
 def test_who_believes_all_that_unpacks_fails_everywhere(tmp_path: Path):
