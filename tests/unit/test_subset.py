@@ -1,11 +1,12 @@
 """What ships to the device stays inside MicroPython 1.27 and inside its flash budget."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from hil_tests.micropython.device import run_mpy_cross
 
 from .house_rules import CORE_STDLIB, is_command_line, within
 from .source_tree import ROOT, Module, imports_of, read_modules
@@ -143,9 +144,8 @@ def compile_for_device(source: Path, target: Path) -> int:
     the checkout lies.
     """
     names = ["-s", source.name, "-o", str(target)]
-    command = [sys.executable, "-m", "mpy_cross", "-O3", *names, str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, f"{source}: {done.stderr[-2000:]}"
+    status, said = run_mpy_cross("-O3", *names, str(source))
+    assert status == 0, f"{source}: {said[-2000:]}"
     return target.stat().st_size
 
 
