@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
+from cloud_sync.ranges import Plan, Segment, gaps_of, head_of
 from cloud_sync.rows import Row, Rows
-from cloud_sync.store.contract import RawRow
+from cloud_sync.store.contract import Head, RawRow
+from cloud_sync.store.dialect import read_script
 from cloud_sync.store.postgres_database import (
     connect,
     hold_schema,
@@ -23,11 +25,23 @@ from cloud_sync.store.postgres_layout import open_layout, timescale_version
 from cloud_sync.store.sql import SqlStore
 from cloud_sync.store.sqlite_file import SCHEMA_VERSION
 from edge.core.errors import DataError, StoreError, TallyError
+from edge.core.sync.ack import GAPS_MAX
 
 #: Takes `copy_lines`.
 COPY = (
     "COPY record_rows (journal, seq, kind, boot, mono_ms, wall_ms, clock, hash, body, device,"
     " mantissas, qualities) FROM STDIN"
+)
+
+#: A gateway and its journal, noted and locked. Takes tenant, gateway, time, epoch, time.
+_OPEN = (
+    "WITH owner AS ("
+    "INSERT INTO gateways (tenant, gateway, last_seen_ms) VALUES (?, ?, ?)"
+    " ON CONFLICT (tenant, gateway) DO UPDATE SET last_seen_ms = excluded.last_seen_ms"
+    " RETURNING id)"
+    " INSERT INTO journals (gateway, epoch, head_seq, head_hash, last_seen_ms)"
+    " SELECT id, ?, -1, '', ? FROM owner ON CONFLICT (gateway, epoch)"
+    " DO UPDATE SET last_seen_ms = excluded.last_seen_ms RETURNING id"
 )
 
 
@@ -39,6 +53,7 @@ class PostgresStore(SqlStore):
         self._psycopg = load_psycopg()
         self._url, self._read_only = url, read_only
         self._name = public_name(url)
+        self._apply = read_script("postgres_apply.sql")
         self._is_closed = False
         self._version = SCHEMA_VERSION
         self._db = connect(url, read_only)
@@ -99,6 +114,22 @@ class PostgresStore(SqlStore):
         if isinstance(error, self._psycopg.errors.DiskFull):
             return StoreError("cloud.full", file=self._name)
         return StoreError("cloud.write", file=self._name, reason=reason_of(error))
+
+    def open_journal(self, tenant: str, gateway: str, epoch: bytes, now_ms: int) -> int:
+        ((number,),) = self._run(_OPEN, tenant, gateway, now_ms, epoch, now_ms)
+        return int(number)
+
+    def apply_plan(self, journal: int, plan: Plan, genesis: bytes) -> Head:
+        merged = plan.merged
+        gone = [segment.first for segment in plan.replaced if segment.first != merged.first]
+        values = {"journal": journal, "first": merged.first, "last": merged.last, "gone": gone}
+        hashes = {"before": merged.hash_before, "hash": merged.hash_last, "genesis": genesis}
+        try:
+            found = self._db.execute(self._apply, {**values, **hashes, "limit": GAPS_MAX + 1})
+            lowest = [Segment(*row) for row in found.fetchall()]
+        except self._psycopg.Error as error:
+            raise self._failure(error)
+        return Head(*head_of(genesis, lowest), gaps_of(lowest, GAPS_MAX))
 
     def within(self, table: str) -> str:
         if table in ("records", "readings"):

@@ -11,7 +11,7 @@ from rich.table import Table
 from edge.core.errors import UsageError
 from hil_tests.bench.measure import Figure
 
-NAMES = ("account", "bus", "wire", "journal", "device", "esp32", "fleet", "cloud")
+NAMES = ("account", "bus", "wire", "journal", "device", "esp32", "fleet", "cloud", "timescale")
 
 
 def bench(

@@ -40,7 +40,7 @@ SERVER = ("fsync=on", "shared_buffers=256MB", "max_wal_size=4GB")
 
 def run(rounds: int) -> Iterator[Figure]:
     """All rates in turns, `rounds` times; then storage, once."""
-    cuts = _cuts()
+    cuts = make_cuts()
     with tempfile.TemporaryDirectory() as name, running(*SERVER) as server:
         taken: dict[str, list[float]] = {}
         peaks: list[float] = []
@@ -49,9 +49,9 @@ def run(rounds: int) -> Iterator[Figure]:
             folder.mkdir()
             url = server.create()
             works: dict[str, Callable[[], float]] = {
-                "postgres": partial(_receive, folder, cuts, url, peaks),
-                "sqlite": partial(_receive, folder, cuts, "", peaks),
-                "postgres_two": partial(_receive, folder, cuts, server.create(), peaks, 2),
+                "postgres": partial(receive, folder, cuts, url, peaks),
+                "sqlite": partial(receive, folder, cuts, "", peaks),
+                "postgres_two": partial(receive, folder, cuts, server.create(), peaks, 2),
                 "copy": partial(_copy_arrays, server, cuts),
                 "copy_rows": partial(_copy_rows, server, cuts),
                 "decode": partial(_decode, cuts),
@@ -60,7 +60,7 @@ def run(rounds: int) -> Iterator[Figure]:
                 taken.setdefault(work, []).append(call())
         rates = {work: median(found) for work, found in taken.items()}
         yield from _rates(rates, max(peaks))
-        yield from cloud_storage.run(server)
+        yield from cloud_storage.run(server.create())
 
 
 def _rates(rates: dict[str, float], peak_mb: float) -> Iterator[Figure]:
@@ -80,7 +80,7 @@ def _rates(rates: dict[str, float], peak_mb: float) -> Iterator[Figure]:
     yield Figure("receiver_peak_mb", peak_mb, "MiB", "at most 150")
 
 
-def _cuts() -> list[Cut]:
+def make_cuts() -> list[Cut]:
     records = drifting_polls(BATCHES * POLLS_PER_BATCH // 8)
     cuts = []
     for first in range(0, len(records), POLLS_PER_BATCH):
@@ -90,7 +90,7 @@ def _cuts() -> list[Cut]:
     return cuts
 
 
-def _receive(
+def receive(
     folder: Path, cuts: list[Cut], url: str, peaks: list[float], workers: int = 1
 ) -> float:
     """Readings per second of receiver processes, from the first publish to the last commit.
