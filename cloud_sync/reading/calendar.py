@@ -13,7 +13,10 @@ _PERIOD = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
 
 
 class Period(NamedTuple):
-    """A year, month, day or hour: its name as ISO 8601 writes it, and [start_ms, end_ms)."""
+    """A year, month, day or hour: its name as ISO 8601 writes it, and [start_ms, end_ms).
+
+    An hour is named as the clock on the wall, 08:00; with its offset on a day that changes it.
+    """
 
     name: str
     start_ms: int
@@ -49,11 +52,12 @@ def split(period: Period, zone: ZoneInfo) -> list[Period]:
     parts = []
     step = {4: "month", 7: "day", 10: "hour"}[len(period.name)]
     at = datetime.fromtimestamp(period.start_ms // 1000, zone)
+    is_even = at.utcoffset() == datetime.fromtimestamp(period.end_ms // 1000, zone).utcoffset()
     while _ms(at) < period.end_ms:
         following = _after(at, step)
-        name = at.isoformat()[: {"month": 7, "day": 10, "hour": 13}[step]]
+        name = at.isoformat()[: {"month": 7, "day": 10, "hour": 16}[step]]
         if step == "hour":
-            name += at.strftime("%z")
+            name = name[11:] + ("" if is_even else at.isoformat()[19:])
         parts.append(Period(name, _ms(at), _ms(following)))
         at = following
     return parts

@@ -40,7 +40,7 @@ def write_page(document: dict[str, Any], language: str) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"t": tonnes, "kg": kilograms, "percent": percent, "minute": minute}
-    environment.filters["seconds"] = seconds
+    environment.filters |= {"seconds": seconds, "short": short}
     template = environment.get_template("page.html")
     return template.render(
         doc=document,
@@ -83,6 +83,11 @@ def percent(part: int, whole: int) -> str:
 def minute(instant: str) -> str:
     """2026-11-20T08:00:00.123+08:00 as people write it, to the minute."""
     return f"{instant[:10]} {instant[11:16]}"
+
+
+def short(part: str) -> str:
+    """The two digits of a month, day or hour that tell it from its neighbours."""
+    return part[:2] if ":" in part else part[-2:]
 
 
 def seconds(span_ms: int) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from cloud_sync.reading.calendar import days_of, instant, parse_period, split
 from cloud_sync.reading.database import open_reading
+from cloud_sync.reports.render import short
 from edge.core.errors import StoreError, UsageError
 
 from . import park
@@ -35,6 +36,16 @@ def test_a_day_of_the_park_begins_at_its_midnight_also_when_clocks_are_put_back(
     long = parse_period("2026-10-25", BERLIN)
     assert long.end_ms - long.start_ms == 25 * park.HOUR_MS and len(split(long, BERLIN)) == 25
     assert [day.name for day in days_of(long.start_ms, long.end_ms, BERLIN)] == ["2026-10-25"]
+
+
+def test_hours_are_named_by_the_clock_on_the_wall_and_apart_where_it_is_put_back():
+    names = [part.name for part in split(parse_period("2026-11-20", CHINA), CHINA)]
+    assert names == [f"{hour:02}:00" for hour in range(24)]
+    names = [part.name for part in split(parse_period("2026-10-25", BERLIN), BERLIN)]
+    assert names[1:4] == ["01:00+02:00", "02:00+02:00", "02:00+01:00"]
+    assert [short(name) for name in ("08:00", "02:00+01:00", "2026-11-20", "2026-11")] == [
+        *("08", "02", "20", "11")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from edge.core import errors
-from edge.core.errors import BusError, TallyError, table
+from edge.core.errors import BusError, DataError, TallyError, table
 from edge.core.errors.table import LANGUAGES, TABLE, describe, exit_status, printable
 
 from .house_rules import within
@@ -141,6 +141,14 @@ def test_no_placeholder_is_left_when_all_fields_are_there(code: str, language: s
     error = TallyError(code, **dict.fromkeys(placeholders(code), "x"))
     happened, next_step = describe(error, language)
     assert "{" not in happened + next_step and happened and next_step
+
+
+def test_what_has_no_number_is_no_record_minus_one():
+    for language in LANGUAGES:
+        plain = DataError("data.record", seq=-1, reason="not a batch")
+        happened = describe(plain, language)[0]
+        assert "not a batch" in happened and "-1" not in happened
+        assert "17" in describe(DataError("data.record", seq=17, reason="r"), language)[0]
 
 
 def test_an_unknown_code_is_told_as_it_is():

@@ -119,6 +119,23 @@ def test_a_file_that_is_no_journal_is_refused(folder: Path):
         assert done.returncode == 74, done.stderr
 
 
+@pytest.mark.parametrize("keeps", [100, 4096, 8192])
+def test_a_damaged_file_is_called_what_it_is(folder: Path, tmp_path: Path, keeps: int):
+    """keeps: bytes at the beginning that are whole."""
+    for name, option, area, wrong in (
+        ("journal.db", "--journal", "store", "database"),
+        ("cloud.db", "--store", "cloud", "journal"),
+    ):
+        data = (folder / name).read_bytes()
+        damaged = tmp_path / "damaged.db"
+        damaged.write_bytes(data[:keeps] + b"\xff" * (len(data) - keeps))
+        place = f"sqlite:///{damaged}" if option == "--store" else str(damaged)
+        done = explain(option, place, "--stream", "grid")
+        happened = done.stderr.partition(str(damaged))[0]
+        assert done.returncode == 74 and f"error[{area}." in happened, done.stderr
+        assert wrong not in happened
+
+
 def test_the_last_interval_is_the_one_that_ended_last(tmp_path: Path):
     world = World(tmp_path / "cloud.db")
     for epoch, shift_ms in ((b"epoch-01", 0), (b"epoch-02", 86_400_000)):

@@ -10,7 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.app.cli.explain_source import Source, open_evidence, open_file, sources_of
+from edge.app.cli.explain_source import (
+    Source,
+    open_evidence,
+    open_journal,
+    open_store,
+    sources_of,
+)
 from edge.app.cli.explain_stack import samples_of
 from edge.app.cli.explain_text import lines_of, object_of
 from edge.core.carbon.interval import CUMULATIVE
@@ -62,13 +68,13 @@ def _file(
     if evidence is not None:
         return evidence, open_evidence
     if journal is not None:
-        return journal, open_file
+        return journal, open_journal
     path = store.removeprefix("sqlite:///")
     if path == store or not path:
         # An address may hold a password: it is not repeated.
         expected = "sqlite:///path; of a PostgreSQL store write `evidence`, then --evidence"
         raise _usage("--store", store.partition("://")[0] + "://...", expected)
-    return Path(path), open_file
+    return Path(path), open_store
 
 
 def _look(sources: list[Source], wanted: str) -> tuple[Source, Found] | None:

@@ -35,32 +35,50 @@ _LINE_MAX_BYTES = 256 * 1024
 class Source:
     """Records of one journal."""
 
-    def __init__(self, db: sqlite3.Connection, sql: str, journal: int, owner: str) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, sql: str, journal: int, owner: str, file: str
+    ) -> None:
         self._db, self._sql, self._journal = db, sql, journal
         self.owner = owner
+        self._file = file
 
     def records(self, condition: str, *values: object) -> Iterator[tuple[Record, bytes]]:
-        """(record, its hash), in order; condition: over seq and kind."""
-        for data, digest in self._db.execute(
-            self._sql.format(condition), (self._journal, *values)
-        ):
-            yield decode_record(bytes(data)), bytes(digest)
+        """(record, its hash), in order; condition: over seq and kind.
+
+        Raises StoreError "store.read" or "cloud.read" for a damaged file.
+        """
+        try:
+            found = self._db.execute(self._sql.format(condition), (self._journal, *values))
+            for data, digest in found:
+                yield decode_record(bytes(data)), bytes(digest)
+        except sqlite3.Error as error:
+            code = "store.read" if self._sql is _JOURNAL else "cloud.read"
+            raise StoreError(code, file=self._file, reason=str(error)) from error
 
 
-def open_file(path: Path) -> sqlite3.Connection:
-    """A journal or a store that is only read. Raises StoreError "store.open"."""
+def open_journal(path: Path) -> sqlite3.Connection:
+    """A journal that is only read. Raises StoreError "store.open"."""
+    return _open(path, "store.open")
+
+
+def open_store(path: Path) -> sqlite3.Connection:
+    """A receiver's store that is only read. Raises StoreError "cloud.open"."""
+    return _open(path, "cloud.open")
+
+
+def _open(path: Path, code: str) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         db.execute("PRAGMA schema_version").fetchone()
     except sqlite3.Error as error:
-        raise StoreError("store.open", file=str(path), reason=str(error)) from error
+        raise StoreError(code, file=str(path), reason=str(error)) from error
     return db
 
 
 def open_evidence(path: Path) -> sqlite3.Connection:
     """The records of an evidence file, as a store has them; its hashes are not checked here.
 
-    Raises StoreError "store.open".
+    Raises StoreError "cloud.file".
     """
     db = sqlite3.connect("")
     try:
@@ -70,10 +88,10 @@ def open_evidence(path: Path) -> sqlite3.Connection:
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, DataError) as error:
         db.close()
         reason = getattr(error, "strerror", None) or f"no evidence file: {error}"
-        raise StoreError("store.open", file=str(path), reason=reason) from error
+        raise StoreError("cloud.file", file=str(path), reason=reason) from error
     except sqlite3.Error as error:
         db.close()
-        raise StoreError("store.open", file=str(path), reason=str(error)) from error
+        raise StoreError("cloud.file", file=str(path), reason=str(error)) from error
     return db
 
 
@@ -98,17 +116,19 @@ def _load(db: sqlite3.Connection, stream: BinaryIO | gzip.GzipFile) -> None:
 def sources_of(db: sqlite3.Connection, is_journal: bool, path: Path, gateway: str) -> list[Source]:
     """The journals to look into, the newest first; gateway: its id or tenant/id, "" for any.
 
-    Raises StoreError "store.open", UsageError "usage.value" unless it is one gateway.
+    Raises StoreError "store.open" or "cloud.open", UsageError "usage.value" unless it is one.
     """
+    file = str(path)
     try:
         if is_journal:
             meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
-            return [Source(db, _JOURNAL, 1, str(meta["gateway"]))]
+            return [Source(db, _JOURNAL, 1, str(meta["gateway"]), file)]
         rows = db.execute(_GATEWAYS, (gateway,)).fetchall()
     except (sqlite3.Error, KeyError) as error:
-        raise StoreError("store.open", file=str(path), reason=str(error)) from error
+        code = "store.open" if is_journal else "cloud.open"
+        raise StoreError(code, file=file, reason=str(error)) from error
     expected = "a gateway of this store" if not rows else "one of several: tenant/id"
     if len({owner for _, owner in rows}) != 1:
         found = gateway or "nothing"
         raise UsageError("usage.value", option="--gateway", found=found, expected=expected)
-    return [Source(db, _STORE, number, owner) for number, owner in reversed(rows)]
+    return [Source(db, _STORE, number, owner, file) for number, owner in reversed(rows)]

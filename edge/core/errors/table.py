@@ -14,6 +14,11 @@ TABLE: dict[str, tuple[int, str, str, str, str]] = {}
 for _area in (bus, config, data, demo, store, sync, api, hil):
     TABLE.update(_area.ROWS)
 
+#: code -> English, Chinese, where no record is known by number: its seq is -1
+UNNUMBERED = {
+    "data.record": ("the message cannot be read: {reason}", "消息无法解读：{reason}"),
+}
+
 
 def exit_status(code: str) -> int:
     """The process exit status of an error code; 1 for a code that is not in the table."""
@@ -25,6 +30,8 @@ def describe(error: TallyError, language: str = "en") -> tuple[str, str]:
     if error.code not in TABLE:
         return error.code, ""
     _, en, zh, next_en, next_zh = TABLE[error.code]
+    if error.code in UNNUMBERED and error.fields.get("seq") == -1:
+        en, zh = UNNUMBERED[error.code]
     if language == "zh":
         return _fill(zh, error.fields), _fill(next_zh, error.fields)
     return _fill(en, error.fields), _fill(next_en, error.fields)

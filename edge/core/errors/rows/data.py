@@ -24,8 +24,8 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
     ),
     "data.record": (
         65,
-        "record {seq} has a wrong shape: {reason}",
-        "记录 {seq} 的结构错误：{reason}",
+        "record {seq} cannot be read: {reason}",
+        "记录 {seq} 无法解读：{reason}",
         "compare sender and receiver versions; the payload is kept for study",
         "核对收发双方版本；该数据已保留备查",
     ),
