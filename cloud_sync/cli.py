@@ -47,7 +47,7 @@ _PartitionsOption = Annotated[
 ]
 _PasswordOption = Annotated[Path | None, typer.Option(help="file with the password (mode 0600)")]
 _NoCompactOption = Annotated[
-    bool, typer.Option("--no-compact", help="leave days that are over to `compact` (PostgreSQL)")
+    bool, typer.Option("--no-compact", help="leave days that are over to `compact`")
 ]
 _RateOption = Annotated[
     int, typer.Option(min=1, max=100_000, help="messages a second of one gateway; more wait")
@@ -159,15 +159,12 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 @contextmanager
 def _compacting(place: Path | str, service: Service, report: Report) -> Iterator[None]:
-    """Compact while the service has nothing to do; a SQLite file has nothing to compact."""
-    if isinstance(place, Path):
-        yield
-        return
+    """Compact while the service has nothing to do."""
     from cloud_sync.idle import IdleCompactor
-    from cloud_sync.store.compaction import Compaction
+    from cloud_sync.store.compaction import open_compaction
 
     idle = IdleCompactor(
-        lambda: Compaction(place),
+        lambda: open_compaction(place),
         lambda: service.is_quiet,
         lambda error: service.tell("compaction", error),
         report.notice,

@@ -1,4 +1,4 @@
-"""The verb that compacts a PostgreSQL store; a timer runs it once a day."""
+"""The verb that compacts a store; a timer runs it once a day."""
 
 import time
 from datetime import UTC, datetime
@@ -10,22 +10,18 @@ import typer
 from cloud_sync.cli_audit import period_of
 from cloud_sync.idle import day_before
 from cloud_sync.json_text import as_json
-from cloud_sync.store.address import parse_address
-from edge.core.errors import UsageError
+from cloud_sync.store.address import EXPECTED, parse_address
 
 
 def compact(
-    store: Annotated[str, typer.Option(help="postgresql://host/name")],
+    store: Annotated[str, typer.Option(help=EXPECTED)],
     before: Annotated[
         str, typer.Option(help="a time; without it the start of the day before, UTC")
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> int:
-    """Turn polls of the past into compressed blocks; nothing is lost, views stay the same."""
+    """Store polls of the past in less room; nothing is lost, views stay the same."""
     place = parse_address(store)
-    if isinstance(place, Path):
-        expected = "postgresql://host/name: a SQLite store has no blocks"
-        raise UsageError("usage.value", option="--store", found=store, expected=expected)
     before_ms = period_of(before, "").start_ms
     if before_ms is None:
         before_ms = day_before(time.time_ns() // 1_000_000)
@@ -35,7 +31,7 @@ def compact(
     return 0
 
 
-def _run(url: str, before_ms: int, is_quiet: bool) -> int:
+def _run(place: Path | str, before_ms: int, is_quiet: bool) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -45,7 +41,7 @@ def _run(url: str, before_ms: int, is_quiet: bool) -> int:
     with Progress(console=console, disable=is_quiet or not console.is_terminal) as bar:
         task = bar.add_task("polls", total=None)
         return run(
-            url,
+            place,
             before_ms,
             lambda total: bar.update(task, total=total),
             lambda done: bar.advance(task, done),

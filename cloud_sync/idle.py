@@ -1,7 +1,7 @@
 """What the receiver does when nothing waits: it compacts the days that are over.
 
-On a thread and a connection of its own, so that no batch waits for it: a run holds no lock that
-storing needs. What a batch may feel is one run's share of the machine.
+On a thread and a connection of its own, so that no batch waits for a run: in PostgreSQL it
+holds no lock that storing needs, in SQLite one for some hundredths of a second at a time.
 """
 
 import threading
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from cloud_sync.store.compaction import POLLS_MIN, Compaction
+from cloud_sync.store.sqlite_compaction import SqliteCompaction
 from edge.core.errors import StoreError, TallyError
 
 #: Polls of one run, a fraction of a second of the database's time.
@@ -19,6 +20,8 @@ LOOK_S = 300.0
 QUIET_S = 0.05
 
 _DAY_MS = 86_400_000
+
+_Compaction = Compaction | SqliteCompaction
 
 
 def day_before(now_ms: int) -> int:
@@ -37,7 +40,7 @@ class IdleCompactor:
 
     def __init__(
         self,
-        open: Callable[[], Compaction],
+        open: Callable[[], _Compaction],
         is_quiet: Callable[[], bool],
         tell: Callable[[TallyError | None], None],
         notice: Callable[[str, dict[str, object]], None],
@@ -46,7 +49,7 @@ class IdleCompactor:
         self._open, self._is_quiet = open, is_quiet
         self._tell, self._notice, self._now_ms = tell, notice, now_ms
         self._is_over = threading.Event()
-        self._compaction: Compaction | None = None
+        self._compaction: _Compaction | None = None
         self._thread = threading.Thread(target=self._work, name="compactor", daemon=True)
 
     def start(self) -> None:
@@ -84,7 +87,7 @@ class IdleCompactor:
         try:
             before_ms = day_before(self._now_ms())
             total = 0
-            for journal, left in compaction.waiting(before_ms):
+            for journal, left in compaction.waiting(before_ms, POLLS_MIN):
                 total += self._compact(compaction, journal, left, before_ms)
             if total and self._waits_for_quiet():
                 compaction.tidy()
@@ -93,7 +96,7 @@ class IdleCompactor:
             self._compaction = None
             compaction.close()
 
-    def _compact(self, compaction: Compaction, journal: int, left: int, before_ms: int) -> int:
+    def _compact(self, compaction: _Compaction, journal: int, left: int, before_ms: int) -> int:
         total = 0
         while left - total >= POLLS_MIN and self._waits_for_quiet():
             begun_s = time.monotonic()

@@ -14,7 +14,8 @@ from typing import Any
 
 from cloud_sync.store.address import parse_address
 from cloud_sync.store.postgres_database import connect, load_psycopg, public_name, reason_of
-from cloud_sync.store.sqlite_file import are_views_current, open_database
+from cloud_sync.store.sqlite_file import are_views_current, failure, open_database
+from cloud_sync.store.sqlite_polls import V_WHOLE_RECORDS
 from edge.core.errors import StoreError
 
 Row = tuple[Any, ...]
@@ -25,12 +26,16 @@ _CHUNK = 1_000
 #: PostgreSQL's function for the rows of a view between two times, which skips blocks of others.
 _SPANNED = re.compile(r"\bFROM (v_readings)\b")
 
+#: The view of raw records, whose bytes SQLite's own has not of a compacted poll.
+_RAW = re.compile(r"\bFROM v_records\b")
+
 #: A parameter, which no colon precedes.
 _NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 
 
 class Database:
-    """One connection. Not for two threads at once. Every method raises StoreError "cloud.read"."""
+    """One connection. Not for two threads at once. Every method raises StoreError "cloud.read"
+    or "cloud.damaged"."""
 
     def stream(self, sql: str, **values: object) -> Iterator[Row]:
         """Rows of a SELECT as they come, a bounded number of them in memory."""
@@ -59,20 +64,21 @@ class SqliteReading(Database):
     """A SQLite file, opened read-only while a receiver may write it."""
 
     def __init__(self, path: Path) -> None:
-        self._file = str(path)
+        self._path = path
         self._db = open_database(path, read_only=True)
         if not are_views_current(self._db):
             self._db.close()
             reason = "its views are older than this program: let `carbontally receive` open it"
-            raise StoreError("cloud.open", file=self._file, reason=reason)
+            raise StoreError("cloud.open", file=str(path), reason=reason)
 
     def stream(self, sql: str, **values: object) -> Iterator[Row]:
+        sql = _RAW.sub(f"FROM {V_WHOLE_RECORDS} v_records", sql)
         try:
             with closing(self._db.execute(sql, values)) as cursor:
                 while rows := cursor.fetchmany(_CHUNK):
                     yield from rows
         except sqlite3.Error as error:
-            raise StoreError("cloud.read", file=self._file, reason=str(error))
+            raise failure(error, self._path, "cloud.read")
 
     def close(self) -> None:
         self._db.close()

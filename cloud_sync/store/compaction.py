@@ -1,4 +1,4 @@
-"""Turns the polls of the past in a PostgreSQL store into blocks, a run at a time.
+"""Compacts the polls of the past, a run at a time; in a PostgreSQL store they become blocks.
 
 Each run is one transaction: a crash leaves it as rows or as blocks. Receivers may store and
 readers may read meanwhile. One journal is compacted by one process at a time; others go on to the
@@ -7,6 +7,7 @@ next.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from cloud_sync.store.dialect import read_script
@@ -18,6 +19,7 @@ from cloud_sync.store.postgres_database import (
     reason_of,
 )
 from cloud_sync.store.postgres_layout import open_layout
+from cloud_sync.store.sqlite_compaction import SqliteCompaction
 from cloud_sync.store.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 from edge.core.errors import StoreError
 
@@ -74,10 +76,10 @@ class Compaction:
         except self._psycopg.Error as error:
             raise StoreError("cloud.write", file=self._name, reason=reason_of(error))
 
-    def waiting(self, before_ms: int) -> list[tuple[int, int]]:
-        """(journal, polls) of what is worth a block and was polled before a time."""
+    def waiting(self, before_ms: int, polls_min: int = POLLS_MIN) -> list[tuple[int, int]]:
+        """(journal, polls) of those with so many polls from before a time."""
         with self._failures():
-            found = self._db.execute(_WAITING, (before_ms, POLLS_MIN)).fetchall()
+            found = self._db.execute(_WAITING, (before_ms, polls_min)).fetchall()
         return [(int(journal), int(count)) for journal, count in found]
 
     def run(self, journal: int, before_ms: int, polls_max: int = POLLS_MAX) -> int:
@@ -119,8 +121,13 @@ class Compaction:
         self._db.close()
 
 
+def open_compaction(place: Path | str) -> Compaction | SqliteCompaction:
+    """A connection that compacts what `parse_address` gave; raises StoreError."""
+    return SqliteCompaction(place) if isinstance(place, Path) else Compaction(place)
+
+
 def compact(
-    url: str,
+    place: Path | str,
     before_ms: int,
     begin: Callable[[int], None] = lambda polls: None,
     advance: Callable[[int], None] = lambda polls: None,
@@ -128,15 +135,16 @@ def compact(
     """Compact what was polled before a time; return the number of polls.
 
     begin: called with how many there are; advance: with how many more are done.
-    Raises StoreError "cloud.open", "cloud.write" or "cloud.full".
+    Raises StoreError "cloud.open", "cloud.unavailable", "cloud.write", "cloud.full" or
+    "cloud.damaged".
     """
-    compaction = Compaction(url)
+    compaction = open_compaction(place)
     try:
-        waiting = compaction.waiting(before_ms)
+        waiting = compaction.waiting(before_ms, POLLS_MIN)
         begin(sum(count for _, count in waiting))
         total = 0
         for journal, left in waiting:
-            while left >= POLLS_MIN and (done := compaction.run(journal, before_ms)):
+            while left >= POLLS_MIN and (done := compaction.run(journal, before_ms, POLLS_MAX)):
                 left -= done
                 total += done
                 advance(done)

@@ -1,4 +1,4 @@
--- The cloud's database, version 5. Whoever writes it checks PRAGMA user_version first; a file of an
+-- The cloud's database, version 6. Whoever writes it checks PRAGMA user_version first; a file of an
 -- older version is brought to this one when it is opened, see migrate_*.sql.
 -- Times are Unix milliseconds, masses milligrams CO2, energies watt hours, hashes SHA-256.
 -- A reading is an exact integer: value x 10^-places in the unit of its point.
@@ -33,7 +33,8 @@ CREATE TABLE ranges (
     PRIMARY KEY (journal, first)
 ) WITHOUT ROWID;
 
--- Every record as it came: `body` is what the hash chain hashes.
+-- Every record as it came: `body` is what the hash chain hashes. Of a poll that was compacted it is
+-- the poll's evidence alone, a packed array; all else of its bytes is in its columns and in `polls`.
 CREATE TABLE records (
     journal INTEGER NOT NULL REFERENCES journals (id),
     seq INTEGER NOT NULL,
@@ -51,6 +52,8 @@ CREATE INDEX records_clock ON records
     (journal, boot, clock DESC, seq, mono_ms, wall_ms, kind) WHERE kind = 4;
 CREATE INDEX records_untrusted ON records (journal, boot, seq, mono_ms, clock)
     WHERE clock < 2;
+CREATE INDEX records_whole ON records (journal, wall_ms)
+    WHERE kind = 1 AND body >= x'97' AND body < x'98';
 
 -- Definitions. The first one that arrives for a number holds; another meaning is an alarm.
 CREATE TABLE configs (

@@ -13,7 +13,8 @@ from typing import Any
 from cloud_sync.rows import Row, Rows
 from cloud_sync.store.contract import RawRow
 from cloud_sync.store.sql import SqlStore
-from cloud_sync.store.sqlite_file import SCHEMA_VERSION, open_database
+from cloud_sync.store.sqlite_file import SCHEMA_VERSION, failure, open_database
+from cloud_sync.store.sqlite_polls import WHOLE_RECORDS
 from edge.core.errors import StoreError
 
 _RECORD = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -76,18 +77,17 @@ class SqliteStore(SqlStore):
         try:
             return self._db.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise self._failure(error)
+            raise failure(error, self.path)
 
     def _run_many(self, sql: str, rows: Iterable[Row]) -> None:
         try:
             self._db.executemany(sql, rows)
         except sqlite3.Error as error:
-            raise self._failure(error)
+            raise failure(error, self.path)
 
-    def _failure(self, error: sqlite3.Error) -> StoreError:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            return StoreError("cloud.full", file=str(self.path))
-        return StoreError("cloud.write", file=str(self.path), reason=str(error))
+    def within(self, table: str) -> str:
+        source = f"{WHOLE_RECORDS} records" if table == "records" else table
+        return super().within(source)
 
     def _add_raw(self, journal: int, raw: Sequence[RawRow], rows: Rows) -> None:
         self._run_many(_RECORD, ((journal, *row) for row in raw))

@@ -4,12 +4,13 @@ import sqlite3
 from pathlib import Path
 
 from cloud_sync.store.dialect import statements
+from cloud_sync.store.sqlite_polls import teach
 from edge.core.errors import StoreError
 from edge.core.journal import clock
 from edge.core.numbers import quality
 from edge.core.numbers.fixed import PLACES_MAX
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 #: "cata" in ASCII: what PRAGMA application_id says of our files.
 APPLICATION_ID = 0x63617461
@@ -45,7 +46,18 @@ def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
     if reason:
         db.close()
         raise StoreError(code, file=str(path), reason=reason)
+    teach(db)
     return db
+
+
+def failure(error: sqlite3.Error, path: Path, code: str = "cloud.write") -> StoreError:
+    """What a failed statement is called: no room, pages that make no sense, or `code`."""
+    found = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if found == sqlite3.SQLITE_FULL:
+        return StoreError("cloud.full", file=str(path))
+    if found in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreError("cloud.damaged", file=str(path), reason=str(error))
+    return StoreError(code, file=str(path), reason=str(error))
 
 
 def _number(db: sqlite3.Connection, sql: str) -> int:

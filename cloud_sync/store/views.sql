@@ -293,7 +293,8 @@ FROM (
 ) a
 JOIN gateways g ON g.tenant || '/' || g.gateway = a.owner;
 
--- Every record as it came, its time not re-stamped. `body` is what the chain hashes.
+-- Every record as it came, its time not re-stamped. `body` is what the chain hashes; in SQLite it is
+-- only the evidence of a poll that was compacted, see schema.sql.
 CREATE VIEW v_records AS
 SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, r.seq, r.kind, r.wall_ms, r.hash, r.body
 FROM records r

@@ -14,6 +14,7 @@ from cloud_sync.keys import Keys
 from cloud_sync.receiver import Receiver
 from cloud_sync.store.sqlite import SqliteStore
 from cloud_sync.store.sqlite_file import open_database
+from cloud_sync.store.sqlite_polls import teach
 from edge.core.errors import StoreError
 from edge.ports.sim.broker import Broker, Line, Message
 from edge.ports.sim.timeline import Timeline
@@ -44,6 +45,7 @@ class MemoryStore(SqliteStore):
         self.path = Path("memory")
         self._db = sqlite3.connect(":memory:", isolation_level=None)
         self._db.deserialize(image)
+        teach(self._db)
         self._at_commit = at_commit
 
     @contextmanager

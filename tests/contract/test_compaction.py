@@ -1,22 +1,30 @@
-"""Compacted polls are the same records and the same readings, and take little room."""
+"""Compacted polls are the same records and the same readings, in both databases."""
 
+import io
 import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from cloud_sync.evidence import plan_span
+from cloud_sync.evidence import plan_span, write_evidence
 from cloud_sync.keys import Keys
 from cloud_sync.raw import ALWAYS, Period, find_journals, read_raw, span_of
 from cloud_sync.receiver import Receiver
+from cloud_sync.recompute import Recomputer
+from cloud_sync.store.address import open_store
 from cloud_sync.store.compaction import POLLS_MIN, compact
+from cloud_sync.store.contract import Store
 from cloud_sync.store.postgres import PostgresStore
+from cloud_sync.store.sqlite_polls import IS_WHOLE
 from cloud_sync.verify import verify_store
 from edge.core.errors import StoreError
 from edge.core.journal.record import Kind
 from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
 from hil_tests.postgres_server import Server
-from tests.contract.conftest import BOTH
+from tests.contract.conftest import BOTH, KINDS
 from tests.unit.receiver_journal import (
     GATEWAY,
     KEY,
@@ -33,9 +41,20 @@ pytestmark = pytest.mark.system
 
 LATER_MS = NOW_MS + 10**9
 
+Place = Path | str
 
-def received(url: str, journal: Journal, step: int = 60) -> PostgresStore:
-    store = PostgresStore(url)
+
+@pytest.fixture(params=["sqlite", *KINDS])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where a store of each product can be made."""
+    if request.param == "sqlite":
+        return tmp_path / "cloud.db"
+    server: Server = request.getfixturevalue("postgres_servers")(request.param)
+    return server.create()
+
+
+def received(place: Place, journal: Journal, step: int = 60) -> Store:
+    store = open_store(place)
     receiver = Receiver(store, Keys({(TENANT, GATEWAY): KEY}), lambda: NOW_MS)
     for first in range(0, len(journal.records), step):
         last = min(first + step, len(journal.records)) - 1
@@ -43,23 +62,32 @@ def received(url: str, journal: Journal, step: int = 60) -> PostgresStore:
     return store
 
 
-def content(store: PostgresStore) -> dict[str, list[tuple]]:
-    orders = {"v_readings": "seq, device, point", "records": "seq", "readings": "seq, point"}
-    return {
+def content(store: Store) -> dict[str, list[tuple]]:
+    orders = {"v_readings": "seq, device, point", "readings": "seq, point"}
+    found = {
         view: store.query(f"SELECT * FROM {view} ORDER BY {order}")
         for view, order in orders.items()
     }
+    (journal,) = find_journals(store)
+    raw = f"SELECT * FROM {store.within('records')} ORDER BY seq"
+    return {**found, "records": store.query(raw, journal.number, 0, INT64_MAX)}
 
 
-@BOTH
-def test_nothing_changes_for_who_reads(postgres_server: Server):
-    url = postgres_server.create()
+def count_rows(store: Store, where: str = "true", *values: object) -> int:
+    """Polls that are not compacted."""
+    table = "record_rows" if isinstance(store, PostgresStore) else "records"
+    whole = "kind = 1" if isinstance(store, PostgresStore) else IS_WHOLE
+    (found,) = store.query(f"SELECT count(*) FROM {table} WHERE {whole} AND {where}", *values)
+    return found[0]
+
+
+def test_nothing_changes_for_who_reads(place: Place):
     journal = factory(polls=400)
-    store = received(url, journal)
+    store = received(place, journal)
     before = content(store)
     cut_ms = START_MS + 600 * POLL_MS
-    assert compact(url, cut_ms) > 2 * POLLS_MIN
-    assert store.query("SELECT count(*) FROM record_rows WHERE kind = 1 AND wall_ms < ?", cut_ms)
+    assert compact(place, cut_ms) > 2 * POLLS_MIN
+    assert count_rows(store, "wall_ms < ?", cut_ms) == 0 < count_rows(store)
     assert content(store) == before
     (found,) = find_journals(store)
     assert [raw.seq for raw in read_raw(store, found.number, 0, INT64_MAX)] == [
@@ -76,14 +104,12 @@ def test_nothing_changes_for_who_reads(postgres_server: Server):
             expected[-1],
         )
     assert plan_span(store, found, ALWAYS) == (0, len(journal.records) - 1)
-    summary = verify_store(url)
+    summary = verify_store(place)
     assert summary.ok and summary.journals[0].readings == len(journal.readings)
     store.close()
 
 
-@BOTH
-def test_extreme_values_and_odd_polls_keep_their_bits(postgres_server: Server):
-    url = postgres_server.create()
+def test_extreme_values_and_odd_polls_keep_their_bits(place: Place):
     draw = random.Random(4)
     journal = Journal()
     journal.define()
@@ -93,32 +119,28 @@ def test_extreme_values_and_odd_polls_keep_their_bits(postgres_server: Server):
         values = [draw.choice(edges) for _ in range(width)] if at % 2 else [at, 5_000_000 * at]
         bad = [0, draw.randrange(1, 7)] if values and at % 9 == 0 else []
         journal.append(Kind.POLL, [0, values, bad, []])
-    store = received(url, journal)
+    store = received(place, journal)
     before = content(store)
-    assert compact(url, LATER_MS) == 2 * POLLS_MIN
+    assert compact(place, LATER_MS) == 2 * POLLS_MIN
     assert content(store) == before
-    assert verify_store(url).ok
+    assert verify_store(place).ok
     store.close()
 
 
-@BOTH
-def test_late_records_go_between_blocks_and_a_batch_again_changes_nothing(
-    postgres_server: Server,
-):
-    url = postgres_server.create()
+def test_late_records_go_between_compacted_and_a_batch_again_changes_nothing(place: Place):
     journal = factory(polls=500)
-    store = PostgresStore(url)
+    store = open_store(place)
     receiver = Receiver(store, Keys({(TENANT, GATEWAY): KEY}), lambda: NOW_MS)
     size = len(journal.records)
     runs = [(first, min(first + 49, size - 1)) for first in range(0, size, 50)]
     for first, last in runs[::2]:
         receiver.receive(TOPIC, journal.batch(first, last))
-    assert compact(url, LATER_MS)
+    assert compact(place, LATER_MS)
     for first, last in runs:
         receiver.receive(TOPIC, journal.batch(first, last))
-    assert compact(url, LATER_MS)
+    assert compact(place, LATER_MS)
     assert store.query("SELECT count(*), count(DISTINCT seq) FROM records") == [(size, size)]
-    assert verify_store(url).ok
+    assert verify_store(place).ok
     assert store.query("SELECT count(*) FROM quarantine") == [(0,)]
     store.close()
 
@@ -160,12 +182,86 @@ def test_verify_names_the_record_that_is_broken_in_a_block(postgres_server: Serv
     store.close()
 
 
-def test_the_verb(postgres_server: Server, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_the_verb(place: Place, capsys: pytest.CaptureFixture):
     from edge.__main__ import main
 
-    url = postgres_server.create()
-    received(url, factory(polls=200)).close()
-    assert main(["compact", "--store", url, "--json"]) == 0
+    received(place, factory(polls=200)).close()
+    address = f"sqlite:///{place}" if isinstance(place, Path) else place
+    assert main(["compact", "--store", address, "--json"]) == 0
     assert '"polls": 400' in capsys.readouterr().out
-    assert main(["compact", "--store", f"sqlite:///{tmp_path / 'cloud.db'}"]) == 2
-    assert "--store" in capsys.readouterr().err
+
+
+def test_the_verb_makes_no_file(tmp_path: Path, capsys: pytest.CaptureFixture):
+    from edge.__main__ import main
+
+    assert main(["compact", "--store", f"sqlite:///{tmp_path / 'cloud.db'}"]) == 74
+    assert "cloud.db" in capsys.readouterr().err
+    assert not (tmp_path / "cloud.db").exists()
+
+
+def test_what_stands_on_raw_records_is_the_same(place: Place):
+    """Evidence files are equal byte by byte, and every interval comes out as before."""
+    store = received(place, factory(polls=400))
+    (journal,) = find_journals(store)
+
+    def told() -> tuple[list, bytes]:
+        span = plan_span(store, journal, ALWAYS)
+        assert span is not None
+        out = io.BytesIO()
+        write_evidence(store, [(journal, span, KEY)], out)
+        return list(Recomputer(store, journal).run()), out.getvalue()
+
+    before = told()
+    assert len(before[0]) >= 40
+    assert compact(place, LATER_MS) == 800
+    assert told() == before
+    store.close()
+
+
+def test_polls_with_evidence_keep_it(place: Place):
+    journal = Journal()
+    journal.define()
+    raw = [bytes([at]) for at in range(24)]
+    for at in range(2 * POLLS_MIN):
+        pairs = [item for point in range(at % 9) for item in (point % 2, raw[point])]
+        journal.append(Kind.POLL, [0, [at, None], [1, 3] if at % 2 else [0, 0, 1, 0], pairs])
+    store = received(place, journal)
+    before = content(store)
+    assert compact(place, LATER_MS)
+    assert content(store) == before and verify_store(place).ok
+    store.close()
+
+
+#: Compacts again and again what a loop of the test makes whole again.
+_KILLED = """
+import sys
+from pathlib import Path
+from cloud_sync.store.compaction import open_compaction
+compaction = open_compaction(Path(sys.argv[1]))
+print("ready", flush=True)
+for journal, left in compaction.waiting(2**62, 1):
+    while compaction.run(journal, 2**62, 16):
+        print("run", flush=True)
+"""
+
+
+def test_killed_at_any_moment_it_loses_nothing(tmp_path: Path):
+    path = tmp_path / "cloud.db"
+    store = received(path, factory(polls=600))
+    before = content(store)
+    store.close()
+    draw = random.Random(3)
+    left = [1_200]
+    while left[-1]:
+        command = [sys.executable, "-c", _KILLED, str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            for _ in range(1 + draw.randrange(2, 12)):
+                process.stdout.readline()
+            time.sleep(draw.random() / 500)  # somewhere in the next run
+            process.kill()
+        store = open_store(path)
+        left.append(count_rows(store))
+        assert content(store) == before and verify_store(path).ok
+        store.close()
+    assert len(left) > 5 and left == sorted(left, reverse=True)

@@ -12,7 +12,10 @@ from cloud_sync.idle import IdleCompactor, day_before
 from cloud_sync.keys import Keys
 from cloud_sync.receiver import Receiver
 from cloud_sync.store.compaction import Compaction
+from cloud_sync.store.contract import Store
 from cloud_sync.store.postgres import PostgresStore
+from cloud_sync.store.sqlite import SqliteStore
+from cloud_sync.store.sqlite_compaction import SqliteCompaction
 from cloud_sync.verify import verify_store
 from edge.core.errors import TallyError
 from hil_tests.postgres_server import Server
@@ -44,7 +47,7 @@ def store(url: str) -> Iterator[PostgresStore]:
     found.close()
 
 
-def receiver_on(store: PostgresStore) -> Receiver:
+def receiver_on(store: Store) -> Receiver:
     return Receiver(store, Keys({(TENANT, GATEWAY): KEY}), lambda: NOW_MS)
 
 
@@ -204,15 +207,54 @@ def test_receive_compacts_unless_told_not_to(
     assert verify_store(url).ok
 
 
-def test_a_file_has_nothing_to_compact(tmp_path: Path):
+def test_a_file_is_compacted_while_batches_come(tmp_path: Path):
     with (
         mosquitto(tmp_path) as broker,
         receiving(tmp_path, broker) as process,
         gateway_on(broker) as gateway,
     ):
         process.wait_for("ready")
-        gateway.send(JOURNAL.batch(0, 59))
-        wait_until(lambda: gateway.acked == 59, "the batch is acknowledged")
+        gateway.send(JOURNAL.batch(0, LAST))
+        wait_until(lambda: gateway.acked == LAST, "the batch is acknowledged")
         assert process.stop()[0] == 0
-        assert process.of("failing") == process.of("compacted") == []
+        with receiving(tmp_path, broker) as again:
+            assert again.wait_for("compacted")["polls"] > 500
+            last = len(JOURNAL.records) - 1
+            gateway.send(JOURNAL.batch(LAST + 1, last))
+            wait_until(lambda: gateway.acked == last, "the batch is acknowledged")
+            assert again.stop()[0] == 0
+            assert again.of("failing") == []
     assert verify_store(process.path).ok
+
+
+def test_a_batch_and_readers_go_on_beside_the_compaction_of_a_file(tmp_path: Path):
+    path = tmp_path / "cloud.db"
+    store = SqliteStore(path)
+    receiver = receiver_on(store)
+    assert acked(receiver.receive(TOPIC, JOURNAL.batch(0, LAST))).seq == LAST
+    reader = SqliteStore(path, read_only=True)
+    rows = reader.query("SELECT * FROM readings ORDER BY seq, point")
+    compaction = SqliteCompaction(path)
+    for first in range(LAST + 1, len(JOURNAL.records)):
+        assert compaction.run(1, LATER_MS, 10) == 10
+        assert acked(receiver.receive(TOPIC, JOURNAL.batch(first, first))).seq == first
+        found = reader.query("SELECT * FROM readings WHERE seq <= ? ORDER BY seq, point", LAST)
+        assert found == rows
+    compaction.close()
+    reader.close()
+    assert verify_store(path).ok
+    store.close()
+
+
+def test_two_at_one_file_share_its_polls(tmp_path: Path):
+    path = tmp_path / "cloud.db"
+    store = SqliteStore(path)
+    receiver_on(store).receive(TOPIC, JOURNAL.batch(0, LAST))
+    one, other = SqliteCompaction(path), SqliteCompaction(path)
+    ((_, polls),) = one.waiting(LATER_MS, 1)
+    done = 0
+    while found := one.run(1, LATER_MS, 70) + other.run(1, LATER_MS, 70):
+        done += found
+    assert done == polls and other.waiting(LATER_MS, 1) == [] and verify_store(path).ok
+    for each in (one, other, store):
+        each.close()

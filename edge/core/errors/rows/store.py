@@ -107,6 +107,14 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "check that it is there and not damaged, then try again",
         "确认数据库存在且未损坏，然后重试",
     ),
+    "cloud.damaged": (
+        65,
+        "database {file} is damaged: {reason}",
+        "数据库 {file} 已损坏：{reason}",
+        "no figure was made of it; find what is broken with `carbontally verify`, then take a"
+        " copy from before",
+        "未据此得出任何数字；用 `carbontally verify` 查明损坏处，然后恢复先前的备份",
+    ),
     "cloud.export": (
         74,
         "{file} does not hold the {rows} rows that were read for it",
