@@ -11,7 +11,7 @@ from typing import Any
 
 from cloud_sync.store.sqlite_file import SCHEMA_VERSION, failure, open_database
 from cloud_sync.store.sqlite_polls import IS_WHOLE, evidence_of, poll_bytes
-from edge.core.errors import StoreError
+from edge.core.errors import DataError, StoreError
 
 #: Polls of one transaction, a few hundredths of a second of the file's time.
 _STEP = 512
@@ -124,7 +124,7 @@ def _follows(row: Any) -> bool:
         return False
     try:
         evidence = evidence_of(body)
-    except (ValueError, TypeError, LookupError):
+    except (DataError, TypeError, LookupError):
         return False
     columns = (seq, *times, device, mantissas, qualities)
     return evidence[:1] != b"\x97" and poll_bytes(evidence, *columns) == body

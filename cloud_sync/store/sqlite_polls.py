@@ -9,9 +9,10 @@ import json
 import sqlite3
 from typing import Any
 
-import msgpack
-
+from cloud_sync.opening import new_packer
+from edge.core.errors import DataError
 from edge.core.journal.record import Kind
+from edge.core.numbers import pack
 
 #: Which rows of `records` are polls that are not compacted; the index `records_whole` has these.
 IS_WHOLE = "kind = 1 AND body >= x'97' AND body < x'98'"
@@ -37,7 +38,8 @@ V_WHOLE_RECORDS = f"""(
     JOIN gateways g ON g.id = j.gateway
 )"""
 
-_pack = msgpack.Packer(autoreset=True).pack
+#: `poll_bytes` runs in the thread of whoever asks; nothing of it lets another thread go on.
+_pack = new_packer()
 
 
 def poll_bytes(body: Any, *columns: Any) -> Any:
@@ -49,15 +51,16 @@ def poll_bytes(body: Any, *columns: Any) -> Any:
     try:
         values = json.loads(mantissas)
         flat = [] if qualities is None else _flat(values, json.loads(qualities))
-        evidence = msgpack.unpackb(body)
-        return _pack([int(Kind.POLL), *header, [device, values, flat, evidence]])
-    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
+        evidence = pack.decode(body)
+        return _pack([Kind.POLL, *header, [device, values, flat, evidence]])
+    except (DataError, ValueError, TypeError, OverflowError, RecursionError):
         return body
 
 
 def evidence_of(body: bytes) -> bytes:
     """What a compacted poll has for a body: the evidence of its canonical bytes."""
-    return bytes(_pack(msgpack.unpackb(body)[-1][-1]))
+    record: Any = pack.decode(body)
+    return pack.encode(record[-1][-1])
 
 
 def _flat(values: list[int | None], codes: list[int | None]) -> list[int]:
