@@ -17,9 +17,10 @@ EARLY_MS, LATE_MS = 1_577_836_800_000, 4_102_444_800_000
 _DAY_MS = 86_400_000
 _PARTED = re.compile(r"\) PARTITION BY RANGE \(\w+\);")
 
-#: The extension, and a role that may make the schema of its chunks.
+#: The extension, and a role that may make the schema of its chunks, which is nobody's yet.
 _HAS_TIMESCALE = (
     "SELECT count(*) > 0 AND has_database_privilege(current_database(), 'CREATE')"
+    " AND to_regnamespace('carbontally_chunks') IS NULL"
     " FROM pg_extension WHERE extname = 'timescaledb'"
 )
 _IS_PARTITIONED = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'record_rows'::regclass"
