@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hil_tests.bench.measure import Figure, seconds
-from hil_tests.micropython.built import HEAP_BYTES
+from hil_tests.micropython.built import LEAN_HEAP_BYTES
 from hil_tests.micropython.day import MINUTE_MS, Day, judge_day, run_day
 
 MINUTES = 24 * 60
@@ -24,7 +24,9 @@ def day_figures() -> Iterator[Figure]:
     days: list[Day] = []
     with tempfile.TemporaryDirectory() as folder:
         spent_s = seconds(
-            lambda: days.append(run_day(Path(folder), MINUTES, AWAY, HEAP_BYTES, SAMPLE_MINUTES))
+            lambda: days.append(
+                run_day(Path(folder), MINUTES, AWAY, LEAN_HEAP_BYTES, SAMPLE_MINUTES)
+            )
         )
     day = days[0]
     judge_day(day, MINUTES)
@@ -37,7 +39,9 @@ def day_figures() -> Iterator[Figure]:
     yield Figure("day_records", len(day.cloud), "", "in the cloud, as on the flash")
     yield Figure("day_intervals", day.intervals, "", "each begins where the last one ended")
     yield Figure("day_broker_away_minutes", day.away_ms // MINUTE_MS, "min", "at least")
-    yield Figure("day_heap_cap_bytes", HEAP_BYTES, "B", "a hard cap, with what stays in place")
+    yield Figure(
+        "day_heap_cap_bytes", LEAN_HEAP_BYTES, "B", "a hard cap, with what stays in place"
+    )
     yield Figure("day_live_first_bytes", live[0], "B", "the harness' own included")
     yield Figure("day_live_settled_bytes", settled[0], "B", "after two hours")
     yield Figure("day_live_last_bytes", settled[-1], "B", "after the day")

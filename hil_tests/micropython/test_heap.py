@@ -4,19 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.micropython.built import board_with, built
+from hil_tests.micropython.built import LEAN_HEAP_BYTES, board_with, built
 from hil_tests.site import FACTORY
 
 pytestmark = pytest.mark.system
 
-#: Beside what the harness itself uses; `bench esp32` looks for the least.
-HEAP_BYTES = 256 * 1024
 LIVE_BYTES_MAX = 200 * 1024
 RUN_MS = 12_000
 
 
 def test_a_program_in_place_starts_and_goes_on_with_its_journal_in_so_much(tmp_path: Path):
-    device = board_with(built(), tmp_path / "device", None, HEAP_BYTES)
+    device = board_with(built(), tmp_path / "device", None, LEAN_HEAP_BYTES)
     meters = {str(station): {"counter": [1000, 1]} for _, station, _ in FACTORY}
     for boot in (1, 2):
         last = device.run(

@@ -7,7 +7,7 @@ import pytest
 
 from edge.core.journal.record import Kind
 from hil_tests.micropython.built import (
-    HEAP_BYTES,
+    LEAN_HEAP_BYTES,
     board_with,
     built,
     silent_devices,
@@ -28,6 +28,7 @@ DEADLINE_S = 120
 MINUTES = 17
 #: From which minute to which there is no broker.
 AWAY = (5, 12)
+GROWTH_BYTES = 48 * 1024
 
 
 @pytest.mark.parametrize("nagle", [False, True], ids=["no_delay", "nagle"])
@@ -70,7 +71,9 @@ def test_minutes_at_9600_baud_over_the_wrap_of_the_ticks_with_the_broker_away(
     tmp_path: Path,
 ) -> None:
     """The wire takes its time, the clock jumps; `bench esp32` does the same for a day."""
-    day = run_day(tmp_path, MINUTES, AWAY, HEAP_BYTES, sample_minutes=1)
+    day = run_day(tmp_path, MINUTES, AWAY, LEAN_HEAP_BYTES, sample_minutes=1)
     judge_day(day, MINUTES)
     assert day.away_ms > MINUTE_MS and day.intervals >= 2
     assert day.last["network"]["connects"] > 2
+    live = [sample["live_bytes"] for sample in day.heaps]
+    assert max(live) - live[0] < GROWTH_BYTES, "no more than buffers that are made once"
