@@ -121,7 +121,8 @@ class Station:
         qualities: dict[int, int] = {}
         first = 0
         registers: tuple[int, ...] = ()
-        for index, rule in enumerate(self._rules):
+        for index in range(len(values)):
+            rule = self._rules[index]
             at = self._places[index] - first
             if rule is None or at < 0 or at + rule[0] > len(registers):
                 span = self.device.points[index].span if rule is None else rule[0]

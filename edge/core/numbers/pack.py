@@ -36,7 +36,8 @@ def _put_int(out: bytearray, value: int) -> None:
             out.append(value)
         elif value < 1 << 16:
             out.append(0xCD)
-            out.extend(value.to_bytes(2, "big"))
+            out.append(value >> 8)
+            out.append(value & 0xFF)
         elif value < 1 << 32:
             out.append(0xCE)
             out.extend(value.to_bytes(4, "big"))
@@ -82,7 +83,10 @@ def _put(out: bytearray, value: object, depth: int) -> None:
             raise DataError("data.pack", reason="nested too deep")
         _head(out, len(value), 0x90, 16, (0, 0xDC, 0xDD))
         for item in value:
-            _put(out, item, depth + 1)
+            if type(item) is int and 0 <= item < 1 << 7:
+                out.append(item)  # most of what a poll has, without a call
+            else:
+                _put(out, item, depth + 1)
     else:
         raise DataError("data.pack", reason="a type that records do not have")
 
@@ -108,8 +112,18 @@ class _Reader:
         self.at = end
         return part
 
+    def byte(self) -> int:
+        at = self.at
+        if at >= len(self.data):
+            raise DataError("data.pack", reason="ends too early")
+        self.at = at + 1
+        return self.data[at]
+
     def number(self, width: int) -> int:
-        return int.from_bytes(self.take(width), "big")
+        if width > 2:
+            return int.from_bytes(self.take(width), "big")
+        high = self.byte()
+        return high if width == 1 else high << 8 | self.byte()
 
     def array(self, count: int, depth: int) -> list[object]:
         # Each item takes a byte at least, so a longer count is a lie told to make us allocate.
@@ -118,10 +132,13 @@ class _Reader:
         self.items_left -= count
         if self.items_left < 0 or count > len(self.data) - self.at:
             raise DataError("data.pack", reason="too many items")
-        return [self.value(depth + 1) for _ in range(count)]
+        items: list[object] = [None] * count
+        for at in range(count):
+            items[at] = self.value(depth + 1)
+        return items
 
     def value(self, depth: int) -> object:
-        code = self.take(1)[0]
+        code = self.byte()
         if code < 0x80:
             return code
         if code >= 0xE0:
