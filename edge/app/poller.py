@@ -232,6 +232,7 @@ class Poller:
 
     def _finish(self, station: Station, look: Look, now_ms: int) -> Poll:
         values, qualities, evidence = look
+        station.forget()
         self._station = None
         error = station.error
         if station.conflict:

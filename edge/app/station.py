@@ -78,6 +78,10 @@ class Station:
         """A poll begins."""
         self.answered = False
         self.error = None
+        self.forget()
+
+    def forget(self) -> None:
+        """What was read and what failed is not needed any more."""
         self._reads = []
         self._failed = []
 

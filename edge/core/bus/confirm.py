@@ -20,35 +20,33 @@ class Confirm:
 
     def __init__(self, points: tuple[Point, ...]) -> None:
         self.counters = [i for i, point in enumerate(points) if point.point_class == "counter"]
-        self._last: dict[int, tuple[int, int]] = {}
-        self._fastest: dict[int, int] = {}  # largest accepted move per second, rounded up
+        # By place in `counters`; three lists take a third of what pairs in a dictionary do.
+        self._last: list[int | None] = [None] * len(self.counters)
+        self._at_ms = [0] * len(self.counters)
+        #: Largest accepted move per second, rounded up; None before a second reading.
+        self._fastest: list[int | None] = [None] * len(self.counters)
         self._troubled = False
 
     def suspects(self, values: list[int | None], now_ms: int) -> list[int]:
         """Points to read again: a counter that went back or jumped, or any after a failed poll."""
         found = []
-        for index in self.counters:
-            value = values[index]
+        for place in range(len(self.counters)):
+            index = self.counters[place]
+            value, last = values[index], self._last[place]
             if value is None:
                 continue
-            if index not in self._last:
-                if self._troubled:
-                    found.append(index)
-                continue
-            last, at_ms = self._last[index]
-            if (
-                self._troubled
-                or value < last
-                or self._is_jump(index, value - last, now_ms - at_ms)
+            if self._troubled or (
+                last is not None and (value < last or self._is_jump(place, value - last, now_ms))
             ):
                 found.append(index)
         return found
 
-    def _is_jump(self, index: int, move: int, elapsed_ms: int) -> bool:
-        if index not in self._fastest:
+    def _is_jump(self, place: int, move: int, now_ms: int) -> bool:
+        fastest = self._fastest[place]
+        if fastest is None:
             return False
-        allowed = JUMP_FACTOR * (self._fastest[index] + 1) * (elapsed_ms + 1000) // 1000
-        return move > allowed
+        elapsed_ms = now_ms - self._at_ms[place]
+        return move > JUMP_FACTOR * (fastest + 1) * (elapsed_ms + 1000) // 1000
 
     def settle(
         self,
@@ -73,16 +71,16 @@ class Confirm:
 
     def accept(self, values: list[int | None], qualities: dict[int, int], now_ms: int) -> None:
         """Remember a finished poll."""
-        for index in self.counters:
-            value = values[index]
+        for place in range(len(self.counters)):
+            index = self.counters[place]
+            value, last = values[index], self._last[place]
             if value is None or qualities.get(index, Quality.GOOD) != Quality.GOOD:
                 continue
-            if index in self._last:
-                last, at_ms = self._last[index]
-                elapsed_ms = max(1, now_ms - at_ms)
+            if last is not None:
+                elapsed_ms = max(1, now_ms - self._at_ms[place])
                 speed = -(-max(0, value - last) * 1000 // elapsed_ms)
-                self._fastest[index] = max(self._fastest.get(index, 0), speed)
-            self._last[index] = (value, now_ms)
+                self._fastest[place] = max(self._fastest[place] or 0, speed)
+            self._last[place], self._at_ms[place] = value, now_ms
         self._troubled = False
 
     def trouble(self) -> None:

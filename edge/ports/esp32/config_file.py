@@ -1,6 +1,7 @@
 """The configuration on the device: JSON in two files, each with its CRC; the last good wins."""
 
 import json
+import os
 from binascii import crc32
 
 from edge.core.errors import ConfigError
@@ -9,16 +10,17 @@ from edge.core.errors import ConfigError
 COPIES = ("config.json", "config.bak")
 
 _CHECK_CHARS = 8
+_TAIL_BYTES = _CHECK_CHARS + 2
 _PART_BYTES = 512
 
 
 def encode_copy(text: str) -> str:
     """A copy: one line of JSON, and its CRC-32 in a line of its own."""
-    return text + "\n" + _check(text) + "\n"
+    return text + "\n" + _check(text.encode()).decode() + "\n"
 
 
-def _check(text: str) -> str:
-    return ("0000000" + hex(crc32(text.encode()))[2:])[-_CHECK_CHARS:]
+def _check(text: bytes) -> bytes:
+    return ("0000000" + hex(crc32(text))[2:])[-_CHECK_CHARS:].encode()
 
 
 def read_copies(folder: str = "") -> tuple[dict, list[str]]:
@@ -85,10 +87,12 @@ def _reason(error: Exception) -> str:
 
 
 def _read(path: str) -> dict:
-    with open(path, "rb") as file:  # noqa: PTH123 - MicroPython has no pathlib
-        data = file.read()
-    text, _, check = data.decode().partition("\n")
-    if check.strip() != _check(text):
+    size = os.stat(path)[6]  # noqa: PTH116 - MicroPython has no pathlib
+    with open(path, "rb") as file:  # noqa: PTH123
+        # Once in memory, not once more as a text: it is the largest thing of a start.
+        text = file.read(max(0, size - _TAIL_BYTES))
+        check = file.read()
+    if check != b"\n" + _check(text) + b"\n":
         raise ValueError("its check does not fit")
     document = json.loads(text)
     if not isinstance(document, dict):
