@@ -74,6 +74,7 @@ class Program:
         store = RingStore(board.partition(), plan.gateway, JournalMark(board.vault))
         board.feed()
         self.gateway, fresh, ancestors = self._define(plan, store)
+        del plan
         now_ms = self.clock.mono_ms()
         self.gateway.start(fresh, ancestors, now_ms)
         self._tell_start(problems, why, now_ms)

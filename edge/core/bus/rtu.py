@@ -67,16 +67,14 @@ def encode_read(station: int, function: int, address: int, count: int) -> bytes:
     Raises BusError "data.range" before anything could wrap.
     """
     most = REGISTERS_MAX * (BITS_PER_REGISTER if function in BIT_FUNCTIONS else 1)
-    is_sound = 0 <= station <= 247 and READ_COILS <= function <= READ_INPUT
-    if not is_sound or not 1 <= count <= most or not 0 <= address <= 65536 - count:
-        for what, value, low, high in (
-            ("station", station, 0, 247),
-            ("function", function, READ_COILS, READ_INPUT),
-            ("count", count, 1, most),
-            ("address", address, 0, 65536 - count),
-        ):
-            if value < low or value > high:
-                raise BusError("data.range", what=what, value=value)
+    for what, value, low, high in (
+        ("station", station, 0, 247),
+        ("function", function, READ_COILS, READ_INPUT),
+        ("count", count, 1, most),
+        ("address", address, 0, 65536 - count),
+    ):
+        if value < low or value > high:
+            raise BusError("data.range", what=what, value=value)
     body = bytes((station, function, address >> 8, address & 0xFF, count >> 8, count & 0xFF))
     crc = crc16(body)
     return body + bytes((crc & 0xFF, crc >> 8))
