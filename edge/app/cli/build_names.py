@@ -12,6 +12,7 @@ from string import ascii_letters, digits
 from typing import NamedTuple
 
 from edge.app.cli.build_join import Joined
+from edge.app.cli.build_own import OwnAttributes, is_own
 from edge.app.cli.build_words import Keywords, fixed_words, is_record
 
 #: Names of arguments that are given by place: in every firmware, so they take no memory.
@@ -24,10 +25,19 @@ ARGUMENTS = (
 
 
 class Names(NamedTuple):
-    """of_globals: {joined module: {"module:name": short}}; of_words: {attribute: short}."""
+    """of_globals: {joined module: {"module:name": short}}; of_words: {attribute: short}.
+
+    of_own: {class: {attribute that only its family names: short}}.
+    """
 
     of_globals: dict[str, dict[str, str]]
     of_words: dict[str, str]
+    of_own: dict[str, dict[str, str]]
+
+    def of_attribute(self, word: str, owner: str) -> str:
+        """The short name of an attribute that is named in a class, "" outside of any."""
+        own = self.of_own.get(owner, {})
+        return own[word] if word in own else self.of_words.get(word, word)
 
 
 #: {joined module, or ATTRIBUTES: {name as the device says it: what it may be}}
@@ -45,8 +55,12 @@ def shorten(joined: dict[str, Joined], kept: tuple[str, ...]) -> Meanings:
     names = _names_of(joined, trees, keywords.words, (*kept, *_errors(trees)))
     told = {group: _meanings(part.tree, names, group) for group, part in joined.items()}
     told[ATTRIBUTES] = {short: [word] for word, short in names.of_words.items()}
+    for owner, own in names.of_own.items():
+        for word, short in own.items():
+            whole = f"{owner.replace(':', '.')}.{word}"
+            told[ATTRIBUTES].setdefault(short, []).append(whole)
     for group, part in joined.items():
-        _Renamer(names.of_globals[group], names.of_words, keywords).visit(part.tree)
+        _Renamer(names, group, keywords).visit(part.tree)
         for name in reversed(part.needed):
             part.tree.body.insert(0, _import_of(name, group, names))
     return told
@@ -62,7 +76,7 @@ def _meanings(tree: ast.Module, names: Names, group: str) -> dict[str, list[str]
             if isinstance(item, ast.FunctionDef):
                 word = item.name.removeprefix("attr:")
                 whole = f"{node.name.replace(':', '.')}.{word}"
-                found.setdefault(names.of_words.get(word, word), []).append(whole)
+                found.setdefault(names.of_attribute(word, node.name), []).append(whole)
     return found
 
 
@@ -75,7 +89,8 @@ def _names_of(
     counts = {group: _counts([part.tree]) for group, part in joined.items()}
     whole = _counts(trees)
     words = _defined(trees) | keywords
-    words -= fixed_words(trees) | {word for word in words if _is_special(word)}
+    fixed = fixed_words(trees) | {word for word in words if _is_special(word)}
+    words -= fixed
     taken = {name for name in whole if ":" not in name} - words | set(ARGUMENTS)
     taken |= {name.rpartition(":")[2] for name in kept}
     by_keyword = sorted(words & keywords)
@@ -91,9 +106,24 @@ def _names_of(
             name: name.rpartition(":")[2] if name in kept else next(given) for name in own
         }
     given = _short_names(taken)
-    left = sorted(words - set(of_words), key=lambda word: (-whole[word], word))
+    of_own, shared = _own_names(OwnAttributes(trees, fixed), given)
+    left = sorted(words - set(of_words) - shared, key=lambda word: (-whole[word], word))
     of_words.update({word: next(given) for word in left})
-    return Names(of_globals, of_words)
+    return Names(of_globals, of_words, of_own)
+
+
+def _own_names(
+    own: OwnAttributes, given: Iterator[str]
+) -> tuple[dict[str, dict[str, str]], set[str]]:
+    """{class: {attribute: short}}, the same short names for every family; and the attributes."""
+    most = max((len(words) for words in own.words.values()), default=0)
+    short = [next(given) for _ in range(most)]
+    of_families = {
+        family: dict(zip(sorted(words), short, strict=False))
+        for family, words in own.words.items()
+    }
+    shared = {word for words in own.words.values() for word in words}
+    return {name: of_families[family] for name, family in own.families.items()}, shared
 
 
 def _errors(trees: list[ast.Module]) -> list[str]:
@@ -168,15 +198,23 @@ def _import_of(name: str, group: str, names: Names) -> ast.stmt:
 
 
 class _Renamer(ast.NodeTransformer):
-    def __init__(self, of_globals: dict[str, str], of_words: dict[str, str], keywords: Keywords):
-        self._globals = of_globals
-        self._words = of_words
+    def __init__(self, names: Names, group: str, keywords: Keywords):
+        self._names = names
+        self._globals = names.of_globals[group]
+        self._words = names.of_words
         self._keywords = keywords
+        self._owner = ""
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        outside, self._owner = self._owner, node.name
+        self.generic_visit(node)
+        self._owner = outside
+        return node
 
     def _short(self, name: str) -> str:
         kind, _, rest = name.partition(":")
         if kind == "attr":
-            return self._words.get(rest, rest)
+            return self._names.of_attribute(rest, self._owner)
         if kind == "arg":
             place, _, word = rest.partition(":")
             is_named = word in self._keywords.words
@@ -195,7 +233,8 @@ class _Renamer(ast.NodeTransformer):
         if isinstance(node, ast.arg):
             node.arg = self._short(node.arg)
         elif isinstance(node, ast.Attribute):
-            node.attr = self._words.get(node.attr, node.attr)
+            owner = self._owner if is_own(node) else ""
+            node.attr = self._names.of_attribute(node.attr, owner)
         elif isinstance(node, ast.Global | ast.Nonlocal):
             node.names = [self._short(name) for name in node.names]
         return super().generic_visit(node)
