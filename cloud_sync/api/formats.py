@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cloud_sync.api.resources import EXACT
+from cloud_sync.csv_cell import as_cell
 from edge.core.errors import UsageError
 
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
@@ -72,18 +73,11 @@ def write_csv(columns: dict[str, str], rows: Iterable[Sequence[Any]]) -> Iterato
     writer.writerow(columns)
     # The head comes with the first rows: until they are there, the answer can still be a refusal.
     for chunk in _chunks(rows):
-        writer.writerows([_cell(value) for value in row] for row in chunk)
+        writer.writerows([as_cell(value) for value in row] for row in chunk)
         yield buffer.getvalue().encode()
         buffer.seek(0)
         buffer.truncate()
     yield buffer.getvalue().encode()
-
-
-def _cell(value: Any) -> Any:
-    # A name that begins like a formula comes from a gateway's configuration; a number does not.
-    if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r"):
-        return "'" + value
-    return value
 
 
 def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -18,6 +18,8 @@ from edge.core.errors import UsageError
 LIMIT, LIMIT_MAX = 1_000, 10_000
 _CURSOR_MAX = 2_000
 _NAME_MAX = 200
+#: A text that no database can compare with, as PostgreSQL has no NUL.
+_NO_NUL = r"^[^\x00]*$"
 _WRITERS = {formats.NDJSON: formats.write_ndjson, formats.CSV: formats.write_csv}
 
 
@@ -69,9 +71,9 @@ def _parameters(resource: Resource) -> Any:
     }
     for name in resource.filters:
         if name in resource.required:
-            fields[name] = (str, Field(max_length=_NAME_MAX))
+            fields[name] = (str, Field(max_length=_NAME_MAX, pattern=_NO_NUL))
         else:
-            fields[name] = (str | None, Field(None, max_length=_NAME_MAX))
+            fields[name] = (str | None, Field(None, max_length=_NAME_MAX, pattern=_NO_NUL))
     return create_model(
         resource.name.capitalize() + "Query", __config__={"extra": "forbid"}, **fields
     )
@@ -131,6 +133,10 @@ def _decode(resource: Resource, text: str) -> dict[str, Any]:
         if [type(part) for part in key] != wanted:
             raise ValueError(text)
         if any(isinstance(part, int) and abs(part) >= 1 << 63 for part in key):
+            raise ValueError(text)
+        texts = "".join(part for part in key if isinstance(part, str))
+        texts.encode()  # JSON may hold halves of surrogate pairs, and NUL; a database may not
+        if "\0" in texts:
             raise ValueError(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise UsageError("api.query", name="after", reason="no cursor of a page") from error

@@ -49,14 +49,16 @@ def export(
 def _plan(
     database: Database, tenant: str, first_ms: int | None, last_ms: int | None
 ) -> list[tuple[Table, int]]:
-    """The (table, day) pairs between the limits, or of all that is stored."""
-    work = []
-    for table in TABLES:
-        span = days_in(database, table, tenant) or (0, -1)
-        begin_ms = span[0] if first_ms is None else first_ms
-        end_ms = span[1] if last_ms is None else last_ms
-        work += [(table, day_ms) for day_ms in range(begin_ms, end_ms + 1, DAY_MS)]
-    return work
+    """The (table, day) pairs: days with rows between the limits; with two limits every day."""
+    if first_ms is not None and last_ms is not None:
+        days = range(first_ms, last_ms + 1, DAY_MS)
+        return [(table, day_ms) for table in TABLES for day_ms in days]
+    return [
+        (table, day_ms)
+        for table in TABLES
+        for day_ms in days_in(database, table, tenant)
+        if (first_ms is None or first_ms <= day_ms) and (last_ms is None or day_ms <= last_ms)
+    ]
 
 
 def _write(

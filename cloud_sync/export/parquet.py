@@ -21,6 +21,9 @@ from edge.core.errors import StoreError
 
 DAY_MS = 86_400_000
 
+#: 0001-01-01 and 10000-01-01 UTC, between which days have names.
+EARLIEST_MS, LATEST_MS = -62_135_596_800_000, 253_402_300_800_000
+
 _MEMORY = "256MB"
 
 #: Rows that are read back at once.
@@ -160,12 +163,17 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def days_in(database: Database, table: Table, tenant: str) -> tuple[int, int] | None:
-    """(first, last) UTC day of a table's rows as Unix milliseconds; None without any."""
-    sql = f"SELECT min({table.time}), max({table.time}) FROM {table.view}"
-    found: list[Any] = database.rows(
-        sql + (" WHERE tenant = :tenant" if tenant else ""),
-        **({"tenant": tenant} if tenant else {}),
-    )
-    first, last = found[0]
-    return None if first is None else (first - first % DAY_MS, last - last % DAY_MS)
+def days_in(database: Database, table: Table, tenant: str) -> list[int]:
+    """The UTC days that a table has rows of, ascending, as Unix milliseconds.
+
+    One clock that was wrong may put a record into any year, so those between are not counted on;
+    a time before the year 1 or after 9999 is of no day.
+    """
+    time = table.time
+    sql = f"SELECT DISTINCT {time} - (({time} % :day) + :day) % :day FROM {table.view}"
+    sql += f" WHERE {time} >= :earliest AND {time} < :latest"
+    values: dict[str, object] = {"day": DAY_MS, "earliest": EARLIEST_MS, "latest": LATEST_MS}
+    if tenant:
+        sql += " AND tenant = :tenant"
+        values["tenant"] = tenant
+    return sorted(day_ms for (day_ms,) in database.rows(sql, **values))

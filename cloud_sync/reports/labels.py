@@ -31,6 +31,7 @@ LABELS: dict[str, tuple[str, str]] = {
         "National method for zero-carbon parks, 发改环资〔2025〕910号",
         "国家零碳园区核算方法（发改环资〔2025〕910号）",
     ),
+    "wan_tonnes": ("10⁴ t", "万吨"),
     "fuel": ("Fuels burnt", "用作燃料"),
     "conversion": ("Conversion, input less output", "加工转换（投入减产出）"),
     "electricity": ("Electricity, net", "净购入电力"),

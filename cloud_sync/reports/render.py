@@ -2,20 +2,17 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cloud_sync.csv_cell import as_cell
 from cloud_sync.reports.labels import kinds, words
 from cloud_sync.reports.park_method import ENERGY
 from cloud_sync.reports.register import STATED
 from edge.core.numbers.fixed import div_round, format_decimal
-
-#: What a spreadsheet computes; a negative number is none.
-_FORMULA = re.compile(r"[=+@\t\r]|-(?![0-9.]+$)")
 
 _T_PLACES = 3
 _CHART_HEIGHT = 120
@@ -197,7 +194,5 @@ def write_table(rows: Iterator[list[Any]]) -> str:
     buffer.write("\ufeff")
     writer = csv.writer(buffer)
     for row in rows:
-        writer.writerow(
-            "'" + cell if isinstance(cell, str) and _FORMULA.match(cell) else cell for cell in row
-        )
+        writer.writerow(as_cell(cell) for cell in row)
     return buffer.getvalue()

@@ -1,5 +1,6 @@
 """The HTTP API over loopback: exact rows, whole ranges, one tenant a token, plain refusals."""
 
+import base64
 import csv
 import io
 import json
@@ -146,6 +147,12 @@ def test_a_token_with_one_wrong_letter_is_none_and_a_revoked_one_at_once(server)
     assert server.get("/v1/gateways").status == 200
 
 
+def cursor(text: str) -> str:
+    """A cursor of streams in which one text is this."""
+    key = json.dumps([1, text, "epoch", 1, "stream"])
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
 @pytest.mark.parametrize(
     "path, query, code",
     [
@@ -156,6 +163,10 @@ def test_a_token_with_one_wrong_letter_is_none_and_a_revoked_one_at_once(server)
         ("/v1/streams", {**SPAN, "limit": "10001"}, "api.query"),
         ("/v1/streams", {**SPAN, "after": "AAAA"}, "api.query"),
         ("/v1/streams", {**SPAN, "after": "WzEsMl0"}, "api.query"),
+        ("/v1/streams", {**SPAN, "after": cursor("\ud800")}, "api.query"),
+        ("/v1/streams", {**SPAN, "after": cursor("\0")}, "api.query"),
+        ("/v1/streams", {**SPAN, "gateway": "gw\0"}, "api.query"),
+        ("/v1/readings", {**SPAN, "gateway": "gw\0"}, "api.query"),
         ("/v1/streams", {**SPAN, "colour": "red"}, "api.query"),
         ("/v1/completeness", {**SPAN, "zone": "../etc/passwd"}, "api.query"),
         ("/v1/completeness", {**SPAN, "zone": "Moon/Crater"}, "api.query"),

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,12 @@ import pytest
 
 from cloud_sync.export import parquet
 from cloud_sync.export.tables import READING, TABLES
+from cloud_sync.keys import Keys
+from cloud_sync.receiver import Receiver
+from cloud_sync.store.sqlite import SqliteStore
 from edge.__main__ import main
+from edge.core.journal.record import Kind
+from tests.unit.receiver_journal import GATEWAY, KEY, NOW_MS, TENANT, TOPIC, Journal
 
 from . import park
 
@@ -149,3 +155,19 @@ def test_a_folder_that_cannot_be_made_is_told(cloud: Path, tmp_path: Path, capsy
     (tmp_path / "file").write_text("")
     assert export(cloud, tmp_path / "file" / "out") == 74
     assert "error[cloud.file]" in capsys.readouterr().err
+
+
+def test_clocks_that_were_wrong_cost_a_file_each_and_no_years_between(tmp_path: Path, capsys):
+    """Times of 1970, of 2026, of the year 5138, and of one that no calendar has."""
+    journal = Journal()
+    for start_ms in (5, NOW_MS, 100_000_000_000_000, -5, 1 << 61, -(1 << 62)):
+        journal.append(Kind.INTERVAL, [start_ms, start_ms + 1, [], [None] * 5], start_ms)
+    store = SqliteStore(tmp_path / "cloud.db")
+    keys = Keys({(TENANT, GATEWAY): KEY})
+    Receiver(store, keys, lambda: NOW_MS).receive(TOPIC, journal.batch(0, 5))
+    store.close()
+    assert export(tmp_path / "cloud.db", tmp_path / "out", "--json") == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    days = [(one["day"], one["rows"]) for one in told if one["table"] == "intervals"]
+    today = datetime.fromtimestamp(NOW_MS / 1000, UTC).date().isoformat()
+    assert days == [("1969-12-31", 1), ("1970-01-01", 1), (today, 1), ("5138-11-16", 1)]

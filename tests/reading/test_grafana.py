@@ -86,6 +86,10 @@ def test_the_sums_on_the_overview_are_those_of_the_views(url: str):
 def test_the_files_are_dashboards_with_room_for_every_panel_and_no_secret():
     assert len({board["uid"] for board in boards()}) == len(BOARDS) == 3
     for board in boards():
+        # What Grafana needs of a file that it imports.
+        assert board["schemaVersion"] >= 36 and board["title"] and len(board["uid"]) <= 40
+        assert set(board["time"]) == {"from", "to"} and board.get("id") is None
+        assert {one["type"] for one in board["templating"]["list"]} == {"query"}
         taken = set()
         assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
         for panel in board["panels"]:

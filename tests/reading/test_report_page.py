@@ -52,6 +52,7 @@ def test_the_page_stands_alone_and_every_figure_leads_to_its_explanation(
     assert all(kinds(language)[stream["kind"]] in text for stream in document["streams"])
     assert words(language)["title"] in text and "<b>energy office</b>" not in text
     assert tonnes(document["scope2_mg"]) in text
+    assert (">万吨<" in text) == (language == "zh")
     rows = list(csv.DictReader(io.StringIO((tmp_path / "figures.csv").read_text("utf-8-sig"))))
     assert {row["explanation"] for row in rows} == {f"report.html#{name}" for name in targets}
     assert sum(int(r["emission_mg"]) for r in rows if r["scope"] == "2") == document["scope2_mg"]
