@@ -91,6 +91,22 @@ def read_raw(store: Store, journal: int, first: int, last: int) -> Iterator[Raw]
         at = end + 1 if rows or end == last else store.next_seq(journal, end + 1)
 
 
+def read_proved(store: Store, journal: int, first: int, last: int) -> Iterator[Raw]:
+    """`read_raw` of what hashes from the record before to what is stored beside it.
+
+    A record whose predecessor is not there comes unproved. Raises StoreError "cloud.damaged" at
+    the first that is not what was received.
+    """
+    before: Raw | None = None
+    for raw in read_raw(store, journal, max(first - 1, 0), last):
+        is_next = before is not None and before.seq == raw.seq - 1
+        if before is not None and is_next and chain.link(before.hash, raw.body) != raw.hash:
+            store.refuse_damaged(f"record {raw.seq} has not the hash that is stored beside it")
+        if raw.seq >= first:
+            yield raw
+        before = raw
+
+
 def read_kind(store: Store, journal: int, kind: int) -> Iterator[Raw]:
     """The records of one kind that is not POLL, ascending; some at a time are in memory."""
     where = store.within("records")

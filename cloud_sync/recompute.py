@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from cloud_sync.differences import ENTRY_NAMES, TOTAL_NAMES, Difference, compared
-from cloud_sync.raw import ALWAYS, Journal, Period, read_kind, read_late, read_raw
+from cloud_sync.raw import ALWAYS, Journal, Period, read_kind, read_late, read_proved
 from cloud_sync.restream import Definitions
 from cloud_sync.store.contract import Store
 from edge.core.carbon.account import Accountant
@@ -23,6 +23,7 @@ from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, Part, Record, decode_record
 from edge.core.journal.retain import decode_tombstone
 from edge.core.numbers import pack
+from edge.core.numbers.fixed import INT64_MAX
 
 EQUAL, DIFFERS, UNPROVEN = "equal", "differs", "unproven"
 
@@ -88,7 +89,8 @@ class Recomputer:
                 period.end_ms is None or end_ms <= period.end_ms
             )
             first = 0 if before is None else before.seq + 1
-            between = self._read(first, record.seq - 1)
+            between = self._read(first, record.seq)[:-1]
+            self._refuse_unlisted(between)
             if is_wanted:
                 yield self._compare(before, between, record)
             else:
@@ -97,10 +99,17 @@ class Recomputer:
             self._past.append(record.body)
             self._stated = list(self._definitions.facts), self._definitions.windows
             advance(1)
+        self._refuse_unlisted(self._read(0 if before is None else before.seq + 1, INT64_MAX))
+
+    def _refuse_unlisted(self, between: list[Record]) -> None:
+        """Damage must not hide an interval: its bytes say what it is, not a column."""
+        for record in between:
+            if record.kind == Kind.INTERVAL:
+                self._store.refuse_damaged(f"record {record.seq} is not listed as an interval")
 
     def _read(self, first: int, last: int) -> list[Record]:
         found = [
-            decode_record(raw.body) for raw in read_raw(self._store, self._number, first, last)
+            decode_record(raw.body) for raw in read_proved(self._store, self._number, first, last)
         ]
         for record in found:
             if record.kind == Kind.TABLE:

@@ -5,7 +5,6 @@ text, bytes or None, exact decimals as text.
 """
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -14,7 +13,7 @@ from typing import Any
 
 from cloud_sync.store.address import parse_address
 from cloud_sync.store.postgres_database import connect, load_psycopg, public_name, reason_of
-from cloud_sync.store.sqlite_file import are_views_current, failure, open_database
+from cloud_sync.store.sqlite_file import FAILURES, are_views_current, failure, open_database
 from cloud_sync.store.sqlite_polls import V_WHOLE_RECORDS
 from edge.core.errors import StoreError
 
@@ -77,7 +76,7 @@ class SqliteReading(Database):
             with closing(self._db.execute(sql, values)) as cursor:
                 while rows := cursor.fetchmany(_CHUNK):
                     yield from rows
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise failure(error, self._path, "cloud.read")
 
     def close(self) -> None:

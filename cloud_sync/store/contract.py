@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from cloud_sync.ranges import Plan, Segment
 from cloud_sync.rows import Rows
@@ -130,6 +130,10 @@ class Store:
 
     def next_seq(self, journal: int, seq: int) -> int | None:
         """The lowest seq from `seq` on that may be stored, none below it is; None for no more."""
+        raise NotImplementedError
+
+    def refuse_damaged(self, reason: str) -> NoReturn:
+        """Raise StoreError "cloud.damaged" about this database."""
         raise NotImplementedError
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ again by the next transaction.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from cloud_sync.ranges import Plan, Segment, gaps_of, head_of
 from cloud_sync.rows import Row, Rows
@@ -71,6 +71,9 @@ class PostgresStore(SqlStore):
         except self._psycopg.Error as error:
             raise self._failure(error)
         return {**found, "timescaledb": extension} if extension else found
+
+    def refuse_damaged(self, reason: str) -> NoReturn:
+        raise StoreError("cloud.damaged", file=self._name, reason=reason)
 
     def close(self) -> None:
         self._is_closed = True

@@ -8,12 +8,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cloud_sync.rows import Row, Rows
 from cloud_sync.store.contract import RawRow
 from cloud_sync.store.sql import SqlStore
-from cloud_sync.store.sqlite_file import SCHEMA_VERSION, failure, open_database
+from cloud_sync.store.sqlite_file import FAILURES, SCHEMA_VERSION, failure, open_database
 from cloud_sync.store.sqlite_polls import WHOLE_RECORDS
 from edge.core.errors import StoreError
 
@@ -33,6 +33,9 @@ class SqliteStore(SqlStore):
 
     def describe(self) -> dict[str, object]:
         return {"store": f"sqlite {sqlite3.sqlite_version}", "layout": "file"}
+
+    def refuse_damaged(self, reason: str) -> NoReturn:
+        raise StoreError("cloud.damaged", file=str(self.path), reason=reason)
 
     def close(self) -> None:
         self._db.close()
@@ -76,13 +79,13 @@ class SqliteStore(SqlStore):
     def _run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         try:
             return self._db.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise failure(error, self.path)
 
     def _run_many(self, sql: str, rows: Iterable[Row]) -> None:
         try:
             self._db.executemany(sql, rows)
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise failure(error, self.path)
 
     def within(self, table: str) -> str:

@@ -5,13 +5,12 @@ were or compacted. Pages that become free are used for what comes next. Two proc
 what the other one did is not there to be done.
 """
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
-from cloud_sync.store.sqlite_file import SCHEMA_VERSION, failure, open_database
-from cloud_sync.store.sqlite_polls import IS_WHOLE, evidence_of, poll_bytes
-from edge.core.errors import DataError, StoreError
+from cloud_sync.store.sqlite_file import FAILURES, SCHEMA_VERSION, failure, open_database
+from cloud_sync.store.sqlite_polls import IS_WHOLE, evidence_of
+from edge.core.errors import StoreError
 
 #: Polls of one transaction, a few hundredths of a second of the file's time.
 _STEP = 512
@@ -77,7 +76,7 @@ class SqliteCompaction:
     def _run(self, sql: str, *values: object) -> list[Any]:
         try:
             return self._db.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise failure(error, self._path)
 
     def _step(self, journal: int, before_ms: int, polls_max: int) -> int | None:
@@ -87,7 +86,8 @@ class SqliteCompaction:
             self._check_schema()
             after = self._done.get(journal, _START)
             found = self._run(_WHOLE, journal, *after, before_ms, polls_max)
-            rows = [row for row in found if _follows(row)]
+            rows = [(*row[:8], evidence_of(row[8], *_columns(row)), *row[9:]) for row in found]
+            rows = [row for row in rows if row[8] is not None]
             self._replace(rows)
             self._run("COMMIT")
         except BaseException:
@@ -111,20 +111,13 @@ class SqliteCompaction:
         try:
             for drop in _DROPS:
                 self._db.executemany(drop, keys)
-            self._db.executemany(_RECORD, ((*row[:8], evidence_of(row[8])) for row in rows))
+            self._db.executemany(_RECORD, (row[:9] for row in rows))
             self._db.executemany(_POLL, ((*row[:2], *row[9:]) for row in rows))
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise failure(error, self._path)
 
 
-def _follows(row: Any) -> bool:
-    """True when the bytes of a poll come out of its row, bit for bit."""
-    _, seq, _, *times, _, body, device, mantissas, qualities = row
-    if device is None:
-        return False
-    try:
-        evidence = evidence_of(body)
-    except (DataError, TypeError, LookupError):
-        return False
-    columns = (seq, *times, device, mantissas, qualities)
-    return evidence[:1] != b"\x97" and poll_bytes(evidence, *columns) == body
+def _columns(row: Any) -> Any:
+    """What `poll_bytes` makes the bytes of."""
+    _, seq, _, boot, mono_ms, wall_ms, clock, _, _, *poll = row
+    return seq, boot, mono_ms, wall_ms, clock, *poll

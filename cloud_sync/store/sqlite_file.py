@@ -39,9 +39,9 @@ def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
     code = "cloud.open"
     try:
         reason = _check_only(db) if read_only else _prepare(db)
-    except sqlite3.Error as error:
+    except FAILURES as error:
         reason = str(error)
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
             code = "cloud.unavailable"
     if reason:
         db.close()
@@ -50,12 +50,17 @@ def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
     return db
 
 
-def failure(error: sqlite3.Error, path: Path, code: str = "cloud.write") -> StoreError:
+#: What a statement fails with: SQLite's words about a damaged schema may be no text.
+FAILURES = (sqlite3.Error, UnicodeDecodeError)
+
+
+def failure(error: Exception, path: Path, code: str = "cloud.write") -> StoreError:
     """What a failed statement is called: no room, pages that make no sense, or `code`."""
     found = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if found == sqlite3.SQLITE_FULL:
         return StoreError("cloud.full", file=str(path))
-    if found in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    is_nonsense = isinstance(error, UnicodeDecodeError)
+    if is_nonsense or found in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StoreError("cloud.damaged", file=str(path), reason=str(error))
     return StoreError(code, file=str(path), reason=str(error))
 

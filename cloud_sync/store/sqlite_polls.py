@@ -38,6 +38,9 @@ V_WHOLE_RECORDS = f"""(
     JOIN gateways g ON g.id = j.gateway
 )"""
 
+#: The body of most compacted polls.
+NO_EVIDENCE = pack.encode([])
+
 #: `poll_bytes` runs in the thread of whoever asks; nothing of it lets another thread go on.
 _pack = new_packer()
 
@@ -57,10 +60,20 @@ def poll_bytes(body: Any, *columns: Any) -> Any:
         return body
 
 
-def evidence_of(body: bytes) -> bytes:
-    """What a compacted poll has for a body: the evidence of its canonical bytes."""
-    record: Any = pack.decode(body)
-    return pack.encode(record[-1][-1])
+def evidence_of(body: bytes, *columns: Any) -> bytes | None:
+    """What a poll of these bytes has for a body when it is compacted; None when it cannot be.
+
+    columns: as in `WHOLE_RECORDS`, from seq on.
+    """
+    if poll_bytes(NO_EVIDENCE, *columns) == body:
+        return NO_EVIDENCE
+    try:
+        record: Any = pack.decode(body)
+        evidence = pack.encode(record[-1][-1])
+    except (DataError, TypeError, LookupError):
+        return None
+    follows = evidence[0] != body[0] and poll_bytes(evidence, *columns) == body
+    return evidence if follows else None
 
 
 def _flat(values: list[int | None], codes: list[int | None]) -> list[int]:
