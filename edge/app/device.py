@@ -42,7 +42,7 @@ SAFE_MS = 300_000
 
 #: What a board has memory for: records of a batch, of a read at the start, waiting for the flash.
 RECORDS_MAX = 8
-REPLAY_CHUNK = 8
+REPLAY_CHUNK = 1
 LOOK_BACK = 64
 WAITING_MAX = 96
 

@@ -26,7 +26,9 @@ def genesis(gateway: str, epoch: bytes) -> bytes:
 
 def link(before: bytes, record: bytes) -> bytes:
     """The hash at a record, from the hash before it and the record's canonical bytes."""
-    return hashlib.sha256(before + record).digest()
+    found = hashlib.sha256(before)
+    found.update(record)
+    return found.digest()
 
 
 def mac(key: bytes, purpose: bytes, message: bytes) -> bytes:
