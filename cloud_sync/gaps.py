@@ -23,7 +23,7 @@ from cloud_sync.store.contract import Store
 from edge.core.carbon.counter import Flag
 from edge.core.carbon.interval import FLAGS, OLD_ENTRY_FIELDS, SUBSTITUTED
 from edge.core.errors import DataError
-from edge.core.journal.clock import ClockQuality
+from edge.core.journal.clock import CEILING_MS, FLOOR_MS, ClockQuality
 from edge.core.journal.record import Kind, Part, Record, decode_record
 from edge.core.journal.retain import decode_tombstone
 
@@ -125,6 +125,8 @@ class Counts:
         self._spans: dict[int, list[int]] = {}
         self._counted: dict[int, tuple[int, int]] = {}
         self._last_ms = self._config_ms = 0
+        #: boot -> (seq, clock quality, wall_ms - mono_ms) of the record that fixes its time
+        self._anchors: dict[int, tuple[int, int, int]] = {}
 
     def run(
         self, period: Period = ALWAYS, advance: Callable[[int], None] = lambda count: None
@@ -133,6 +135,8 @@ class Counts:
         number = self._journal.number
         for raw in read_kind(self._store, number, Kind.TABLE):
             self._definitions.take(decode_record(raw.body).body)
+        for raw in read_kind(self._store, number, Kind.CLOCK):
+            self._anchor(decode_record(raw.body))
         span = span_of(self._store, number, period)
         if span is None:
             return []
@@ -143,16 +147,32 @@ class Counts:
         self._explain(period)
         return sorted(self._days.values(), key=lambda day: (day.device, day.start_ms))
 
+    def _anchor(self, record: Record) -> None:
+        found = self._anchors.get(record.boot)
+        if record.clock > (ClockQuality.UNSET if found is None else found[1]):
+            offset_ms = record.wall_ms - record.mono_ms
+            self._anchors[record.boot] = (record.seq, record.clock, offset_ms)
+
+    def _wall_ms(self, record: Record) -> int | None:
+        """When it was made, as `v_readings` has it; None where no clock says what can be true."""
+        wall_ms: int = record.wall_ms
+        seq, clock, offset_ms = self._anchors.get(record.boot, (-1, 0, 0))
+        if record.seq < seq and record.clock < clock:
+            wall_ms = record.mono_ms + offset_ms
+        return wall_ms if FLOOR_MS <= wall_ms < CEILING_MS else None
+
     def _take(self, record: Record) -> None:
-        if record.clock != ClockQuality.UNSET:
-            self._last_ms = max(self._last_ms, record.wall_ms)
+        wall_ms = self._wall_ms(record)
+        if wall_ms is None:
+            return  # it is of no day
+        self._last_ms = max(self._last_ms, wall_ms)
         if record.kind == Kind.POLL and record.body[0] in self._definitions.devices:
             if self._is_new(record):
-                self._poll(record)
+                self._poll(record, wall_ms)
         elif record.kind == Kind.INTERVAL:
             self._interval(record.body)
         elif record.kind == Kind.TABLE and record.body[0][0] == Part.CONFIG:
-            self._config_ms = record.wall_ms
+            self._config_ms = wall_ms
 
     def _is_new(self, record: Record) -> bool:
         """False for a poll that retention recorded anew although the first record is here."""
@@ -172,12 +192,12 @@ class Counts:
     def _day(self, name: str, start_ms: int) -> Day:
         return self._days.setdefault((name, start_ms), Day(name, start_ms))
 
-    def _poll(self, record: Record) -> None:
+    def _poll(self, record: Record, wall_ms: int) -> None:
         number, values, flat, _ = record.body
         name = self._definitions.devices[number][2]
-        day = self._day(name, self._start_of(record.wall_ms))
-        span = self._spans.setdefault(number, [record.wall_ms, record.wall_ms])
-        span[:] = min(span[0], record.wall_ms), max(span[1], record.wall_ms)
+        day = self._day(name, self._start_of(wall_ms))
+        span = self._spans.setdefault(number, [wall_ms, wall_ms])
+        span[:] = min(span[0], wall_ms), max(span[1], wall_ms)
         if flat or None in values:
             day.bad += 1
         else:
@@ -213,6 +233,8 @@ class Counts:
             self._owe(device[2], device[7], first_ms, min([end_ms, *later]))
 
     def _owe(self, name: str, poll_ms: int, first_ms: int, end_ms: int) -> None:
+        if poll_ms <= 0:  # no gateway of ours says so
+            return
         at = self._start_of(first_ms)
         while at <= end_ms:
             start, end = max(at, first_ms), min(at + DAY_MS, end_ms + 1)

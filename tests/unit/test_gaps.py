@@ -64,6 +64,35 @@ def test_what_is_owed_is_what_the_poll_period_makes_of_the_time(site: Site, tmp_
     assert sum(day.expected for day in moved) == sum(day.expected for day in days)
 
 
+@pytest.mark.parametrize("is_set_later", [True, False])
+def test_polls_from_before_the_clock_was_set_make_no_decades_of_losses(
+    site: Site, tmp_path: Path, is_set_later: bool
+):
+    """A boot whose first hour has times of 1970, and one poll of a year that no calendar has."""
+    records = records_of(site)
+    expected, _, _ = days_of(tmp_path / "a.db", records)
+    first, poll = records[0], next(r for r in records if r.kind == Kind.POLL)
+    late = [r for r in records if r.mono_ms >= first.mono_ms + HOUR_MS][0].seq
+    wrong = []
+    for record in records:
+        if record.seq < late:
+            record = record._replace(clock=0, wall_ms=record.mono_ms)
+        elif record.seq == late and is_set_later:
+            body = [record.boot, record.mono_ms, record.wall_ms, 0, "system"]
+            record = record._replace(kind=Kind.CLOCK, body=body, clock=2)
+        elif record.kind == Kind.CLOCK:
+            record = record._replace(kind=Kind.EVENT, body=["gateway.boot", []])
+        wrong.append(record)
+    wrong.append(poll._replace(seq=len(wrong), wall_ms=1 << 61))
+    days, missing, _ = days_of(tmp_path / "b.db", wrong)
+    assert missing == [] and len(days) <= len(expected)
+    assert {day.start_ms for day in days} <= {day.start_ms for day in expected}
+    owed, found = (sum(day.expected for day in some) for some in (expected, days))
+    assert abs(owed - found) <= (2 if is_set_later else 3 * HOUR_MS // POLL_MS)
+    if is_set_later:
+        assert owed - found <= 2 and found > 0
+
+
 def test_what_has_not_arrived_is_lost_for_now_and_says_why(site: Site, tmp_path: Path):
     records = records_of(site)
     hole = (300, 340)
