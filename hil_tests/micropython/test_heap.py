@@ -9,7 +9,7 @@ from hil_tests.site import FACTORY
 
 pytestmark = pytest.mark.system
 
-LIVE_BYTES_MAX = 200 * 1024
+LIVE_BYTES_MAX = 136 * 1024
 RUN_MS = 12_000
 
 
