@@ -61,6 +61,7 @@ def run(rounds: int) -> Iterator[Figure]:
         rates = {work: median(found) for work, found in taken.items()}
         yield from _rates(rates, max(peaks))
         yield from cloud_storage.run(server.create())
+        yield from cloud_storage.run_sqlite(Path(name) / "storage.db")
 
 
 def _rates(rates: dict[str, float], peak_mb: float) -> Iterator[Figure]:

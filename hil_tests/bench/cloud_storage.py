@@ -1,15 +1,20 @@
-"""What a reading costs in PostgreSQL before and after compaction, and two questions to it."""
+"""What a reading costs in each database before and after compaction, and two questions to it."""
 
 import random
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from hashlib import sha256
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import psycopg
 
 from cloud_sync.rows import Rows
+from cloud_sync.store.address import open_store
 from cloud_sync.store.compaction import compact
+from cloud_sync.store.contract import Store
 from cloud_sync.store.postgres import PostgresStore
 from edge.core.journal.record import Kind, Part, Record, encode_record
 from hil_tests.bench.measure import Figure, seconds
@@ -45,9 +50,23 @@ def run(url: str) -> Iterator[Figure]:
     yield from _measure(url, "compacted")
 
 
+def run_sqlite(path: Path) -> Iterator[Figure]:
+    """The same with a file that is not there yet."""
+    _add(open_store(path))
+    yield from _measure_file(path, "sqlite_rows")
+    taken = seconds(lambda: compact(path, START_MS + (DAYS + 1) * DAY_MS))
+    yield Figure("sqlite_compact_readings_per_s", READINGS / taken, "1/s")
+    yield from _measure_file(path, "sqlite_compacted")
+
+
 def _fill(url: str) -> None:
+    _add(PostgresStore(url))
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(b"VACUUM (ANALYZE)")
+
+
+def _add(store: Store) -> None:
     """Records as a gateway makes them: counters that grow, powers that move, true hashes."""
-    store = PostgresStore(url)
     with store.transaction():
         journal = store.open_journal("site", "gw", b"epoch-01", START_MS)
         store.add_records(journal, *_laid([_table()], b""))
@@ -62,8 +81,6 @@ def _fill(url: str) -> None:
     with store.transaction():
         store.add_records(journal, *_laid(batch, digest))
     store.close()
-    with psycopg.connect(url, autocommit=True) as db:
-        db.execute(b"VACUUM (ANALYZE)")
 
 
 def _table() -> Record:
@@ -132,6 +149,31 @@ def _measure(url: str, name: str) -> Iterator[Figure]:
         for title, sql, days in questions:
             from_ms = START_MS + (DAYS - days) // 2 * DAY_MS
             statement = sql.format(from_ms, from_ms + days * DAY_MS).encode()
+            rows = len(db.execute(statement).fetchall())
+            times = [
+                seconds(lambda sql=statement: db.execute(sql).fetchall())  # type: ignore[misc]
+                for _ in range(TIMES if days == 1 else 1)
+            ]
+            yield Figure(f"{name}_{title}_ms", 1000 * median(times), "ms", f"{rows:,} rows")
+
+
+def _measure_file(path: Path, name: str) -> Iterator[Figure]:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        pages, free, size = (
+            int(db.execute(f"PRAGMA {pragma}").fetchone()[0])
+            for pragma in ("page_count", "freelist_count", "page_size")
+        )
+        used = (pages - free) * size / READINGS
+        note = "pages in use, everything included; at most 12 when compacted"
+        yield Figure(f"{name}_bytes_per_reading", used, "B", note)
+        yield Figure(f"{name}_file_bytes_per_reading", pages * size / READINGS, "B", "the file")
+        questions = [("point_day", _POINT_DAY, 1)]
+        if name == "sqlite_compacted":  # minutes, and no other as rows
+            questions.append(("site_month", _SITE_MONTH, DAYS))
+        for title, sql, days in questions:
+            from_ms = START_MS + (DAYS - days) // 2 * DAY_MS
+            statement = sql.format(from_ms, from_ms + days * DAY_MS)
             rows = len(db.execute(statement).fetchall())
             times = [
                 seconds(lambda sql=statement: db.execute(sql).fetchall())  # type: ignore[misc]
