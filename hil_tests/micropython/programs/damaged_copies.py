@@ -46,14 +46,13 @@ def run() -> None:
 def _is_right(names: "tuple[str, ...]", damaged: bytes, whole: bytes, wanted: dict) -> bool:
     for name in COPIES:
         _put(name, damaged if name in names else whole)
-    is_harmless = damaged.rstrip() == whole.rstrip()
     try:
         found, problems = read_copies(FOLDER)
     except ConfigError as error:
         told = str(error.fields["reason"])
-        return names == COPIES and all(name in told for name in COPIES) and not is_harmless
-    if found != wanted or is_harmless:
-        return bool(found == wanted)
+        return names == COPIES and all(name in told for name in COPIES)
+    if found != wanted:
+        return False
     mend_copies(problems, FOLDER)
     named = [problem.split(":")[0] for problem in problems]
     return named == list(names) and _get(NEWEST) == _get(OTHER) == whole
