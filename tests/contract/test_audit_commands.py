@@ -217,9 +217,9 @@ def test_evidence_that_does_not_suffice_is_said_to(whole: Stores, tmp_path: Path
     (tmp_path / "no.ndjson.gz").write_bytes(b"no gzip")
     for name, status, code in (
         ("part.ndjson", 2, "usage.value"),
-        ("broken.ndjson", 74, "store.open"),
-        ("no.ndjson.gz", 74, "store.open"),
-        ("none.ndjson", 74, "store.open"),
+        ("broken.ndjson", 74, "cloud.file"),
+        ("no.ndjson.gz", 74, "cloud.file"),
+        ("none.ndjson", 74, "cloud.file"),
     ):
         assert main(["explain", "--evidence", str(tmp_path / name), "--stream", "grid"]) == status
         assert f"error[{code}]" in capsys.readouterr().err

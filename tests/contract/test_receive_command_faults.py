@@ -79,7 +79,8 @@ def test_killed_at_random_moments_nothing_is_lost_or_doubled(
 def test_the_broker_hands_over_again_what_a_killed_receiver_had_not_stored(
     broker: Broker, tmp_path: Path, journal: Journal
 ):
-    with receiving(tmp_path, broker) as process:
+    # Compaction would say of itself that the database is locked.
+    with receiving(tmp_path, broker, "--no-compact") as process:
         process.wait_for("ready")
         holder = sqlite3.connect(process.path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
@@ -101,7 +102,8 @@ def test_the_broker_hands_over_again_what_a_killed_receiver_had_not_stored(
 def test_a_locked_database_delays_and_loses_nothing(
     broker: Broker, tmp_path: Path, journal: Journal
 ):
-    with receiving(tmp_path, broker) as process:
+    # Compaction would say of itself that the database is locked.
+    with receiving(tmp_path, broker, "--no-compact") as process:
         process.wait_for("ready")
         holder = sqlite3.connect(process.path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")

@@ -93,7 +93,7 @@ def test_what_waiting_cannot_mend_ends_at_once(tmp_path: Path, postgres_server: 
     empty.write_text("a text")
     cases = (
         (url.replace("owner@", "guarded:wrong@"), 74, "guarded"),
-        (url.replace("owner@", "nobody@"), 74, "nobody"),
+        (url.replace("owner@", "unknown_role@"), 74, "unknown_role"),
         (postgres_server.url("elsewhere"), 74, "elsewhere"),
         (f"{url}&colour=blue", 74, "colour"),
         (f"sqlite:///{empty}", 74, "not a database"),
