@@ -285,6 +285,22 @@ def test_a_journal_of_another_format_is_told_and_left_as_it_is():
     assert caught.value.fields["reason"] == "format CT1, not CT2" and flash.cells == before
 
 
+def test_a_record_that_no_entry_holds_is_refused_and_spoils_nothing():
+    flash = NorFlash(64 * SECTOR_BYTES)
+    store = RingStore(flash, GATEWAY, sectors=4)
+    rows = []
+    for size in (8_000, 8_400):
+        body: list[object] = ["x", [["text", "a" * size]]]
+        data = encode_record(Record(Kind.EVENT, len(rows), 1, 1_000, 1_000, 0, body))
+        rows.append((len(rows), Kind.EVENT, data, chain.link(store.head, data)))
+        if size == 8_000:
+            store.append(rows)
+    with pytest.raises(StoreError, match=r"store\.write"):
+        store.append(rows[1:])
+    again = RingStore(flash, GATEWAY, sectors=4)
+    assert again.next_seq == 1 and again.read(0, 9) == [rows[0][2:]]
+
+
 def test_a_place_that_nothing_is_read_from_is_given_up():
     store, _ = metered(3)
     rows = store.read(0, store.next_seq - 1)

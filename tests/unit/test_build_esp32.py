@@ -8,12 +8,14 @@ from littlefs import LittleFS
 
 from edge.__main__ import main
 from edge.app.cli.build import ENTRIES, compile_config, read_board, unused_methods
+from edge.app.cli.build_plan import plan_of
 from edge.app.cli.build_rom import write_rom
 from edge.app.cli.build_shake import shake
 from edge.app.cli.build_tree import check_version, needed_modules
 from edge.core.errors import ConfigError
 from edge.ports.esp32.bundle import Bundle, encode_bundle
 from edge.ports.esp32.rom import check_rom
+from hil_tests.micropython.twins import settings_of, twin_plan
 from hil_tests.site import KEY, Site
 
 from .source_tree import ROOT
@@ -168,6 +170,21 @@ def test_methods_that_no_stream_uses_stay_behind(site: Site):
     }
     assert set(unused_methods(plan)) == methods <= set(needed_modules(ENTRIES))
     assert set(unused_methods(docs_plan())) == set()
+
+
+def test_a_device_of_more_points_than_a_record_holds_is_refused():
+    plan = twin_plan()
+    points = plan["profiles"]["meter"]["points"]
+    plan["profiles"]["meter"]["points"] = [
+        {**points[0], "name": f"a_rather_long_name_of_a_point_{at}", "address": 2 * at}
+        for at in range(200)
+    ]
+    for stream in plan["document"]["stream"]:
+        stream["point"] = stream["point"].replace(".p", ".a_rather_long_name_of_a_point_")
+    with pytest.raises(ConfigError) as caught:
+        plan_of(settings_of(plan))
+    assert caught.value.fields["key"] == "points of device m0"
+    assert str(caught.value.fields["found"]).startswith("200 points")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import struct
 
 from edge.app.config import Device, Settings
+from edge.app.definitions import Definitions
 from edge.app.drafts import draft_streams
 from edge.app.gateway_plan import BYTES, GIVEN, MADE, MAKERS, NEGATIVE, TEXT, WHOLE, GatewayPlan
 from edge.app.packed_points import ROW, PackedPoints, PointTable
@@ -10,6 +11,11 @@ from edge.core.bus.plan import Block, character_bits, line_timing, plan_blocks
 from edge.core.bus.profile import Point, Profile
 from edge.core.carbon.cems import Method, Stack
 from edge.core.carbon.tariff import Tariff
+from edge.core.numbers import pack
+from edge.ports.esp32.segments import PAYLOAD_MAX
+
+#: Of a record, beside its body: kind, times and seq.
+_RECORD_BYTES = 64
 
 _KINDS = {maker: MADE + at for at, maker in enumerate(MAKERS)}
 _PLACES = {getattr(maker, "__name__", ""): MADE + at for at, maker in enumerate(MAKERS)}
@@ -20,6 +26,8 @@ def plan_of(settings: Settings) -> GatewayPlan:
     """What a gateway with these settings runs on. Raises ConfigError as the streams do."""
     if settings.deflate:
         settings.refuse("uplink.deflate", True, "false: this board can only inflate")
+    for device in settings.devices:
+        _check_definition(settings, device)
     buses = {bus.name: bus for bus in settings.buses}
     return GatewayPlan(
         settings.gateway,
@@ -40,6 +48,17 @@ def plan_of(settings: Settings) -> GatewayPlan:
         tuple(tuple(fact) for fact in settings.facts),
         tuple(tuple(window) for window in settings.windows),
     )
+
+
+def _check_definition(settings: Settings, device: Device) -> None:
+    """What says the points of a device is one record, which is one entry of a board's journal."""
+    definitions = Definitions([])
+    definitions.device(device)
+    size = len(pack.encode(definitions.fresh)) + _RECORD_BYTES
+    if size > PAYLOAD_MAX:
+        found = f"{len(device.points)} points, {size} bytes to tell what they are"
+        expected = f"fewer: this board stores {PAYLOAD_MAX} bytes in one record"
+        settings.refuse(f"points of device {device.name}", found, expected)
 
 
 def _blocks(device: Device, buses: dict) -> tuple[Block, ...]:

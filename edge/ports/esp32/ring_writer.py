@@ -9,7 +9,7 @@ from edge.ports.esp32.ring_reader import RingReader
 from edge.ports.esp32.ring_recovery import finish_segment
 from edge.ports.esp32.ring_state import SETTABLE, RingState
 from edge.ports.esp32.row_codec import RowCodec
-from edge.ports.esp32.segments import LAST, ROWS, Op, encode_entry, encode_head
+from edge.ports.esp32.segments import LAST, PAYLOAD_MAX, ROWS, Op, encode_entry, encode_head
 
 #: Most rows of one entry, and about how many bytes of them: what is encoded at once in memory.
 ROWS_OF_ENTRY = 16
@@ -124,6 +124,9 @@ class RingWriter(RingReader):
             payload = kept_payload(self._codec, *group)
         else:
             payload = bytes((Op.SET,)) + pack.encode(_pairs(group))
+        if len(payload) > PAYLOAD_MAX:
+            reason = f"a record of {len(payload)} bytes, {PAYLOAD_MAX} are the most"
+            raise StoreError("store.write", file=self.flash.name, reason=reason)
         return encode_entry(payload, flags), records
 
     def _apply(self, group: object, records: list[Record | None]) -> None:
