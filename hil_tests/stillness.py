@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 #: A thread that asks for 5 ms and gets this much more has been held up by the machine: the
-#: interpreter itself hands over every 5 ms. So has one that waits this much for a processor within
-#: a sample.
+#: interpreter itself hands over every 5 ms. So has a test whose processes together waited this
+#: much for a processor within a sample.
 STILL_S = 0.03
 _TICK_S = 0.005
 
@@ -75,12 +75,11 @@ class Stillness:
             before_s = now_s
 
     def _sample(self) -> None:
-        """A thread that waited too long between two samples was held up, in whatever process."""
-        before_ns = self._waited_ns.copy()
+        """What all threads together waited between two samples; a reply waits for several."""
+        before_ns = sum(self._waited_ns.values())
         _waited_ns(os.getpid(), self._waited_ns)
-        for thread, waited_ns in self._waited_ns.items():
-            held_up_s = (waited_ns - before_ns.get(thread, 0)) / 1e9
-            self.longest_s = max(self.longest_s, held_up_s)
+        held_up_s = (sum(self._waited_ns.values()) - before_ns) / 1e9
+        self.longest_s = max(self.longest_s, held_up_s)
 
     def explain(self, error: BaseException) -> None:
         """Raise StoodStillError from the error of a test, if that is what happened."""
