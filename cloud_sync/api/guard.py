@@ -46,6 +46,10 @@ _STATUSES = {
     "usage.value": 422,
 }
 
+#: language -> title of what a database fails with.
+_UNREADABLE = {"en": "the database cannot be read at the moment", "zh": "数据库暂时无法读取"}
+_DAMAGED = {"en": "the database is damaged", "zh": "数据库已损坏"}
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
@@ -58,10 +62,11 @@ def problem_of(error: TallyError, language: str) -> tuple[int, dict[str, Any]]:
     status = _STATUSES.get(error.code, 500)
     # A database's own words may name hosts and files: they are for the log, not for a stranger.
     shown = {} if isinstance(error, StoreError) else {k: str(v) for k, v in error.fields.items()}
-    title = "the database cannot be read at the moment" if isinstance(error, StoreError) else ""
+    if isinstance(error, StoreError):
+        happened = (_DAMAGED if error.code == "cloud.damaged" else _UNREADABLE)[language]
     problem = {
         "type": f"/v1/problems/{error.code}",
-        "title": title or happened,
+        "title": happened,
         "status": status,
         "detail": following,
         "code": error.code,

@@ -53,7 +53,7 @@ def open_reading(url: str) -> Database:
     """Open sqlite:///path or postgresql://... to read it.
 
     Raises UsageError "usage.value" for another address, StoreError "cloud.open" when it cannot be
-    opened or its views are not those of this program.
+    opened or its views are not those of this program, "cloud.damaged" when they cannot be read.
     """
     place = parse_address(url)
     return SqliteReading(place) if isinstance(place, Path) else PostgresReading(place)
@@ -65,7 +65,12 @@ class SqliteReading(Database):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._db = open_database(path, read_only=True)
-        if not are_views_current(self._db):
+        try:
+            is_current = are_views_current(self._db)
+        except FAILURES as error:
+            self._db.close()
+            raise failure(error, path, "cloud.read")
+        if not is_current:
             self._db.close()
             reason = "its views are older than this program: let `carbontally receive` open it"
             raise StoreError("cloud.open", file=str(path), reason=reason)

@@ -134,7 +134,7 @@ def are_views_current(db: sqlite3.Connection) -> bool:
     found = db.execute("SELECT sql FROM sqlite_master WHERE type = 'view'").fetchall()
     # What stands before CREATE is a comment, which the file does not keep.
     wanted = [text[text.index("CREATE VIEW") :].strip(";\n") for text in statements("views.sql")]
-    return sorted(sql for (sql,) in found) == sorted(wanted)
+    return set(found) == {(text,) for text in wanted}
 
 
 def _renew_views(db: sqlite3.Connection) -> None:

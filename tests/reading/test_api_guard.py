@@ -121,6 +121,19 @@ def test_a_database_that_fails_is_a_problem_without_its_words(served: Server, mo
     assert served.get("/v1/gateways").status == 200, "and it goes on"
 
 
+def test_a_damaged_database_is_called_that_and_not_named(served: Server, monkeypatch):
+    def fail(self, sql: str, **values: object):
+        raise StoreError("cloud.damaged", file="/srv/secret.db", reason="malformed")
+        yield
+
+    monkeypatch.setattr(SqliteReading, "stream", fail)
+    for language, title in (("en", "the database is damaged"), ("zh", "数据库已损坏")):
+        answer = served.get("/v1/gateways", language=language)
+        problem = answer.json()
+        assert (answer.status, problem["code"], problem["title"]) == (500, "cloud.damaged", title)
+        assert problem["fields"] == {} and b"secret" not in answer.body
+
+
 def test_a_stream_that_fails_on_the_way_does_not_look_whole(served: Server, monkeypatch):
     whole = SqliteReading.stream
 

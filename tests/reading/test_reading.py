@@ -67,3 +67,18 @@ def test_a_store_is_never_written_and_older_views_are_told(cloud: Path, tmp_path
         db.execute("DROP VIEW v_gaps")
     with pytest.raises(StoreError, match="cloud.open"):
         open_reading(f"sqlite:///{old}")
+
+
+def test_a_file_whose_views_cannot_be_read_is_damaged(cloud: Path, tmp_path: Path):
+    path = tmp_path / "damaged.db"
+    image = cloud.read_bytes()
+    page = int.from_bytes(image[16:18], "big")
+    with closing(sqlite3.connect(cloud)) as db:
+        roots = {row[0] for row in db.execute("SELECT rootpage FROM sqlite_master")}
+    # The schema fills pages behind the first, which no table begins in.
+    at = next(number for number in range(2, len(image) // page) if number not in roots)
+    damaged = bytearray(image)
+    damaged[(at - 1) * page : at * page] = b"\x5a" * page
+    path.write_bytes(damaged)
+    with pytest.raises(StoreError, match="cloud.damaged"):
+        open_reading(f"sqlite:///{path}")

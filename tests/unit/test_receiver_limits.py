@@ -170,6 +170,23 @@ def test_bytes_are_read_as_the_package_reads_them_or_refused(data: bytes):
     assert found == msgpack.unpackb(data)
 
 
+@pytest.mark.parametrize(("more", "is_taken"), [(0, True), (1, False), (2, False)])
+def test_a_payload_is_nested_eight_deep_and_no_deeper(tmp_path: Path, more: int, is_taken: bool):
+    """Eight of a payload are seven of its record, which alone might be one deeper."""
+    world = World(tmp_path / "cloud.db")
+    deep: object = 1
+    for _ in range(4 + more):
+        deep = [deep]  # in the payload, its bodies, the body and its fields: depth 4 + 4
+    body = ["kit", ["field", deep]]
+    head = chain.link(GENESIS, msgpack.packb([3, 0, 1, 0, 0, 2, body]))
+    world.receiver.receive(TOPIC, sealed(columns([1, 1, 0, 2], [0], [-4], [], [body], last=head)))
+    name, fields = world.notices[-1]
+    assert (name, fields.get("code")) == (
+        ("stored", None) if is_taken else ("quarantined", "data.pack")
+    )
+    world.store.close()
+
+
 def test_duplicate_keys_have_nowhere_to_stand():
     """A map is refused as a map, so no reader can choose between two values of one key."""
     with pytest.raises(DataError):
