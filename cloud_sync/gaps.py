@@ -125,19 +125,28 @@ class Counts:
         self._spans: dict[int, list[int]] = {}
         self._counted: dict[int, tuple[int, int]] = {}
         self._last_ms = self._config_ms = 0
+        self._begin_ms, self._end_ms = FLOOR_MS, CEILING_MS
         #: boot -> (seq, clock quality, wall_ms - mono_ms) of the record that fixes its time
         self._anchors: dict[int, tuple[int, int, int]] = {}
 
     def run(
         self, period: Period = ALWAYS, advance: Callable[[int], None] = lambda count: None
     ) -> list[Day]:
-        """Every day of every device in a period, by device and day."""
+        """Every day of every device in a period, by device and day.
+
+        All records are read whatever the period is: a device that is silent in it is known from
+        before, and the time of a poll may be known from later.
+        """
+        if period.start_ms is not None:
+            self._begin_ms = max(FLOOR_MS, period.start_ms)
+        if period.end_ms is not None:
+            self._end_ms = min(CEILING_MS, period.end_ms)
         number = self._journal.number
         for raw in read_kind(self._store, number, Kind.TABLE):
             self._definitions.take(decode_record(raw.body).body)
         for raw in read_kind(self._store, number, Kind.CLOCK):
             self._anchor(decode_record(raw.body))
-        span = span_of(self._store, number, period)
+        span = span_of(self._store, number, ALWAYS)
         if span is None:
             return []
         for raw in read_raw(self._store, number, *span):
@@ -195,9 +204,11 @@ class Counts:
     def _poll(self, record: Record, wall_ms: int) -> None:
         number, values, flat, _ = record.body
         name = self._definitions.devices[number][2]
-        day = self._day(name, self._start_of(wall_ms))
         span = self._spans.setdefault(number, [wall_ms, wall_ms])
         span[:] = min(span[0], wall_ms), max(span[1], wall_ms)
+        if not self._begin_ms <= wall_ms < self._end_ms:
+            return
+        day = self._day(name, self._start_of(wall_ms))
         if flat or None in values:
             day.bad += 1
         else:
@@ -206,6 +217,8 @@ class Counts:
             day.qualities[code] = day.qualities.get(code, 0) + 1
 
     def _interval(self, body: list[Any]) -> None:
+        if not self._begin_ms <= body[0] < self._end_ms:
+            return
         for entry in body[2]:
             part = self._definitions.streams.get(entry[0], [])
             if len(entry) == OLD_ENTRY_FIELDS or len(part) < 17:
@@ -235,9 +248,10 @@ class Counts:
     def _owe(self, name: str, poll_ms: int, first_ms: int, end_ms: int) -> None:
         if poll_ms <= 0:  # no gateway of ours says so
             return
-        at = self._start_of(first_ms)
-        while at <= end_ms:
-            start, end = max(at, first_ms), min(at + DAY_MS, end_ms + 1)
+        begin_ms, over_ms = max(first_ms, self._begin_ms), min(end_ms + 1, self._end_ms)
+        at = self._start_of(begin_ms) if begin_ms < over_ms else over_ms
+        while at < over_ms:
+            start, end = max(at, begin_ms), min(at + DAY_MS, over_ms)
             # Polls at first_ms, first_ms + poll_ms, ... that lie within start..end.
             owed = (end - 1 - first_ms) // poll_ms - (start - 1 - first_ms) // poll_ms
             self._day(name, at).expected += owed

@@ -11,7 +11,7 @@ import pytest
 
 from cloud_sync.gaps import Counts, find_missing, find_removed
 from cloud_sync.keys import Keys
-from cloud_sync.raw import find_journals
+from cloud_sync.raw import Period, find_journals
 from cloud_sync.receiver import Receiver
 from cloud_sync.store.sqlite import SqliteStore
 from cloud_sync.verify import verify_store
@@ -62,6 +62,34 @@ def test_what_is_owed_is_what_the_poll_period_makes_of_the_time(site: Site, tmp_
     moved, _, _ = days_of(tmp_path / "b.db", records, offset_ms=8 * HOUR_MS)
     assert all((day.start_ms + 8 * HOUR_MS) % DAY_MS == 0 for day in moved)
     assert sum(day.expected for day in moved) == sum(day.expected for day in days)
+
+
+def test_hours_one_by_one_are_the_whole_with_devices_that_are_silent(site: Site, tmp_path: Path):
+    records = records_of(site)
+    silent_at = records[0].wall_ms + 2 * HOUR_MS
+    heard = [
+        record
+        for record in records
+        if record.kind != Kind.POLL or record.body[0] != 1 or record.wall_ms < silent_at
+    ]
+    records = [record._replace(seq=at) for at, record in enumerate(heard)]
+    store, journal = cloud_of(tmp_path / "cloud.db", records, ())
+    try:
+        whole = Counts(store, journal).run()
+        begin_ms = records[0].wall_ms // HOUR_MS * HOUR_MS
+        parts = [
+            Counts(store, journal).run(Period(at, at + HOUR_MS))
+            for at in range(begin_ms, begin_ms + 8 * HOUR_MS, HOUR_MS)
+        ]
+    finally:
+        store.close()
+    for name in ("grid", "line"):
+        mine = [day for day in whole if day.device == name]
+        told = [day for part in parts for day in part if day.device == name]
+        for of in ("expected", "good", "bad", "substituted"):
+            assert sum(getattr(day, of) for day in told) == sum(getattr(day, of) for day in mine)
+    line = [day for day in parts[4] if day.device == "line"]
+    assert [(day.expected, day.received) for day in line] == [(HOUR_MS // POLL_MS, 0)]
 
 
 @pytest.mark.parametrize("is_set_later", [True, False])
