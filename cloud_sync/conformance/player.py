@@ -184,6 +184,11 @@ class Player:
         with self._changed:
             return list(self._acks[epoch.epoch])
 
+    def listen(self, epoch: Epoch, after: int, seconds: float) -> None:
+        """Wait until an ack comes beyond the first `after` of the epoch, for so long at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._acks[epoch.epoch]) > after, seconds)
+
     def expect(
         self, epoch: Epoch, seq: int, what: str, gaps: tuple[int, ...] = (), after: int = 0
     ) -> None:

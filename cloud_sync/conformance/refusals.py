@@ -13,19 +13,31 @@ from edge.core.sync.batch import PAYLOAD_MAX_BYTES
 FLOOD = 200
 FLOOD_ATTEMPTS = 3
 
+#: For how long an answer to a large message is waited for.
+_LISTEN_S = 2.0
+
 
 def _put(element: int, value: object, fields: list) -> None:
     fields[element] = value
 
 
-def refused(player: Player, epoch: Epoch, payload: bytes, what: str, is_silent: bool) -> None:
+def refused(
+    player: Player,
+    epoch: Epoch,
+    payload: bytes,
+    what: str,
+    is_silent: bool,
+    listen_s: float = 0,
+) -> None:
     """`payload` changes nothing; an honest batch after it is stored and acknowledged.
 
     is_silent: it must not be answered at all, because whoever sent it is not authentic.
+    listen_s: for how long an answer to it is waited for, where its turn may come later.
     """
     head = len(epoch.records) - 1
     before = len(player.acks(epoch))
     player.publish(payload)
+    player.listen(epoch, before, listen_s)
     last = epoch.grow(3)
     player.send(epoch, head + 1, last)
     player.expect(epoch, last, f"after {what}", after=before)
@@ -130,7 +142,9 @@ def play_oversize(player: Player) -> None:
     epoch = stored(player)
     size = PAYLOAD_MAX_BYTES + 1
     payload = epoch.nasty(b"\xc6" + size.to_bytes(4, "big") + bytes(size))
-    refused(player, epoch, payload, f"a payload of {len(payload)} bytes", False)
+    what = f"a payload of {len(payload)} bytes"
+    # A receiver may take small messages before large ones.
+    refused(player, epoch, payload, what, False, listen_s=min(player.wait_s, _LISTEN_S))
 
 
 def play_trailing(player: Player) -> None:
