@@ -8,7 +8,8 @@ from cloud_sync.reports.figures import StreamFigures
 class PlaceSum(NamedTuple):
     """A place with all that lies in it. depth: 0 for the outermost; allocated_mg: see `allocate`.
 
-    cells: (scope 1 mg, scope 2 mg) for each part of the period.
+    cells: (scope 1 mg, scope 2 mg) for each part of the period; None where streams of the scope
+    are there, and none has a figure.
     """
 
     path: str
@@ -17,7 +18,7 @@ class PlaceSum(NamedTuple):
     scope2_mg: int
     allocated_mg: int | None
     unknown: int
-    cells: list[tuple[int, int]]
+    cells: list[tuple[int | None, int | None]]
 
 
 def sum_places(streams: list[StreamFigures]) -> list[PlaceSum]:
@@ -33,21 +34,29 @@ def sum_places(streams: list[StreamFigures]) -> list[PlaceSum]:
 
 
 def _sum(path: str, streams: list[StreamFigures]) -> PlaceSum:
-    by_scope = {1: 0, 2: 0}
-    cells = [[0, 0] for _ in streams[0].cells]
-    for figures in streams:
-        scope = figures.definition.scope
-        if scope in by_scope:
-            by_scope[scope] += figures.total("emission_mg")
-            for sums, cell in zip(cells, figures.cells, strict=True):
-                sums[scope - 1] += cell.emission_mg
+    by_scope = [[one for one in streams if one.definition.scope == scope] for scope in (1, 2)]
+    scope1_mg, scope2_mg = (sum(f.total("emission_mg") for f in counted) for counted in by_scope)
+    columns = [_by_part(counted, len(streams[0].cells)) for counted in by_scope]
     shares = [c.allocated_mg for f in streams for c in f.cells if c.allocated_mg is not None]
     return PlaceSum(
         path,
         path.count("/") + 1 if path else 0,
-        by_scope[1],
-        by_scope[2],
+        scope1_mg,
+        scope2_mg,
         sum(shares) if shares else None,
         sum(f.total("unknown") for f in streams if f.definition.scope),
-        [(first, second) for first, second in cells],
+        list(zip(*columns, strict=True)),
     )
+
+
+def _by_part(streams: list[StreamFigures], parts: int) -> list[int | None]:
+    """mg of each part; None where there are streams, and none has a figure."""
+    if not streams:
+        return [0] * parts
+    columns = zip(*(figures.cells for figures in streams), strict=True)
+    return [
+        sum(cell.emission_mg for cell in cells)
+        if any(cell.intervals > cell.unknown for cell in cells)
+        else None
+        for cells in columns
+    ]

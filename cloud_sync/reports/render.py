@@ -110,7 +110,7 @@ def flag_bits(flags: int) -> list[int]:
 
 def bars(document: dict[str, Any]) -> list[dict[str, Any]]:
     """Rectangles of the chart: heights of scope 1 and 2 for each part, what is negative as 0."""
-    cells = document["places"][0]["cells"]
+    cells = [[mg or 0 for mg in cell] for cell in document["places"][0]["cells"]]
     top = max([max(0, first) + max(0, second) for first, second in cells] + [1])
     return [
         {
@@ -153,7 +153,7 @@ def figure_rows(document: dict[str, Any]) -> Iterator[list[Any]]:
 
 
 def place_rows(document: dict[str, Any]) -> Iterator[list[Any]]:
-    """places.csv: the tree, by part."""
+    """places.csv: the tree, by part; nothing where no figure is."""
     yield ["place", "part", "scope1_mg", "scope2_mg"]
     for place in document["places"]:
         for part, (first, second) in zip(document["parts"], place["cells"], strict=True):

@@ -12,7 +12,7 @@ import pytest
 
 from cloud_sync.reports.indicators import meets
 from cloud_sync.reports.labels import LABELS
-from cloud_sync.reports.render import percent, tonnes
+from cloud_sync.reports.render import percent, place_rows, tonnes
 from edge.__main__ import main
 
 from . import park
@@ -86,6 +86,19 @@ def test_an_explanation_comes_out_by_another_arithmetic(cloud: Path, capsys):
             assert run["factor"]["document"] and run["factor"]["set"]
             seen += 1
     assert seen > 70
+
+
+def test_a_day_without_an_interval_has_no_figure_rather_than_none_emitted(cloud: Path, capsys):
+    document = report(cloud, capsys, "2026-11")
+    whole = next(place for place in document["places"] if not place["path"])
+    for scope in (1, 2):
+        counted = [s for s in document["streams"] if s["scope"] == scope]
+        there = [any(s["cells"][at]["explanation"] for s in counted) for at in range(30)]
+        told = [cell[scope - 1] for cell in whole["cells"]]
+        assert [mg is not None for mg in told] == there and 0 < sum(there) < 30
+        assert sum(mg or 0 for mg in told) == whole[f"scope{scope}_mg"]
+    rows = {row[1]: row[2:] for row in place_rows(document) if not row[0]}
+    assert rows["2026-11-01"] == [None, None] and None not in rows["2026-11-20"]
 
 
 def test_places_method_and_cards_add_up(cloud: Path, capsys):
