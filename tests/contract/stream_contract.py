@@ -21,7 +21,11 @@ def pattern(at: int, count: int) -> bytes:
 
 def opened(world):
     """A stream that is open."""
-    stream = world.stream()
+    return open_again(world.stream(), world)
+
+
+def open_again(stream, world):
+    """The stream, open."""
     stream.open(world.host, world.port, False)
     for _ in range(LOOKS_MAX):
         if stream.poll() == "open":
@@ -165,11 +169,7 @@ def check_nobody_there_is_offline_and_the_next_attempt_is_fresh(world):
     assert error.code == "sync.offline" and error.fields["reason"]
     assert error.fields["server"] == f"{world.host}:{world.dead_port}"
     assert stream.poll() == "closed"
-    stream.open(world.host, world.port, False)
-    for _ in range(LOOKS_MAX):
-        if stream.poll() == "open":
-            break
-        stream.wait(WAIT_MS)
+    open_again(stream, world)
     send_all(stream, b"echo 1\n!")
     assert read_exactly(stream, 1) == b"!"
     stream.close()
@@ -193,11 +193,7 @@ def check_a_name_that_is_none_is_offline(world):
 def check_opening_again_leaves_the_connection_before(world):
     stream = opened(world)
     send_all(stream, b"echo 5\nab")
-    stream.open(world.host, world.port, False)
-    for _ in range(LOOKS_MAX):
-        if stream.poll() == "open":
-            break
-        stream.wait(WAIT_MS)
+    open_again(stream, world)
     send_all(stream, b"echo 2\nxy")
     assert read_exactly(stream, 2) == b"xy"
     stream.close()
