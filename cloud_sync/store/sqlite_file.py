@@ -24,7 +24,7 @@ def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
 
     read_only: change nothing, and refuse a file that is not there.
     Raises StoreError "cloud.open": no such place, no database of ours, or another schema;
-    "cloud.unavailable": another process holds it.
+    "cloud.damaged": pages that make no sense; "cloud.unavailable": another process holds it.
     """
     mode = "ro" if read_only else "rwc"
     try:
@@ -41,8 +41,11 @@ def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
         reason = _check_only(db) if read_only else _prepare(db)
     except FAILURES as error:
         reason = str(error)
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        found = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if found == sqlite3.SQLITE_BUSY:
             code = "cloud.unavailable"
+        elif found == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeDecodeError):
+            code = "cloud.damaged"
     if reason:
         db.close()
         raise StoreError(code, file=str(path), reason=reason)

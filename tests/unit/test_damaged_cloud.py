@@ -14,6 +14,7 @@ from cloud_sync.raw import find_journals
 from cloud_sync.recompute import EQUAL, UNPROVEN, Recomputer
 from cloud_sync.store.compaction import compact
 from cloud_sync.store.sqlite import SqliteStore
+from edge.__main__ import main
 from edge.core.errors import TallyError
 
 from .recorded_site import cloud_of, records_of, six_hours
@@ -97,3 +98,18 @@ def test_the_verb_ends_with_the_error_and_its_status(sound: Path, tmp_path: Path
         )
         assert done.returncode == 65 and "cloud.damaged" in done.stderr
         assert words in done.stderr and "verify" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["compact", "verify", "gaps", "recompute", "report"])
+def test_every_verb_says_the_same_of_a_damaged_schema(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str
+):
+    path = tmp_path / "cloud.db"
+    data = bytearray(sound.read_bytes())
+    page_bytes = int.from_bytes(data[16:18], "big")
+    data[108:page_bytes] = b"\xff" * (page_bytes - 108)
+    path.write_bytes(data)
+    words = ("--of", "2026-11", "--to", str(tmp_path / "out")) if verb == "report" else ()
+    assert main([verb, "--store", f"sqlite:///{path}", *words]) == 65
+    assert "error[cloud.damaged]" in capsys.readouterr().err
+    assert path.read_bytes() == data
