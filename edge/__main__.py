@@ -10,7 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import Any, TextIO
 
     from edge.core.errors import TallyError
 
@@ -124,8 +124,26 @@ def _run(verb: str, argv: list[str]) -> int:
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(name=verb)(function)
-    result = app(argv, prog_name=f"carbontally {verb}", standalone_mode=False)
+    try:
+        result = app(argv, prog_name=f"carbontally {verb}", standalone_mode=False)
+    except Exception as error:
+        # The option library's own errors say themselves what they are; anything else is not its.
+        if not hasattr(error, "format_message"):
+            raise
+        raise _refusal(error) from error
     return int(result or 0)
+
+
+def _refusal(error: "Any") -> "TallyError":
+    """What the option library refuses, as an error of ours."""
+    from edge.core.errors import UsageError
+
+    param = getattr(error, "param", None)
+    if param is None or not type(error).__name__.startswith("Missing"):
+        return UsageError("usage.options", reason=error.format_message())
+    name = param.opts[0]
+    option = name if name.startswith("-") else name.upper()
+    return UsageError("usage.missing", option=option, what=getattr(param, "help", None) or name)
 
 
 def _output_failed(error: OSError) -> int:
@@ -166,12 +184,6 @@ def main(argv: list[str] | None = None) -> int:
         return CLOSED
     except OSError as error:
         return _output_failed(error)
-    except Exception as error:
-        # typer's own usage errors know how to show themselves; anything else is a bug.
-        if not hasattr(error, "show"):
-            raise
-        error.show()
-        return int(getattr(error, "exit_code", 2))
 
 
 if __name__ == "__main__":

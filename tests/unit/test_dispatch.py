@@ -42,6 +42,28 @@ def test_a_misspelt_verb_names_the_nearest(capsys):
     assert "error[usage.unknown_verb]" in text and "did you mean receive?" in text
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["receive", "--store", "x"], "error[usage.missing]: --broker is missing: mqtt://"),
+        (["names"], "error[usage.missing]: MAP_FILE is missing: names.json"),
+        (["gaps", "--nonsense"], "error[usage.options]: the options are not understood: No such"),
+        (["gaps", "--store"], "error[usage.options]: the options are not understood: "),
+        (["gaps", "too", "many"], "error[usage.options]: the options are not understood: "),
+        (["build", "esp33", "-b", "x", "-c", "y", "-o", "z"], "error[usage.options]: "),
+    ],
+)
+def test_options_that_are_wrong_are_told_like_any_other_error(words, said, capsys, monkeypatch):
+    for name in ("CARBONTALLY_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(words) == 2
+    text = capsys.readouterr().err
+    assert text.startswith(said) and "\nnext: " in text
+    monkeypatch.setenv("CARBONTALLY_LANG", "zh")
+    assert main(words) == 2
+    assert ("缺少" in (text := capsys.readouterr().err)) or "无法理解所给选项" in text
+
+
 def test_errors_speak_chinese_when_the_environment_does():
     done = run("run", "-c", "nowhere.toml", CARBONTALLY_LANG="zh_CN.UTF-8", PYTHONUTF8="1")
     assert done.returncode == 78

@@ -99,6 +99,20 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "see carbontally help",
         "参见 carbontally help",
     ),
+    "usage.missing": (
+        2,
+        "{option} is missing: {what}",
+        "缺少 {option}：{what}",
+        "give it, see the command's --help",
+        "请给出该项, 参见该命令的 --help",
+    ),
+    "usage.options": (
+        2,
+        "the options are not understood: {reason}",
+        "无法理解所给选项：{reason}",
+        "see the command's --help",
+        "参见该命令的 --help",
+    ),
     "usage.value": (
         2,
         "{option} is {found}; expected {expected}",
