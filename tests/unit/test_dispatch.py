@@ -49,7 +49,7 @@ def test_a_misspelt_verb_names_the_nearest(capsys):
         (["names"], "error[usage.missing]: MAP_FILE is missing: names.json"),
         (["gaps", "--nonsense"], "error[usage.options]: the options are not understood: No such"),
         (["gaps", "--store"], "error[usage.options]: the options are not understood: "),
-        (["gaps", "too", "many"], "error[usage.options]: the options are not understood: "),
+        (["gaps", "--store", "x", "too"], "error[usage.options]: the options are not understood"),
         (["build", "esp33", "-b", "x", "-c", "y", "-o", "z"], "error[usage.options]: "),
     ],
 )
@@ -61,7 +61,8 @@ def test_options_that_are_wrong_are_told_like_any_other_error(words, said, capsy
     assert text.startswith(said) and "\nnext: " in text
     monkeypatch.setenv("CARBONTALLY_LANG", "zh")
     assert main(words) == 2
-    assert ("缺少" in (text := capsys.readouterr().err)) or "无法理解所给选项" in text
+    text = capsys.readouterr().err
+    assert "缺少 " in text if "usage.missing" in said else "无法理解所给选项" in text
 
 
 def test_errors_speak_chinese_when_the_environment_does():
