@@ -57,8 +57,11 @@ class Recorder:
         return self.failure is not None and self.failure.code == "store.renewing"
 
     def keep_time(self, now_ms: int) -> None:
-        """Follow the system clock; a move of the anchor is a CLOCK record."""
-        wall_ms = self.clock.wall_ms()
+        """Follow the system clock; a move of the anchor is a CLOCK record.
+
+        now_ms: may be some time ago, as after taking up a long journal; so is the wall time then.
+        """
+        wall_ms = self.clock.wall_ms() - (self.clock.mono_ms() - now_ms)
         if self.anchor.observe(now_ms, wall_ms, self.clock.quality()):
             self.add(Kind.CLOCK, [self.boot, now_ms, wall_ms, 0, CLOCK_SOURCE], now_ms)
 

@@ -56,6 +56,18 @@ def test_a_restart_goes_on_with_the_next_seq_and_the_last_hash():
     assert [record[2] for record in after.records()] == [1, 1, 2, 2]
 
 
+def test_time_that_passes_while_a_journal_is_taken_up_is_no_part_of_the_wall_time():
+    clock = ManualClock()
+    recorder = Recorder(ListStore(), clock, COMMIT_MS)
+    clock.mono = 4_000
+    recorder.keep_time(0)
+    assert recorder.wall_ms(0) == T0
+    recorder.keep_time(4_000)
+    assert recorder.wall_ms(4_000) == T0 + 4_000
+    recorder.commit(4_000, True)
+    assert [record[0] for record in recorder.store.records()].count(Kind.CLOCK) == 1
+
+
 def test_records_wait_for_company_and_leave_in_one_commit():
     recorder, store, _ = make()
     store.appends.clear()
