@@ -1,24 +1,23 @@
 """Joins the modules of a device's program: each name is stored once, and nothing imports twice.
 
-A joined module is called after what it is made of, "core" or "app"; the other way round than the
-arrows nothing may be needed, so `app` imports what it needs of `core` by name.
+The other way round than the arrows nothing may be needed: `app` imports what it needs of `core`
+by name, an overlay what it needs of both. Where a function imports of an overlay, it is loaded and
+dropped: it lives as long as what was imported is held.
 """
 
 import ast
 from typing import NamedTuple
 
 from edge.app.cli.build_bindings import Bindings, bindings_of
+from edge.app.cli.build_groups import GROUPS, OVERLAYS, group_of, may_need
 from edge.app.cli.build_scopes import qualify
 from edge.core.errors import ConfigError
-
-#: Joined module -> the packages that are in it; those before it may be imported.
-GROUPS = {"core": ("edge.core",), "app": ("edge",)}
 
 
 class Joined(NamedTuple):
     """tree: of a joined module, its names as `qualify` spells them, without imports of ours.
 
-    needed: the names that it needs of the one before it.
+    needed: the names that it needs of others, which it imports as it is loaded.
     """
 
     tree: ast.Module
@@ -32,7 +31,7 @@ def join(sources: dict[str, str], entries: tuple[str, ...]) -> dict[str, Joined]
     bindings: dict[str, Bindings] = {
         name: bindings_of(tree.body, known, name) for name, tree in trees.items()
     }
-    bodies: dict[str, list[ast.stmt]] = {group: [] for group in GROUPS}
+    bodies: dict[str, list[ast.stmt]] = {group: [] for group in (*GROUPS, *OVERLAYS)}
     for name in _in_order(trees, entries):
         qualify(trees[name], name, bindings)
         bodies[group_of(name)] += trees[name].body
@@ -41,15 +40,6 @@ def join(sources: dict[str, str], entries: tuple[str, ...]) -> dict[str, Joined]
         for group, body in bodies.items()
         if body
     }
-
-
-def group_of(name: str) -> str:
-    """The joined module that a module, or what it defines, is in."""
-    module = name.partition(":")[0]
-    for group, packages in GROUPS.items():
-        if any(module == package or module.startswith(package + ".") for package in packages):
-            return group
-    raise ConfigError("config.file", file=name, reason="belongs to no part of the program")
 
 
 class _Plain(ast.NodeTransformer):
@@ -137,17 +127,43 @@ def _imported_once(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def needed_of(group: str, body: list[ast.stmt]) -> list[str]:
-    """Names of other joined modules, sorted; ConfigError for one that comes after it."""
-    names = {
-        node.id
+    """Names of other joined modules, sorted; ConfigError for one that it may not import."""
+    named = [
+        node
         for statement in body
         for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and ":" in node.id
-    }
-    own = [name for name in names if not name.startswith(("arg:", "attr:"))]
-    found = sorted(name for name in own if group_of(name) != group)
-    order = list(GROUPS)
-    for name in found:
-        if order.index(group_of(name)) > order.index(group):
-            raise ConfigError("config.file", file=name, reason=f"{group} may not need it")
-    return found
+        if isinstance(node, ast.Name)
+        and ":" in node.id
+        and not node.id.startswith(("arg:", "attr:"))
+        and group_of(node.id) != group
+    ]
+    for node in named:
+        other = group_of(node.id)
+        if not may_need(group, other):
+            reason = f"{group} may not need it"
+            if other in OVERLAYS:
+                reason += f": it is in the overlay {other}, which only functions import by name"
+            raise ConfigError("config.file", file=node.id, reason=reason)
+        if not isinstance(node.ctx, ast.Load):
+            reason = f"{group} may not set it: it is in {other}"
+            raise ConfigError("config.file", file=node.id, reason=reason)
+    return sorted({node.id for node in named})
+
+
+def lent(joined: dict[str, Joined]) -> list[str]:
+    """What functions import of overlays; ConfigError for what is no function and no class."""
+    found: set[str] = set()
+    defined: set[str] = set()
+    for part in joined.values():
+        defined.update(
+            node.name
+            for node in part.tree.body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        )
+        for node in ast.walk(part.tree):
+            if isinstance(node, ast.ImportFrom) and node.module in OVERLAYS:
+                found.update(alias.name for alias in node.names)
+    for name in found - defined:
+        reason = "an overlay gives functions and classes, no values"
+        raise ConfigError("config.file", file=name, reason=reason)
+    return sorted(found)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from string import ascii_letters, digits
 from typing import NamedTuple
 
-from edge.app.cli.build_join import Joined
+from edge.app.cli.build_join import Joined, lent
 from edge.app.cli.build_own import OwnAttributes, is_own
 from edge.app.cli.build_words import Keywords, fixed_words, is_record
 
@@ -52,7 +52,8 @@ def shorten(joined: dict[str, Joined], kept: tuple[str, ...]) -> Meanings:
     """
     trees = [part.tree for part in joined.values()]
     keywords = Keywords(trees)
-    names = _names_of(joined, trees, keywords.words, (*kept, *_errors(trees)))
+    kept = (*kept, *_errors(trees), *lent(joined))
+    names = _names_of(joined, trees, keywords.words, kept)
     told = {group: _meanings(part.tree, names, group) for group, part in joined.items()}
     told[ATTRIBUTES] = {short: [word] for word, short in names.of_words.items()}
     for owner, own in names.of_own.items():

@@ -9,6 +9,7 @@ import ast
 from typing import Any, NamedTuple
 
 from edge.app.cli.build_bindings import COMPREHENSIONS, Bindings, Own, bound, imported
+from edge.app.cli.build_groups import OVERLAYS, group_of
 from edge.core.errors import ConfigError
 
 Function = ast.FunctionDef | ast.Lambda
@@ -116,12 +117,26 @@ class _Speller(ast.NodeTransformer):
     def visit_Import(self, node: ast.Import) -> ast.stmt | None:
         return self._external(node, not node.names[0].name.startswith("edge."))
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt | None:
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt | list[ast.stmt] | None:
         module = str(node.module)
         if module not in self._bindings and module.split(".")[0] == "edge":
             missing = ast.Call(ast.Name("ImportError", ast.Load()), [ast.Constant(module)], [])
             return ast.Raise(missing)
+        borrowed = self._scopes and self._borrowed(node)
+        if borrowed:
+            return _loading(borrowed)
         return self._external(node, module.split(".")[0] != "edge")
+
+    def _borrowed(self, node: ast.AST) -> dict[str, str]:
+        """{local name: spelling} of what a statement imports of an overlay that it is not in."""
+        found = {}
+        for name, own in imported(node, set(self._bindings)).items():  # type: ignore[arg-type]
+            meant = self._spelt(own, node) if own and own.module in self._bindings else own
+            if isinstance(meant, str) and ":" in meant:
+                group = group_of(meant)
+                if group in OVERLAYS and group != group_of(self._module):
+                    found[name] = meant
+        return found
 
     def _external(self, node: ast.Import | ast.ImportFrom, is_external: bool) -> ast.stmt | None:
         if not is_external:
@@ -148,11 +163,18 @@ class _Speller(ast.NodeTransformer):
         node.name = f"attr:{node.name}" if is_method else str(self._meaning(node.name, node))
         node.decorator_list = [self.visit(item) for item in node.decorator_list]
         scope = self._enter(node, node.body)
-        node.body = self._reachable([self.visit(item) for item in node.body])
+        node.body = self._reachable(self._visited(node.body))
         self._scopes.pop()
         if scope.stored:
             node.body.insert(0, ast.Global(sorted(scope.stored)))
         return node
+
+    def _visited(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        found: list[ast.stmt] = []
+        for item in body:
+            made = self.visit(item)
+            found += made if isinstance(made, list) else [made]
+        return found
 
     @staticmethod
     def _reachable(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -204,8 +226,9 @@ class _Speller(ast.NodeTransformer):
                 names[name] = f"{name}__"
         for item in inside:
             if isinstance(item, ast.Import | ast.ImportFrom):
+                borrowed = self._borrowed(item)
                 for name, own in imported(item, set(self._bindings)).items():
-                    if own is not None and own.module in self._bindings:
+                    if own is not None and own.module in self._bindings and name not in borrowed:
                         names[name] = own
             elif isinstance(item, ast.FunctionDef) and names.get(item.name) == f"{item.name}__":
                 names[item.name] = f"arg:{place}:{item.name}"
@@ -241,3 +264,18 @@ class _Speller(ast.NodeTransformer):
                 setattr(node, field, self.visit(getattr(node, field)))
         self._scopes.pop()
         return node
+
+
+def _loading(borrowed: dict[str, str]) -> list[ast.stmt]:
+    """Statements that import what is in overlays, each of which is dropped at once.
+
+    It is loaded again when it is imported again; what was imported keeps all of it as long as it
+    is held itself.
+    """
+    found: list[ast.stmt] = [ast.ImportFrom("sys", [ast.alias("modules", "modules__")], 0)]
+    for group in sorted({group_of(meant) for meant in borrowed.values()}):
+        asked = {name: meant for name, meant in borrowed.items() if group_of(meant) == group}
+        names = [ast.alias(meant, f"{name}__") for name, meant in asked.items()]
+        found.append(ast.ImportFrom(group, names, 0))
+        found.append(ast.parse(f"del modules__[{group!r}]").body[0])
+    return found

@@ -1,0 +1,35 @@
+"""Which joined module of a device's program a module is in.
+
+A joined module is called after what it is made of, "core" or "app", and stays in memory. An
+overlay is called after when it runs: a function that imports it loads it, and it goes when nothing
+of it runs any more. Its name is that of no module in the firmware.
+"""
+
+from edge.core.errors import ConfigError
+
+#: Joined module -> the packages that are in it; those before it may be imported.
+GROUPS = {"core": ("edge.core",), "app": ("edge",)}
+
+#: Overlay -> the modules that are in it. They may import what stays, and nothing imports them but
+#: functions.
+OVERLAYS: dict[str, tuple[str, ...]] = {}
+
+
+def group_of(name: str) -> str:
+    """The joined module that a module, or what it defines, is in."""
+    module = name.partition(":")[0]
+    for group, modules in OVERLAYS.items():
+        if module in modules:
+            return group
+    for group, packages in GROUPS.items():
+        if any(module == package or module.startswith(package + ".") for package in packages):
+            return group
+    raise ConfigError("config.file", file=name, reason="belongs to no part of the program")
+
+
+def may_need(group: str, other: str) -> bool:
+    """Whether a joined module may import another when it is loaded."""
+    order = list(GROUPS)
+    if other in OVERLAYS:
+        return False
+    return group in OVERLAYS or order.index(other) < order.index(group)
