@@ -1,43 +1,27 @@
-// Prints the readings of a gateway: node consumer.mjs HOST PORT TENANT GATEWAY KEY_HEX
-// npm install mqtt @msgpack/msgpack. What a value means is in the gateway's table record, see batch.md.
+// Prints the polls of a gateway: node consumer.mjs HOST PORT TOPIC KEY_HEX
+// npm install mqtt @msgpack/msgpack. A line is seq, wall_ms, device and the values of its points; what
+// they mean is in the gateway's table record, see batch.md. TOPIC: carbontally/v1/TENANT/GATEWAY/batch
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { inflateRawSync } from "node:zlib";
 import { decode } from "@msgpack/msgpack";
 import mqtt from "mqtt";
 
-// [seq, wall_ms, device, [integer or null, ...]] of each poll in a batch; integers are BigInt.
-export function* readings(payload, key) {
-  const mac = createHmac("sha256", key).update("carbontally batch 1").update(payload.subarray(0, -34)).digest();
-  if (payload.length > 65536 || payload.length < 34 || !timingSafeEqual(mac, payload.subarray(-32)))
-    throw new Error("too large, or not authentic");
-  let fields = decode(payload, { useBigInt64: true });
-  if (fields.length === 5) { // deflated; any 34 bytes stand for the MAC that it has not
-    const inner = inflateRawSync(fields[3], { maxOutputLength: 65502 });
-    fields = decode(Buffer.concat([inner, payload.subarray(-34)]), { useBigInt64: true });
-  }
-  const [, , , first, , clocks, times, order, polls] = fields;
-  const offsets = [];
-  for (let at = 0; at < clocks.length; at += 4) for (let n = 0; n < clocks[at]; n++) offsets.push(clocks[at + 2]);
-  const blocks = new Map(polls.map(([device, points, deltas]) => [device, [deltas.values(), Array(points).fill(0n)]]));
-  let mono_ms = 0n;
-  for (const [at, device] of order.entries()) {
-    mono_ms += BigInt(times[at]);
-    if (device < 0) continue;
-    const [deltas, last] = blocks.get(device);
-    const values = last.map((before, point) => {
-      const delta = deltas.next().value;
-      return delta === null ? null : (last[point] = BigInt.asIntN(64, before + BigInt(delta)));
-    });
-    yield [BigInt(first) + BigInt(at), mono_ms + BigInt(offsets[at]), device, values];
-  }
-}
+const [host, port, topic, key] = process.argv.slice(2);
+const unpack = (...parts) => decode(Buffer.concat(parts), { useBigInt64: true });
+// A delta is modulo 2^64; where there is no value there is no delta, and the last value stays.
+const column = (deltas, last = 0n) => deltas.map((d) => d === null ? "None" : (last = BigInt.asIntN(64, last + BigInt(d))));
 
-const [host, port, tenant, gateway, key] = process.argv.slice(2);
-if (host) {
-  const client = mqtt.connect(`mqtt://${host}:${port}`);
-  client.on("connect", () => client.subscribe(`carbontally/v1/${tenant}/${gateway}/batch`, { qos: 1 }, () => console.log("ready")));
-  client.on("message", (topic, payload) => {
-    for (const [seq, wall_ms, device, values] of readings(payload, Buffer.from(key, "hex")))
-      console.log([seq, wall_ms, device, ...values.map((value) => value ?? "None")].join(" "));
-  });
-}
+mqtt.connect(`mqtt://${host}:${port}`).subscribe(topic, { qos: 1 }).on("message", (_, payload) => {
+  const mac = createHmac("sha256", Buffer.from(key, "hex")).update("carbontally batch 1").update(payload.subarray(0, -34)).digest();
+  if (payload.length < 34 || !timingSafeEqual(mac, payload.subarray(-32))) return console.error("refused: not authentic");
+  let fields = unpack(payload);
+  // Deflated without its MAC, for which any 34 bytes stand.
+  if (fields[0] === 2) fields = unpack(inflateRawSync(fields[3], { maxOutputLength: 65502 }), payload.subarray(-34));
+  const [first, , clocks, times, order, polls] = fields.slice(3);
+  const offsets = clocks.flatMap((records, at) => (at % 4 ? [] : Array(records).fill(Number(clocks[at + 2]))));
+  const columns = new Map(polls.map(([device, points, deltas]) =>
+    [device, Array.from({ length: points }, (_, point) => column(deltas.filter((_, at) => at % points === point)))]));
+  const wall_ms = (at) => times.slice(0, at + 1).reduce((sum, ms) => sum + Number(ms), offsets[at]);
+  for (const [at, device] of order.entries()) if (device >= 0)
+    console.log([Number(first) + at, wall_ms(at), device, ...columns.get(device).map((values) => values.shift())].join(" "));
+});
