@@ -22,20 +22,6 @@ _TYPES = (
 )
 _TARGET = re.compile(r"(?:(?:CREATE|ALTER|DROP) TABLE|CREATE INDEX \w+ ON|INSERT INTO)\s+(\w+)")
 _VIEW = re.compile(r"CREATE (VIEW|FUNCTION) (\w+)")
-_COMMENT = re.compile(r"^    (\w+) [A-Z].*?-- (.*)$", re.M)
-
-#: What the end of a column's name says of its unit.
-UNITS = {
-    "_ms": "milliseconds",
-    "_mg": "mg CO2",
-    "_kg": "kg CO2",
-    "_wh": "W.h",
-    "_kwh": "kW.h",
-    "_mg_per_kwh": "mg CO2 per kW.h",
-    "_kg_per_kwh": "kg CO2 per kW.h",
-    "_bytes": "bytes",
-}
-
 
 FOLDER = Path(__file__).parent
 
@@ -111,18 +97,3 @@ def postgres_drops() -> Iterator[str]:
     for statement in [*postgres_views()][::-1]:
         kind, name = _made(statement)
         yield f"DROP {kind} IF EXISTS {name} CASCADE"
-
-
-def column_comments() -> Iterator[tuple[str, str, str]]:
-    """(table, column, what `schema.sql` says of it) of the tables that both databases have."""
-    for statement in statements("schema.sql"):
-        target = _TARGET.search(statement)
-        if target is not None and target[1] not in LAID_OUT:
-            for column, text in _COMMENT.findall(statement):
-                yield target[1], column, text
-
-
-def unit_of(column: str) -> str | None:
-    """The unit that a column's name ends in, None when it has none."""
-    ends = [end for end in UNITS if column.endswith(end)]
-    return UNITS[max(ends, key=len)] if ends else None

@@ -5,7 +5,7 @@
 -- over both, in postgres_views.sql, with the columns that SQLite's have.
 
 CREATE TABLE carbontally_schema (version bigint NOT NULL, views text NOT NULL);
-COMMENT ON TABLE carbontally_schema IS 'version of the tables; digest of the views';
+COMMENT ON TABLE carbontally_schema IS 'version of the tables; digest of the views and comments';
 
 CREATE DOMAIN blob AS bytea;
 
@@ -46,13 +46,6 @@ CREATE INDEX record_rows_time ON record_rows USING brin (wall_ms) WITH (pages_pe
 CREATE INDEX record_rows_clock ON record_rows (journal, boot) WHERE kind = 4;
 CREATE INDEX record_rows_untrusted ON record_rows (journal, boot, seq) WHERE clock < 2;
 COMMENT ON TABLE record_rows IS 'records as they came, a poll with its values as an array';
-COMMENT ON COLUMN record_rows.mono_ms IS 'milliseconds since boot';
-COMMENT ON COLUMN record_rows.wall_ms IS 'Unix milliseconds, as received';
-COMMENT ON COLUMN record_rows.body IS 'canonical bytes: what the hash chain hashes';
-COMMENT ON COLUMN record_rows.mantissas IS
-    'of a poll: value x 10^places in the unit of the point, in the order of the points';
-COMMENT ON COLUMN record_rows.qualities IS
-    'of a poll: a code for each value; NULL: each value that is there is good';
 
 CREATE TABLE poll_blocks (
     journal bigint NOT NULL,
@@ -72,11 +65,6 @@ CREATE TABLE poll_blocks (
 ) PARTITION BY RANGE (start_ms);
 CREATE INDEX poll_blocks_last ON poll_blocks (journal, last);
 COMMENT ON TABLE poll_blocks IS 'polls of one device with a trusted clock, ascending by seq';
-COMMENT ON COLUMN poll_blocks.start_ms IS 'Unix milliseconds of the earliest poll';
-COMMENT ON COLUMN poll_blocks.end_ms IS 'Unix milliseconds of the latest poll';
-COMMENT ON COLUMN poll_blocks.monos IS 'milliseconds since boot';
-COMMENT ON COLUMN poll_blocks.walls IS 'Unix milliseconds';
-COMMENT ON COLUMN poll_blocks.bodies IS 'canonical bytes: what the hash chain hashes';
 
 -- A value is origin + its offset, in the narrowest array that holds the block's values.
 CREATE TABLE point_blocks (
@@ -93,10 +81,6 @@ CREATE TABLE point_blocks (
     PRIMARY KEY (journal, device, point, first, start_ms)
 ) PARTITION BY RANGE (start_ms);
 COMMENT ON TABLE point_blocks IS 'values of one point, in the order of the poll block';
-COMMENT ON COLUMN point_blocks.start_ms IS 'Unix milliseconds of the earliest poll';
-COMMENT ON COLUMN point_blocks.origin IS 'value x 10^places in the unit of the point';
-COMMENT ON COLUMN point_blocks.qualities IS
-    'a code for each value; NULL: each value that is there is good';
 
 -- A partition of each table for the month that a time is in; early and late are for clocks that
 -- cannot be right.

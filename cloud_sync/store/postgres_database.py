@@ -4,14 +4,13 @@ import hashlib
 import re
 from typing import Any
 
+from cloud_sync.store import comments
 from cloud_sync.store.dialect import (
-    column_comments,
     postgres_drops,
     postgres_migration,
     postgres_tables,
     postgres_views,
     read_script,
-    unit_of,
 )
 from cloud_sync.store.postgres_layout import create_layout
 from cloud_sync.store.sqlite_file import APPLICATION_ID, BUSY_MS, SCHEMA_VERSION
@@ -193,7 +192,8 @@ def _prepare(db: Any) -> str:
 
 
 def _digest() -> str:
-    return hashlib.sha256("\n".join(postgres_views()).encode()).hexdigest()
+    texts = [*postgres_views(), read_script(comments.FILE)]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def hold_schema(db: Any, version: int, name: str) -> None:
@@ -242,19 +242,5 @@ def _drop_views(db: Any) -> None:
 def _make_views(db: Any) -> None:
     for statement in postgres_views():
         db.execute(statement)
-    for table, column, text in column_comments():
-        _comment(db, f'{table}."{column}"', text)
-    found = db.execute(
-        "SELECT table_name, column_name FROM information_schema.columns"
-        " WHERE table_schema = current_schema() AND table_name LIKE %s",
-        ("v\\_%",),
-    ).fetchall()
-    for view, column in found:
-        if unit := unit_of(column):
-            _comment(db, f'{view}."{column}"', unit)
+    comments.write_comments(db)
     db.execute("SELECT guard_tables(), grant_readers()")
-
-
-def _comment(db: Any, column: str, text: str) -> None:
-    quoted = text.replace("'", "''")
-    db.execute(f"COMMENT ON COLUMN {column} IS '{quoted}'")

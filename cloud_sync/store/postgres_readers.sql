@@ -7,7 +7,6 @@ CREATE TABLE readers (
     UNIQUE NULLS NOT DISTINCT (role, tenant)
 );
 COMMENT ON TABLE readers IS 'roles that may read, and their members';
-COMMENT ON COLUMN readers.tenant IS 'NULL: every tenant';
 
 -- SELECT for every reader on everything that is no partition: rows are what policies guard.
 CREATE FUNCTION grant_readers() RETURNS void LANGUAGE plpgsql AS $$

@@ -34,20 +34,68 @@ def test_views_have_the_same_names_and_columns(postgres_server: Server, tmp_path
     assert found == expected and len(found) > 10
 
 
+#: What the end of a column's name says of its unit; values without one say what theirs is.
+UNITS = {
+    "_mg_per_kwh": "mg CO2 per kW.h",
+    "_kg_per_kwh": "kg CO2 per kW.h",
+    "_kwh": "kW.h",
+    "_wh": "W.h",
+    "_mg": "mg CO2",
+    "_kg": "kg CO2",
+    "_ms": "milliseconds",
+    "_bytes": "bytes",
+}
+OF_A_UNIT = ("value", "value_real", "activity", "substituted", "cumulative", "rest", "step")
+
+
+def unit_of(column: str) -> str:
+    ends = (unit for end, unit in UNITS.items() if column.endswith(end))
+    return next(ends, "")
+
+
 @BOTH
-def test_columns_say_their_units(postgres_server: Server):
+def test_every_column_says_what_it_holds_and_its_unit(postgres_server: Server):
+    """Tables, views and partitions: whatever a BI tool is shown."""
     store = PostgresStore(postgres_server.create())
-    comments = dict(
-        store.query(
-            "SELECT attrelid::regclass || '.' || attname, col_description(attrelid, attnum)"
-            " FROM pg_attribute WHERE attnum > 0 AND attrelid IN (SELECT oid FROM pg_class"
-            " WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v', 'p'))"
-        )
+    journal = open_journal(store)
+    raw, rows = layout(factory(polls=1), 0, 3)
+    with store.transaction():
+        store.add_records(journal, raw, rows)
+    found = store.query(
+        "SELECT attrelid::regclass::text, attname, col_description(attrelid, attnum)"
+        " FROM pg_attribute WHERE attnum > 0 AND attrelid IN (SELECT oid FROM pg_class"
+        " WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v', 'p'))"
     )
-    assert comments["v_streams.emission_mg"] == "mg CO2"
-    assert comments["v_intervals.consumption_kwh"] == "kW.h"
-    assert comments["points.unit"] == "UCUM code"
-    assert comments["record_rows.wall_ms"] == "Unix milliseconds, as received"
+    comments = {(relation, column): text for relation, column, text in found}
+    assert len({relation for relation, _ in comments}) > 50
+    assert [column for column, text in comments.items() if not text] == []
+    lacking = [(*at, text) for at, text in comments.items() if unit_of(at[1]) not in text]
+    assert lacking == []
+    words = ("unit", "decimal", "mantissa", "mg")
+    vague = [
+        (*at, text)
+        for at, text in comments.items()
+        if at[1] in OF_A_UNIT and not any(word in text for word in words)
+    ]
+    assert vague == []
+    assert (
+        comments["v_streams", "activity"]
+        == "what flowed in the interval, in unit; NULL: no figure"
+    )
+    assert comments["record_rows", "wall_ms"] == "Unix milliseconds, as received"
+    store.close()
+
+
+def test_what_is_not_ours_in_the_schema_keeps_its_comments(postgres_server: Server):
+    url = postgres_server.create()
+    PostgresStore(url).close()
+    theirs = "CREATE VIEW theirs AS SELECT 1 AS tenant;"
+    postgres_server.execute(f"{theirs} COMMENT ON COLUMN theirs.tenant IS 'a factory'", url)
+    postgres_server.execute("UPDATE carbontally_schema SET views = ''", url)
+    store = PostgresStore(url)
+    sql = "SELECT col_description('theirs'::regclass, 1)"
+    assert store.query(sql) == [("a factory",)]
+    store.close()
 
 
 def test_a_figure_of_any_size_is_the_same_exact_text(postgres_server: Server, tmp_path: Path):
