@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import random
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -284,3 +285,12 @@ def test_words_of_builtin_types_and_of_the_firmware_are_known():
         assert word in BUILT_IN, word
     for word in ("readblocks", "set_blob", "isconnected", "deinit", "rxbuf", "feed", "ipoll"):
         assert word in FIRMWARE, word
+
+
+def test_names_in_rom_mean_several_things_and_nothing_that_python_asks_for():
+    text = text_of(SOURCES)
+    words = set(re.findall(r"[A-Za-z_]\w*", text))
+    assert {"abs", "all", "upper"} <= words, "globals from the front, attributes from the end"
+    assert not {"args", "errno", "write", "throw"} & words
+    assert "def all(" in text or "class all" in text, "a global may be called like a function"
+    assert set(re.findall(r"\b[a-zA-Z]\b", text)) == {"a", "b"}, "of texts alone"

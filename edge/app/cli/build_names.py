@@ -5,23 +5,14 @@ left alone. Attributes and keywords have one short name each in the whole progra
 """
 
 import ast
-import keyword
 from collections import Counter
 from collections.abc import Iterator
-from string import ascii_letters, digits
 from typing import NamedTuple
 
 from edge.app.cli.build_join import Joined, lent
 from edge.app.cli.build_own import OwnAttributes, is_own
-from edge.app.cli.build_words import Keywords, fixed_words, is_record
-
-#: Names of arguments that are given by place: in every firmware, so they take no memory.
-ARGUMENTS = (
-    *("append", "clear", "close", "copy", "count", "extend", "find", "format", "index", "insert"),
-    *("isalpha", "isdigit", "islower", "isspace", "isupper", "items", "join", "keys", "lower"),
-    *("lstrip", "pop", "popitem", "read", "readinto", "readline", "remove", "replace", "reverse"),
-    *("rfind", "rindex", "rsplit", "rstrip", "send", "setdefault", "split", "startswith", "strip"),
-)
+from edge.app.cli.build_static import ARGUMENTS, STATIC, given_names
+from edge.app.cli.build_words import ASKED, Keywords, fixed_words, is_record, texts
 
 
 class Names(NamedTuple):
@@ -87,30 +78,87 @@ def _names_of(
     keywords: set[str],
     kept: tuple[str, ...],
 ) -> Names:
-    counts = {group: _counts([part.tree]) for group, part in joined.items()}
+    """Names in ROM first: globals from the front of the list, attributes from its end."""
     whole = _counts(trees)
     words = _defined(trees) | keywords
     fixed = fixed_words(trees) | {word for word in words if _is_special(word)}
     words -= fixed
-    taken = {name for name in whole if ":" not in name} - words | set(ARGUMENTS)
-    taken |= {name.rpartition(":")[2] for name in kept}
+    bare = _bare(trees) | set(ARGUMENTS) | (keywords & fixed)
+    members = _members(trees) - words | texts(trees) | ASKED
     by_keyword = sorted(words & keywords)
-    given = _short_names(taken)
-    of_words = {word: next(given) for word in by_keyword}
-    taken |= set(of_words.values())
-    of_globals = {}
-    for group in joined:
-        given = _short_names(taken)
-        own = [name for name in counts[group] if ":" in name and not _is_local(name)]
-        own.sort(key=lambda name: (-counts[group][name], name))
-        of_globals[group] = {
-            name: name.rpartition(":")[2] if name in kept else next(given) for name in own
-        }
-    given = _short_names(taken)
+    of_words = dict(zip(by_keyword, given_names(bare | members)))
+    bare |= set(of_words.values())
+    members |= set(of_words.values())
+    of_globals = _global_names(joined, bare, kept)
+    at_class_level = _named_at_class_level(trees)
+    members |= {names.get(name, name) for names in of_globals.values() for name in at_class_level}
+    given = given_names(members, STATIC[::-1])
     of_own, shared = _own_names(OwnAttributes(trees, fixed), given)
     left = sorted(words - set(of_words) - shared, key=lambda word: (-whole[word], word))
-    of_words.update({word: next(given) for word in left})
+    of_words.update(zip(left, given))
     return Names(of_globals, of_words, of_own)
+
+
+def _global_names(
+    joined: dict[str, Joined], taken: set[str], kept: tuple[str, ...]
+) -> dict[str, dict[str, str]]:
+    """{joined module: {"module:name": short}}; what it imports is called as where it is from."""
+    stays = {name: name.rpartition(":")[2] for name in kept}
+    taken = taken | set(stays.values())
+    found: dict[str, dict[str, str]] = {}
+    for group, part in joined.items():
+        counts = _counts([part.tree])
+        named = [name for name in counts if ":" in name and not _is_local(name)]
+        names = {name: stays[name] for name in named if name in stays}
+        for name in sorted(set(part.needed) - set(names)):
+            short = next(known[name] for known in found.values() if name in known)
+            if short not in names.values():
+                names[name] = short
+        left = sorted(set(named) - set(names), key=lambda name: (-counts[name], name))
+        names.update(zip(left, given_names(taken | set(names.values()))))
+        found[group] = names
+    return found
+
+
+def _bare(trees: list[ast.Module]) -> set[str]:
+    """Names that stay and are no attributes: of the firmware, built in, local."""
+    found: set[str] = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        for field in ("id", "name", "asname"):
+            name = getattr(node, field, None)
+            if isinstance(name, str) and ":" not in name:
+                found.add(name)
+    return found
+
+
+def _members(trees: list[ast.Module]) -> set[str]:
+    """Names of attributes and keywords."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    found = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    found |= {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
+    return found | _defined(trees)
+
+
+def _named_at_class_level(trees: list[ast.Module]) -> set[str]:
+    """Names that are looked up in a class first, because they are no part of a function's code."""
+    waiting: list[ast.AST] = [
+        item
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for item in node.body
+    ]
+    found: set[str] = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            waiting += [*node.args.defaults, *(item for item in node.args.kw_defaults if item)]
+            waiting += getattr(node, "decorator_list", [])
+        else:
+            waiting += ast.iter_child_nodes(node)
+    return found
 
 
 def _own_names(
@@ -134,17 +182,6 @@ def _errors(trees: list[ast.Module]) -> list[str]:
         if isinstance(node, ast.ClassDef) and any(ast.unparse(one) in found for one in node.bases):
             found.append(node.name)
     return found[1:]
-
-
-def _short_names(taken: set[str]) -> Iterator[str]:
-    for first in ascii_letters:
-        if first not in taken:
-            yield first
-    for first in ascii_letters:
-        for second in ascii_letters + digits:
-            name = first + second
-            if name not in taken and not keyword.iskeyword(name):
-                yield name
 
 
 def _is_local(name: str) -> bool:

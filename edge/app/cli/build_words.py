@@ -49,6 +49,9 @@ _TYPES = (
 #: Names of attributes of built-in types.
 BUILT_IN = frozenset(name for given in _TYPES for name in dir(given))
 
+#: Names of attributes that an interpreter asks objects of ours for, or that they have from it.
+ASKED = FIRMWARE | {*dir(tuple), *dir(Exception), *dir(io.IOBase), *dir(GeneratorType)}
+
 
 def fixed_words(trees: list[ast.Module]) -> set[str]:
     """Words that have to stay as they are, in trees spelt by `qualify`; texts count as well."""
@@ -63,6 +66,13 @@ def fixed_words(trees: list[ast.Module]) -> set[str]:
         if not (isinstance(node, ast.Call) and is_record(node)):
             waiting += ast.iter_child_nodes(node)
     return found
+
+
+def texts(trees: list[ast.Module]) -> set[str]:
+    """Texts that may be names."""
+    nodes = (node for tree in trees for node in ast.walk(tree))
+    found = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    return {text for text in found if isinstance(text, str) and _WORD.match(text)}
 
 
 class Keywords:
