@@ -17,6 +17,9 @@ NAMES = ("account", "bus", "wire", "journal", "device", "esp32", "fleet", "cloud
 def bench(
     name: Annotated[str, typer.Argument(help="one of " + ", ".join(NAMES))],
     rounds: Annotated[int, typer.Option(min=1, max=100, help="interleaved rounds")] = 5,
+    hours: Annotated[
+        int | None, typer.Option(min=1, max=240, help="esp32: of its day, instead of minutes")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> int:
     """Measure one thing beside its peers; medians, and ratios where machines differ."""
@@ -24,10 +27,15 @@ def bench(
         raise UsageError(
             "usage.value", option="NAME", found=name, expected="one of " + ", ".join(NAMES)
         )
+    if hours is not None and name != "esp32":
+        raise UsageError(
+            "usage.value", option="--hours", found=name, expected="bench esp32, it has a day"
+        )
+    options = {} if hours is None else {"hours": hours}
     module = __import__(f"hil_tests.bench.{name}", fromlist=["run"])
     console = Console(stderr=True)
     with console.status(f"measuring {name}, {rounds} rounds"):
-        figures: list[Figure] = list(module.run(rounds))
+        figures: list[Figure] = list(module.run(rounds, **options))
     if json:
         print(json_module.dumps({figure.name: round(figure.value, 6) for figure in figures}))
         return 0

@@ -17,7 +17,7 @@ from edge.core.journal.record import Kind
 from edge.ports.linux import files
 from hil_tests.emulator.ledger import Ledger, ServedReply
 from hil_tests.intervals import check_telescoping
-from hil_tests.micropython.built import board_with, built, journal_of, stored
+from hil_tests.micropython.built import BOARD, Built, board_with, built, journal_of, stored, story
 from hil_tests.micropython.device import Device, Event, Run
 from hil_tests.micropython.twins import METERS, twin_plan
 from hil_tests.site import Site
@@ -27,6 +27,7 @@ from tests.contract.brokers import Broker, mosquitto, wait_until
 #: A minute before an interval ends.
 START_MS = 1_799_999_940_000
 MINUTE_MS = 60_000
+HURRIED_MS = 4_000
 #: One request in so many finds no answer, and is asked again.
 DROP_EVERY = 41
 #: So long after the last round of polls the power fails.
@@ -63,9 +64,9 @@ def run_day(
     """Let it run for so many minutes. away: from which minute to which there is no broker."""
     run_ms = minutes * MINUTE_MS + REST_MS
     profiles = _write_profile(folder / "profiles")
-    with mosquitto(folder) as broker, _own_meter():
+    with mosquitto(folder) as broker:
         site = Site(folder, broker.port)
-        device = board_with(built(_as_planned), folder / "device", site.broker, heap_bytes)
+        device = board_with(workload(), folder / "device", site.broker, heap_bytes)
         with site.run_receiver() as receiver:
             plan = _plan(folder / "replies.jsonl", run_ms, sample_minutes)
             with device.power_on(**plan) as run:
@@ -79,6 +80,19 @@ def run_day(
     found = judge_cloud(site.cloud, site.ledger, profiles)
     heaps = [event for event in run.events if event["event"] == "heap"]
     return Day(last, heaps, away_ms, cloud, found, check_telescoping(cloud))
+
+
+def workload(board: Path = BOARD, added: str = "", is_hurried: bool = False) -> Built:
+    """The gateway of the day as built for a board; added: see `built`."""
+    with _own_meter():
+        return built(_hurried if is_hurried else _as_planned, board, added)
+
+
+def _hurried(site: Site) -> None:
+    """The same meters, polled as often as the wire lets it be without a hurry."""
+    _as_planned(site)
+    for device in site.document["device"]:
+        device["poll_ms"] = HURRIED_MS
 
 
 def _as_planned(site: Site) -> None:
@@ -110,13 +124,17 @@ def _write_profile(folder: Path) -> Path:
     return folder
 
 
+def virtual_meters() -> dict[str, Any]:
+    """Meters of a virtual bus whose registers grow, each at a pace of its own."""
+    return {str(at + 1): {"counter": [1000 * at, 37 + at]} for at in range(METERS)}
+
+
 def _plan(replies: Path, run_ms: int, sample_minutes: int) -> dict[str, Any]:
-    meters = {str(at + 1): {"counter": [1000 * at, 37 + at]} for at in range(METERS)}
     bus = {
         "turnaround_ms": 20,
         "drop_every": DROP_EVERY,
         "ledger": str(replies),
-        "meters": meters,
+        "meters": virtual_meters(),
     }
     return {
         "uarts": {"2": {"de_pin": 4, "bus": bus}},
@@ -156,7 +174,8 @@ def _follow_up(device: Device, site: Site, after_ms: int) -> None:
     with device.power_on(
         uarts={"2": {"de_pin": 4, "bus": {"meters": {}}}}, clock=clock, quiet_ms=60
     ) as run:
-        wait_until(lambda: stored(site) >= kept, "everything that was kept")
+        wait_until(lambda: run.is_over or stored(site) >= kept, story(run))
+        assert not run.is_over, story(run)
         run.stop()
 
 

@@ -129,6 +129,11 @@ class Run:
         return "\n".join(line[:STDERR_LINE_CHARS] for line in lines)[-STDERR_CHARS:]
 
     @property
+    def is_over(self) -> bool:
+        """True once it has ended."""
+        return not self._reader.is_alive()
+
+    @property
     def lines(self) -> list[str]:
         """What the program has printed."""
         return [event["line"] for event in list(self.events) if event["event"] == "print"]
@@ -146,7 +151,7 @@ class Run:
         end_s = time.monotonic() + deadline_s
         checked = 0
         while True:
-            is_over = not self._reader.is_alive()
+            is_over = self.is_over
             while checked < len(self.events):
                 event = self.events[checked]
                 checked += 1

@@ -1,0 +1,110 @@
+"""The least heap in which the workload of the day lives, and what fails in less.
+
+Two starts without a network, the second with the journal of the first; then a short day with
+broker, receiver and outage. What a program says as it fails is told in the names of its sources.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edge.app.cli.names import explain_line, read_meanings
+from hil_tests.micropython.built import BOARD, PSRAM_BOARD, Built, board_with
+from hil_tests.micropython.day import START_MS, judge_day, run_day, virtual_meters, workload
+from hil_tests.micropython.device import Event
+
+KIB = 1024
+STEP_KIB = 4
+#: In more it lives, with the program in the heap too; in less nothing does.
+MOST_KIB, LITTLE_KIB = 512, 64
+#: One start after the other, at the same meters.
+START_RUN_MS, BETWEEN_MS = 200_000, 400_000
+#: A short name may be that of many things.
+NAMES_MAX = 6
+UARTS = {BOARD: "2", PSRAM_BOARD: "1"}
+#: Last in the program's first module: how it says what has ended it.
+_TOLD_WHOLE = """
+def _describe(error: Exception) -> str:
+    import sys
+
+    sys.print_exception(error)  # type: ignore[attr-defined]
+    return str(error)
+"""
+
+
+class Trial(NamedTuple):
+    """problem: "" or how it ended instead of by its time; heap: of the device as it ended."""
+
+    problem: str
+    heap: dict[str, int]
+
+
+def run_starts(
+    made: Built, heap_kib: int, uart: str = "2", until_ms: tuple[int, ...] = (START_RUN_MS,) * 2
+) -> Event:
+    """Starts of a fresh board, each for so long; how the last one ended, or one that failed."""
+    bus = {"turnaround_ms": 20, "meters": virtual_meters()}
+    with tempfile.TemporaryDirectory() as folder:
+        device = board_with(made, Path(folder) / "device", None, heap_kib * KIB)
+        for boot, stop_after_ms in enumerate(until_ms):
+            last = device.run(
+                uarts={uart: {"de_pin": 4, "bus": bus}},
+                clock={"virtual": True, "rtc_unix_ms": START_MS + boot * BETWEEN_MS},
+                stop_after_ms=stop_after_ms,
+                network={"up": False},
+            )
+            if last["reason"] != "time":
+                break
+    return last
+
+
+def try_starts(made: Built, heap_kib: int, uart: str = "2") -> Trial:
+    """Two starts in so much."""
+    return _judged(run_starts(made, heap_kib, uart))
+
+
+def try_day(heap_kib: int, minutes: int, sample_minutes: int = 1) -> Trial:
+    """A day of so many minutes in so much, the broker away for a quarter of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            away = (minutes // 4, minutes // 2)
+            day = run_day(Path(folder), minutes, away, heap_kib * KIB, sample_minutes)
+            judge_day(day, minutes)
+        except AssertionError as error:
+            return Trial(str(error), {})
+    return Trial("", day.last["heap"])
+
+
+def _judged(last: Event) -> Trial:
+    problem = "" if last["reason"] == "time" else "\n".join([last["reason"], *last["lines"]])
+    return Trial(problem, last.get("heap", {}))
+
+
+def least_kib(works: Callable[[int], Any], most: int = MOST_KIB, little: int = LITTLE_KIB) -> int:
+    """The least of a scale of STEP_KIB where it works, by halves; `most` is not tried."""
+    while most - little > STEP_KIB:
+        middle = (most + little) // (2 * STEP_KIB) * STEP_KIB
+        if works(middle):
+            most = middle
+        else:
+            little = middle
+    return most
+
+
+def failure(heap_kib: int) -> str:
+    """What ends two starts in too little, with a traceback in the names of the sources."""
+    made = workload(added=_TOLD_WHOLE)
+    return explained(made, try_starts(made, heap_kib).problem)
+
+
+def explained(made: Built, said: str) -> str:
+    """What a device of this build said, each short name with what it stands for."""
+    known = read_meanings(made.out / "names.json")
+    told = []
+    for line in said.splitlines():
+        for meant in explain_line(line, known).values():
+            few = meant[:NAMES_MAX] + ["..."] * (len(meant) > NAMES_MAX)
+            line += f"  [{' or '.join(few)}]"
+        told.append(line)
+    return "\n".join(told)
