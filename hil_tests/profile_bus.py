@@ -6,7 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge.core.bus.plan import Block, line_timing, plan_blocks
+from edge.core.bus.block import Block
+from edge.core.bus.plan import line_timing, plan_blocks
 from edge.core.bus.profile import Profile, parse_profile
 from edge.ports.linux.files import parse_toml
 from hil_tests.emulator import profile as played

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.core.bus.plan import Block
+from edge.core.bus.block import Block
 from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
 from edge.core.numbers.quality import Quality
 from hil_tests.emulator.judge import judge_point, words_of

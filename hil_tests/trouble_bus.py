@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge.app.config import Bus, Device
 from edge.app.poller import Poll, Poller
-from edge.app.station import plan_station
+from edge.app.station_plan import plan_station
 from edge.core.bus.profile import parse_profile
 from edge.core.numbers.quality import Quality
 from edge.ports.linux.clock import LinuxClock

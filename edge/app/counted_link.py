@@ -12,13 +12,12 @@ class CountedLink(Link):
 
     counts: (station, result) -> requests that ended so. Results are "ok", "exception" for a
     Modbus exception, "damaged" for a reply that did not fit its request, else the last part of a
-    BusError's code, like "timeout". done: all of them together.
+    BusError's code, like "timeout".
     """
 
     def __init__(self, link: Link) -> None:
         self.link = link
         self.counts: dict[tuple[int, str], int] = {}
-        self.done = 0
         self._station = 0
         self._answered: tuple[int, str] | None = None
 
@@ -46,14 +45,12 @@ class CountedLink(Link):
     def _count(self, result: str) -> tuple[int, str]:
         key = (self._station, result)
         self.counts[key] = self.counts.get(key, 0) + 1
-        self.done += 1
         return key
 
     def distrust(self) -> None:
         if self._answered is not None:  # it was taken for a reply, and was none
             self.counts[self._answered] -= 1
             self._answered = None
-            self.done -= 1
             self._count("damaged")
         self.link.distrust()
 

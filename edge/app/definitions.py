@@ -7,8 +7,7 @@ an unchanged one keeps its own across restarts, and only what is new is written.
 
 from edge.app.config import Device, Settings
 from edge.app.drafts import draft_streams
-from edge.app.station import NOTHING_LEARNED
-from edge.core.bus.holes import Learned
+from edge.core.bus.block import NOTHING_LEARNED, Learned
 from edge.core.carbon.counter import Limits
 from edge.core.carbon.streams import KINDS, Stream, numbered
 from edge.core.journal.record import Part

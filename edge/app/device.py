@@ -12,14 +12,13 @@ import edge.app.gateway
 import edge.app.recorder
 import edge.app.replay
 from edge import VERSION
-from edge.app.counted_link import CountedLink
 from edge.app.definitions import Definitions, number_streams, state_facts
 from edge.app.gateway import Gateway
 from edge.app.gateway_plan import GatewayPlan, decode_plan
 from edge.app.poller import Poller
 from edge.app.progress import Progress
 from edge.app.recorder import Recorder
-from edge.app.station import plan_station
+from edge.app.station_plan import plan_station
 from edge.app.uploader import Uploader
 from edge.core.bus.plan import character_bits
 from edge.core.carbon.account import Accountant
@@ -34,6 +33,7 @@ from edge.ports.mqtt_uplink import MQTTUplink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from edge.app.station import Station
     from edge.ports.esp32.board import Board
 
 CRASHES_MAX = 5
@@ -124,12 +124,13 @@ class Program:
         pollers = []
         for bus in plan.buses:
             bits = character_bits(bus.format)
-            stations = [
-                plan_station(number, device, bus, bits, *definitions.learned(number), blocks)
-                for number, device, blocks in zip(numbers, plan.devices, plan.blocks)
-                if device.bus == bus.name
-            ]
-            link = CountedLink(self.board.link(bus.port, bus.baud, bus.format))
+            stations: list[Station] = []
+            for number, device, blocks in zip(numbers, plan.devices, plan.blocks):
+                if device.bus == bus.name:
+                    known = definitions.learned(number)
+                    made = plan_station(number, device, bus, bits, *known, blocks, stations)
+                    stations.append(made)
+            link = self.board.link(bus.port, bus.baud, bus.format)
             pollers.append(Poller(bus, stations, link, self.clock.mono_ms()))
         return pollers
 
@@ -170,10 +171,10 @@ class Program:
         self._look_ms = min(due_ms, now_ms + LOOK_MS)
         if now_ms >= self._progress_ms:
             self._progress_ms = now_ms + PROGRESS_MS
-            if not self._progress.look([link.done for link in self._links], now_ms):  # type: ignore[attr-defined]
+            if not self._progress.look(now_ms):
                 self.board.feed()
         for link in self._links:
-            if link.link.is_busy:  # type: ignore[attr-defined]
+            if link.is_busy:  # type: ignore[attr-defined]
                 return BUSY_MS
         return max(1, min(REST_MS, due_ms - self.clock.mono_ms()))
 
@@ -181,8 +182,8 @@ class Program:
         """True when a reply is awaited, and nothing has come on any bus since the last step."""
         is_any = False
         for link in self._links:
-            if link.link.is_busy:  # type: ignore[attr-defined]
-                if not link.link.is_waiting:  # type: ignore[attr-defined]
+            if link.is_busy:  # type: ignore[attr-defined]
+                if not link.is_waiting:  # type: ignore[attr-defined]
                     return False
                 is_any = True
         return is_any

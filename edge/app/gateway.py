@@ -12,7 +12,7 @@ from edge.app.replay import Replay
 from edge.app.station import Station
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
-from edge.core.errors import StoreError, TallyError
+from edge.core.errors import StoreError
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, Part
 
@@ -26,17 +26,14 @@ REMEMBER_MS = 3_600_000
 RENEWING = {"store.corrupt": "damaged", "sync.rewound": "rewound"}
 
 
-class Health:
-    """What is known of one device since the start, for status and for events on a change."""
-
-    def __init__(self) -> None:
-        self.error: TallyError | None = None
-        self.poll: Poll | None = None
-        self.good_ms: int | None = None
-
-
 class Gateway:
-    """One gateway, wired."""
+    """One gateway, wired.
+
+    shown: device number -> (its last poll, when the last one without an error ended), kept where
+    there is somebody to show it to.
+    """
+
+    shown: "dict[int, tuple[Poll, int | None]] | None" = None
 
     def __init__(
         self,
@@ -52,7 +49,6 @@ class Gateway:
         self.stations = {s.number: s for poller in pollers for s in poller.stations}
         self.identities = Identities(self.stations, accountant)
         self.replay = Replay(recorder.store, accountant, self.stations, self.identities)
-        self.health = {number: Health() for number in self.stations}
         self.scope1_mg = 0
         self.scope2_mg = 0
         self.intervals = 0
@@ -179,16 +175,18 @@ class Gateway:
 
     def _watch(self, poll: Poll, now_ms: int) -> None:
         """An event when a device starts to fail in another way, and when it is well again."""
-        health = self.health[poll.device]
-        health.poll = poll
-        before = None if health.error is None else health.error.code
-        health.error = poll.error
+        station = self.stations[poll.device]
+        before = station.trouble
+        if self.shown is not None:
+            good_ms = self.shown[poll.device][1] if poll.device in self.shown else None
+            self.shown[poll.device] = (poll, now_ms if poll.error is None else good_ms)
         if poll.error is None:
-            health.good_ms = now_ms
             if before is not None:
                 fields: dict[str, object] = {"device": poll.device, "after": before}
+                station.trouble = None
                 self.recorder.event("device.recovered", fields, now_ms)
         elif poll.error.code != before:
+            station.trouble = poll.error.code
             fields = {"device": poll.device}
             for name in poll.error.fields:
                 fields[name] = poll.error.fields[name]

@@ -9,7 +9,7 @@ from collections import namedtuple
 
 from edge.app.config import Broker, Bus, Device
 from edge.app.packed_points import PackedPoints, PointTable
-from edge.core.bus.plan import Block
+from edge.core.bus.block import Block
 from edge.core.bus.profile import Profile
 from edge.core.carbon.counter import Limits
 from edge.core.carbon.sources import Rules, Source

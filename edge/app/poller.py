@@ -2,15 +2,20 @@
 
 from collections import namedtuple
 
-from edge.app.config import Bus
-from edge.app.station import Look, Station
-from edge.core.bus.holes import REFUSALS, Hunt
-from edge.core.bus.plan import Block
+from edge.app.reading import Look, Reading
+from edge.core.bus.block import REFUSALS
 from edge.core.bus.rtu import decode_read_reply, encode_read
 from edge.core.bus.schedule import Schedule
 from edge.core.errors import BusError, DeviceError, TallyError
 from edge.core.numbers.quality import Quality
-from edge.ports.contracts import Link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edge.app.config import Bus
+    from edge.app.station import Station
+    from edge.core.bus.block import Block
+    from edge.core.bus.holes import Hunt
+    from edge.ports.contracts import Link
 
 #: A frame that came damaged is asked for once more within the same poll.
 DAMAGED = ("bus.crc", "bus.short", "bus.mismatch")
@@ -28,19 +33,21 @@ Poll = namedtuple("Poll", ("device", "values", "qualities", "evidence", "error",
 
 
 class Poller:
-    """Polls the devices of one bus in turn; `step` never blocks."""
+    """Polls the devices of one bus in turn; `step` never blocks.
 
-    def __init__(self, bus: Bus, stations: list[Station], link: Link, now_ms: int) -> None:
+    done: requests that have ended, with a reply or without.
+    """
+
+    def __init__(self, bus: "Bus", stations: "list[Station]", link: "Link", now_ms: int) -> None:
         self.bus = bus
         self.link = link
         self.stations = stations
         self.stopping = False
         self.retries = 0
-        turns = tuple((s.number, s.device.poll_ms, s.device.station) for s in stations)
+        self.done = 0
+        turns = tuple([(s.number, s.device.poll_ms, s.device.station) for s in stations])
         self._schedule = Schedule(turns, now_ms)
-        self._orders: list[tuple[bytes, int, object]] = []
-        self._order: object = None
-        self._station: Station | None = None
+        self._reading = Reading()
         self._begun_ms = now_ms
         self._request = b""
         self._pending: list[Block] = []
@@ -48,20 +55,20 @@ class Poller:
         self._retried = False
         self._hunt: Hunt | None = None
         self._suspects: list[int] = []
-        self._first = Look([], {}, {})
+        self._first: Look | None = None
 
     @property
     def idle(self) -> bool:
         """True between two polls."""
-        return self._station is None and self._order is None
+        return self._reading.station is None
 
-    def is_dead(self, station: Station) -> bool:
+    def is_dead(self, station: "Station") -> bool:
         """True for a station that is only probed."""
         return self._schedule.is_dead(station.device.station)
 
     def next_ms(self) -> int | None:
         """When the next poll is due; None while one runs (the link will wake us) or for never."""
-        if not self.idle or self.stopping:
+        if self._reading.station is not None or self.stopping:
             return None
         return self._schedule.next_due_ms()
 
@@ -75,95 +82,65 @@ class Poller:
                         station.conflict = CONFLICT_POLLS
         return found
 
-    def order(self, request: bytes, timeout_ms: int, reply: object) -> None:
-        """Send an operator's request before the next read.
-
-        reply: called with the reply frame, or with the BusError that came instead.
-        """
-        self._orders.append((request, timeout_ms, reply))
-
     def step(self, now_ms: int) -> Poll | None:
         """Advance; return the poll that has just ended, if any."""
-        if self.idle:
+        station = self._reading.station
+        if station is None:
             self._begin(now_ms)
             return None
+        failure: TallyError | None = None
         try:
             reply = self.link.poll()
             if reply is None:
                 return None
-            if self._order is not None:
-                self._finish_order(reply)
-                return None
-            self._take(decode_read_reply(self._request, reply), now_ms)
+            self._take(station, decode_read_reply(self._request, reply), now_ms)
         except (BusError, DeviceError) as error:
-            if self._order is not None:
-                self._finish_order(error)
+            failure = error
+        self.done += 1
+        if failure is not None:
+            if self._may_repeat(station, failure, now_ms):
                 return None
-            if self._may_repeat(error, now_ms):
-                return None
-            self._fail(error)
-        return self._next(now_ms)
+            self._fail(failure)
+        return self._next(station, now_ms)
 
     def _begin(self, now_ms: int) -> None:
-        if self._orders:
-            request, timeout_ms, self._order = self._orders.pop(0)
-            self.link.start(request, timeout_ms)
-            return
         number = None if self.stopping else self._schedule.take(now_ms)
+        if number is None:
+            return
         for station in self.stations:
             if station.number == number:
-                station.begin()
-                self._station = station
+                self._reading.begin(station)
                 self._begun_ms = now_ms
                 self._suspects = []
                 self._pending = list(station.blocks)
-                self._ask_next()
+                self._ask_next(station)
 
-    def _finish_order(self, outcome: object) -> None:
-        reply, self._order = self._order, None
-        reply(outcome)  # type: ignore[operator]
-        if self._station is not None:
-            self._ask_next()
-
-    def _ask_next(self) -> None:
-        """Ask for what comes next in the poll under way; an operator's request goes before it."""
-        station = self._station
-        if station is None:
-            return
-        if self._orders:
-            request, timeout_ms, self._order = self._orders.pop(0)
-            self.link.start(request, timeout_ms)
-            return
+    def _ask_next(self, station: "Station") -> None:
+        """Ask for what comes next in the poll under way."""
         question = None if self._hunt is None else self._hunt.question()
         if question is None:
             self._block = self._pending.pop(0)
-            question = self._block.function, self._block.address, self._block.count
+            question = self._block[:3]
         function, address, count = question
         self._request = encode_read(station.device.station, function, address, count)
         self._retried = False
-        self._send()
+        self._send(station)
 
-    def _send(self) -> None:
-        station = self._station
-        if station is not None:
-            timeout_ms = station.patience.timeout_ms()
-            self.link.start(self._request, timeout_ms, station.device.profile.gap_ms)
+    def _send(self, station: "Station") -> None:
+        timeout_ms = station.patience.timeout_ms()
+        self.link.start(self._request, timeout_ms, station.device.profile.gap_ms)
 
-    def _take(self, registers: tuple[int, ...], now_ms: int) -> None:
-        station = self._station
-        if station is None:
-            return
+    def _take(self, station: "Station", registers: tuple[int, ...], now_ms: int) -> None:
         station.patience.heard(self.link.latency_us)
         self._schedule.heard(station.device.station, now_ms)
         if self._hunt is not None:
             self._hunt.answer(True)
         elif self._block is not None:
-            station.take(self._block, registers)
+            self._reading.take(self._block, registers)
 
-    def _may_repeat(self, error: TallyError, now_ms: int) -> bool:
+    def _may_repeat(self, station: "Station", error: TallyError, now_ms: int) -> bool:
         """Ask once more for a damaged frame, or for a lost one while the budget lasts."""
-        station = self._station
-        if station is None or self._retried:
+        if self._retried:
             return False
         if error.code in DAMAGED:
             self.link.distrust()
@@ -176,12 +153,12 @@ class Poller:
             return False
         self._retried = True
         self.retries += 1
-        self._send()
+        self._send(station)
         return True
 
     def _fail(self, error: TallyError) -> None:
-        station = self._station
-        if station is None or self._block is None:
+        block = self._block
+        if block is None:
             return
         if error.code in DAMAGED:
             self.link.distrust()
@@ -191,63 +168,67 @@ class Poller:
                 self._hunt.answer(False)
                 return
             self._hunt = None  # interrupted: the block will be refused and hunted again
-        if refused and len(self._block.points) > 1:
-            self._hunt = Hunt(self._block)
-        station.fail(self._block, error)
+        if refused and len(block.points) > 1:
+            from edge.core.bus.holes import Hunt
+
+            self._hunt = Hunt(block)
+        self._reading.fail(block, error)
         if error.code in GONE:
             self._pending = []
 
-    def _next(self, now_ms: int) -> Poll | None:
+    def _next(self, station: "Station", now_ms: int) -> Poll | None:
         """Go on with the poll, look twice at what is odd, or end it."""
-        station = self._station
-        if station is None:
-            return None
         if self._hunt is not None and self._hunt.question() is None:
-            station.learn(self._hunt.learned())
+            from edge.app.station_plan import learn
+
+            learn(station, self._hunt.learned(), self.bus)
             self._hunt = None
         if self._hunt is not None or self._pending:
-            self._ask_next()
+            self._ask_next(station)
             return None
-        look = station.decode()
+        look = self._reading.decode(station)
         if self._suspects:
             look = self._settle(station, look)
-        elif station.error is None:
+        elif self._reading.error is None:
             self._suspects = station.confirm.suspects(look.values, now_ms)
             if self._suspects:
                 self._first = look
-                self._pending = station.blocks_of(self._suspects)
-                self._ask_next()
+                self._pending = self._reading.blocks_of(station, self._suspects)
+                self._ask_next(station)
                 return None
         return self._finish(station, look, now_ms)
 
-    def _settle(self, station: Station, second: Look) -> Look:
+    def _settle(self, station: "Station", second: Look) -> Look:
         """The first look, with what the second says about the suspects."""
+        if self._first is None:
+            return second
         values, qualities, evidence = self._first
         values = station.confirm.settle(values, second.values, self._suspects, qualities)
         for index in self._suspects:
             if index in second.evidence:
                 evidence[index] = second.evidence[index]
         self._suspects = []
+        self._first = None
         return Look(values, qualities, evidence)
 
-    def _finish(self, station: Station, look: Look, now_ms: int) -> Poll:
+    def _finish(self, station: "Station", look: Look, now_ms: int) -> Poll:
         values, qualities, evidence = look
-        station.forget()
-        self._station = None
-        error = station.error
+        answered, error = self._reading.answered, self._reading.error
+        self._reading.begin(None)
         if station.conflict:
             station.conflict -= 1
             for index, value in enumerate(values):
                 if value is not None:
                     values[index] = None
                     qualities[index] = Quality.CORRUPT
-        spent_ms = now_ms - self._begun_ms
-        self._schedule.done(station.number, now_ms, station.answered, spent_ms)
+        self._schedule.done(station.number, now_ms, answered, now_ms - self._begun_ms)
         if error is None:
             station.confirm.accept(values, qualities, now_ms)
         else:
             station.confirm.trouble()
             station.failures += 1
         station.polls += 1
-        taught, station.taught = station.taught, False
+        taught = station.taught
+        if taught:
+            station.taught = False
         return Poll(station.number, values, qualities, evidence, error, taught)

@@ -21,18 +21,15 @@ class Progress:
         self._commit = (-1, now_ms)
         self._sync: tuple[object, int] = (None, now_ms)
 
-    def look(self, done: list[int], now_ms: int) -> list[str]:
-        """The names of what stands still, empty while all is well.
-
-        done: per poller the transactions that have ended since the start.
-        """
+    def look(self, now_ms: int) -> list[str]:
+        """The names of what stands still, empty while all is well."""
         stalled = []
         for index, poller in enumerate(self._gateway.pollers):
             due_ms = poller.next_ms()
             rests = poller.idle and (due_ms is None or due_ms > now_ms)
             last, since_ms = self._buses[index]
-            if rests or done[index] != last:
-                self._buses[index] = (done[index], now_ms)
+            if rests or poller.done != last:
+                self._buses[index] = (poller.done, now_ms)
             elif now_ms - since_ms >= self._limit_ms:
                 stalled.append("bus " + poller.bus.name)
         if self._is_commit_stalled(now_ms):

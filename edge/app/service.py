@@ -21,7 +21,7 @@ from edge.app.gateway import Gateway
 from edge.app.output import Lines
 from edge.app.poller import Poller
 from edge.app.recorder import Recorder
-from edge.app.station import plan_station
+from edge.app.station_plan import plan_station
 from edge.app.status import status_of
 from edge.app.supervision import Supervision
 from edge.app.uploader import Uploader
@@ -164,6 +164,7 @@ class Service:
         return uplink, stream
 
     def _supervision(self, port: int | None) -> Supervision:
+        self.gateway.shown = {}
         return Supervision(
             self.gateway,
             None if port is None else StatusSocket(port),

@@ -48,14 +48,14 @@ def status_of(gateway: Gateway, now_ms: int) -> dict[str, object]:
 
 
 def _device(gateway: Gateway, poller: Poller, station: Station, now_ms: int) -> dict[str, object]:
-    health = gateway.health[station.number]
+    poll, good_ms = (gateway.shown or {}).get(station.number, (None, None))
     values = {}
     quality = "none"
-    if health.poll is not None:
+    if poll is not None:
         worst = 0
         for index, point in enumerate(station.device.points):
-            value = health.poll.values[index]
-            code = health.poll.qualities.get(index, 0)
+            value = poll.values[index]
+            code = poll.qualities.get(index, 0)
             worst = code if worst == 0 else worst
             values[point.name] = None if value is None else format_decimal(value, point.places)
         quality = QUALITY_NAMES[worst]
@@ -64,11 +64,11 @@ def _device(gateway: Gateway, poller: Poller, station: Station, now_ms: int) -> 
         "number": station.number,
         "station": station.device.station,
         "quality": quality,
-        "age_ms": None if health.good_ms is None else now_ms - health.good_ms,
+        "age_ms": None if good_ms is None else now_ms - good_ms,
         "polls": station.polls,
         "failures": station.failures,
         "dead": poller.is_dead(station),
         "reply_timeout_ms": station.patience.timeout_ms(),
-        "error": None if health.error is None else health.error.code,
+        "error": station.trouble,
         "values": values,
     }

@@ -2,7 +2,6 @@
 
 import json
 
-from edge.app.counted_link import CountedLink
 from edge.app.gateway import Gateway
 from edge.app.metrics import MEDIA, encode_metrics
 from edge.app.progress import Progress
@@ -59,9 +58,7 @@ class Supervision:
         self._now_ms = now_ms
         if self.socket is not None:
             self.socket.step(now_ms)
-        links = [poller.link for poller in self._gateway.pollers]
-        done = [link.done if isinstance(link, CountedLink) else 0 for link in links]
-        stalled = self._progress.look(done, now_ms) if self._feed_ms else []
+        stalled = self._progress.look(now_ms) if self._feed_ms else []
         if self._feed_ms and now_ms >= self._feed_at_ms and not stalled:
             self._feed_at_ms = now_ms + self._feed_ms
             self._notifier.feed()
@@ -76,8 +73,8 @@ class Supervision:
         error = gateway.recorder.failure or gateway.uploader.error
         parts = [f"{store.next_seq - 1 - store.acked_seq} records to send"]
         parts.append("uplink " + gateway.uploader.uplink.state)
-        failing = sum(health.error is not None for health in gateway.health.values())
-        parts.append(f"{failing} of {len(gateway.health)} devices failing")
+        failing = sum(station.trouble is not None for station in gateway.stations.values())
+        parts.append(f"{failing} of {len(gateway.stations)} devices failing")
         if error is not None:
             parts.append(error.code)
         if stalled:

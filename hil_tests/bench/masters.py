@@ -12,8 +12,8 @@ from pymodbus.client import AsyncModbusSerialClient, ModbusSerialClient
 
 from edge.app.config import Bus, Device
 from edge.app.poller import Poller
-from edge.app.station import plan_station
-from edge.core.bus.plan import Block
+from edge.app.station_plan import plan_station
+from edge.core.bus.block import Block
 from edge.core.bus.profile import Point, Profile
 from edge.ports.linux.clock import LinuxClock
 from edge.ports.linux.serial_link import SerialLink

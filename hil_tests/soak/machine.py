@@ -7,7 +7,7 @@ from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
 from edge.app.poller import Poller
 from edge.app.recorder import Recorder
-from edge.app.station import plan_station
+from edge.app.station_plan import plan_station
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
 from edge.core.journal.record import Kind, decode_record

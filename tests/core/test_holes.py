@@ -1,5 +1,5 @@
-from edge.core.bus.holes import Hunt, Learned, merge_learned
-from edge.core.bus.plan import Block
+from edge.core.bus.block import Block, Learned
+from edge.core.bus.holes import Hunt, merge_learned
 from edge.core.bus.profile import parse_profile
 
 

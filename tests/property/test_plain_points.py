@@ -5,7 +5,8 @@ from fractions import Fraction
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge.core.bus.plain import plan_rule, read_plain
+from edge.core.bus.plain import read_plain
+from edge.core.bus.plain_rule import plan_rule
 from edge.core.bus.profile import Point, Profile, parse_profile
 from edge.core.numbers.quality import Quality
 from edge.core.numbers.words import WIDTHS

@@ -16,7 +16,7 @@ def test_a_due_device_waits_for_each_other_once_at_the_most(devices):
     all_polls_ms = sum(duration for _, duration in devices)
     now, served = 0, [0] * len(devices)
     for _ in range(40 * len(devices)):
-        due = {t.device: t.due_ms for t in schedule.turns}
+        due = dict(zip(schedule.numbers, schedule.due_ms, strict=True))
         chosen = schedule.take(now)
         if chosen is None:
             now = schedule.next_due_ms()
@@ -28,7 +28,7 @@ def test_a_due_device_waits_for_each_other_once_at_the_most(devices):
         served[chosen] += 1
         schedule.done(chosen, now, True, duration)
         period = devices[chosen][0]
-        after = {t.device: t.due_ms for t in schedule.turns}[chosen]
+        after = dict(zip(schedule.numbers, schedule.due_ms, strict=True))[chosen]
         assert after >= now and (after - due[chosen]) % period == 0
     if now > 60_000 + all_polls_ms:
         assert min(served) > 1

@@ -11,9 +11,11 @@ from edge.app.config import Settings
 from edge.app.definitions import Definitions, define_streams, number_streams, state_facts
 from edge.app.gateway_plan import GatewayPlan, decode_plan
 from edge.app.packed_points import PackedPoints
+from edge.app.reading import Reading
 from edge.app.service import read_settings
-from edge.app.station import Station, plan_station
-from edge.core.bus.holes import Learned
+from edge.app.station import Station
+from edge.app.station_plan import plan_station
+from edge.core.bus.block import Learned
 from edge.core.bus.plan import character_bits
 from edge.core.bus.profile import Point, Profile, parse_profile
 from edge.core.carbon.tariff import Tariff
@@ -112,10 +114,11 @@ def test_a_device_reads_as_linux_does(text: str):
 
 def reading(station: Station) -> object:
     """What a station makes of registers that are all different."""
-    station.begin()
+    read = Reading()
+    read.begin(station)
     for block in station.blocks:
-        station.take(block, tuple((block.address + at) % 251 for at in range(block.count)))
-    return bare(station.decode().values)
+        read.take(block, tuple((block.address + at) % 251 for at in range(block.count)))
+    return bare(read.decode(station).values)
 
 
 def test_equal_values_are_one_object():

@@ -4,11 +4,11 @@ import pytest
 
 from edge.app.config import Bus, Device
 from edge.app.poller import Poll, Poller
-from edge.app.station import plan_station
+from edge.app.station_plan import plan_station
 from edge.core.bus.profile import parse_profile
 from edge.core.numbers.quality import Quality
 
-from .port_doubles import ManualClock, TableLink, crc16
+from .port_doubles import ManualClock, TableLink
 
 TIMEOUT_MS = 300
 BUS = Bus("a", "tty", 9600, "8N1", TIMEOUT_MS)
@@ -226,15 +226,3 @@ def test_stopping_ends_the_poll_under_way_and_begins_no_other():
     assert line.poller.step(line.clock.mono) is None
     assert line.poller.idle and line.poller.next_ms() is None
     assert len(line.link.requests) == 3
-
-
-def test_an_operators_request_goes_before_the_next_read_and_the_poll_goes_on():
-    line = Line(THREE)
-    line.poller.step(0)
-    answers = []
-    request = bytes.fromhex("0104012c0001")  # station 1, register 300
-    line.poller.order(request + crc16(request), 100, answers.append)
-    poll = line.poll()
-    assert poll.values == [1, 300, 600]
-    assert [r[2] for r in line.link.requests] == [0, 300, 300, 600]
-    assert answers[0][:3] == bytes.fromhex("010402") and answers[0][3:5] == b"\x01\x2c"

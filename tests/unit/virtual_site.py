@@ -7,7 +7,7 @@ from edge.app.definitions import Definitions, define_streams
 from edge.app.gateway import Gateway
 from edge.app.poller import Poller
 from edge.app.recorder import Recorder
-from edge.app.station import plan_station
+from edge.app.station_plan import plan_station
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
 from edge.core.journal.record import Kind
@@ -118,6 +118,7 @@ class Site:
             Accountant(streams, settings.interval_ms, tuple(settings.tariffs)),
             Uploader(self.uplink, self.store, "gw-1", "wuxi", KEY, settings.linger_ms),
         )
+        self.gateway.shown = {}
         ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
         self.gateway.start(definitions.fresh, ancestors, 0)
 

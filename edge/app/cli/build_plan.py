@@ -7,7 +7,8 @@ from edge.app.definitions import Definitions
 from edge.app.drafts import draft_streams
 from edge.app.gateway_plan import BYTES, GIVEN, MADE, MAKERS, NEGATIVE, TEXT, WHOLE, GatewayPlan
 from edge.app.packed_points import ROW, PackedPoints, PointTable
-from edge.core.bus.plan import Block, character_bits, line_timing, plan_blocks
+from edge.core.bus.block import Block
+from edge.core.bus.plan import character_bits, line_timing, plan_blocks
 from edge.core.bus.profile import Point, Profile
 from edge.core.carbon.cems import Method, Stack
 from edge.core.carbon.tariff import Tariff

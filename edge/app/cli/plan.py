@@ -10,6 +10,7 @@ from rich.table import Table
 
 from edge.app.config import Bus, Device, Settings
 from edge.app.service import read_settings
+from edge.core.bus.block import Block
 from edge.core.bus.budget import (
     BAUDS,
     FULL_PPM,
@@ -21,7 +22,7 @@ from edge.core.bus.budget import (
     slowest_baud,
     stretch_permille,
 )
-from edge.core.bus.plan import Block, Timing, character_bits, line_timing, plan_blocks
+from edge.core.bus.plan import Timing, character_bits, line_timing, plan_blocks
 from edge.core.bus.schedule import DEAD_SHARE_PPM
 from edge.core.errors import TallyError
 

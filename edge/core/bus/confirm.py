@@ -5,8 +5,11 @@ one. A counter that moves against its nature is therefore read twice: the truth 
 noise does not.
 """
 
-from edge.core.bus.profile import Point
 from edge.core.numbers.quality import Quality
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: A counter may move this many times faster than it ever did before one looks twice.
 JUMP_FACTOR = 20
@@ -15,38 +18,39 @@ JUMP_FACTOR = 20
 AGREE_PART = 1000
 
 
-class Confirm:
-    """What one device's counters did so far."""
+#: What is kept of a counter: its last value, when that was, and its fastest move per second,
+#: rounded up; None before a first and a second reading.
+_LAST, _AT_MS, _FASTEST, _KEPT = 0, 1, 2, 3
 
-    def __init__(self, points: tuple[Point, ...]) -> None:
-        self.counters = [i for i, point in enumerate(points) if point.point_class == "counter"]
-        # By place in `counters`; three lists take a third of what pairs in a dictionary do.
-        self._last: list[int | None] = [None] * len(self.counters)
-        self._at_ms = [0] * len(self.counters)
-        #: Largest accepted move per second, rounded up; None before a second reading.
-        self._fastest: list[int | None] = [None] * len(self.counters)
+
+class Confirm:
+    """What one device's counters did so far. counters: their indices among its points."""
+
+    def __init__(self, counters: "Sequence[int]") -> None:
+        self._counters = counters
+        #: One list of all counters: objects of their own take five times as much.
+        self._kept: list[int | None] = [None] * (_KEPT * len(counters))
         self._troubled = False
 
     def suspects(self, values: list[int | None], now_ms: int) -> list[int]:
         """Points to read again: a counter that went back or jumped, or any after a failed poll."""
         found = []
-        for place in range(len(self.counters)):
-            index = self.counters[place]
-            value, last = values[index], self._last[place]
-            if value is None:
-                continue
-            if self._troubled or (
-                last is not None and (value < last or self._is_jump(place, value - last, now_ms))
+        at = 0
+        for index in self._counters:
+            value, last = values[index], self._kept[at]
+            if value is not None and (
+                self._troubled
+                or (last is not None and (value < last or self._is_jump(at, value - last, now_ms)))
             ):
                 found.append(index)
+            at += _KEPT
         return found
 
-    def _is_jump(self, place: int, move: int, now_ms: int) -> bool:
-        fastest = self._fastest[place]
-        if fastest is None:
+    def _is_jump(self, at: int, move: int, now_ms: int) -> bool:
+        fastest, at_ms = self._kept[at + _FASTEST], self._kept[at + _AT_MS]
+        if fastest is None or at_ms is None:
             return False
-        elapsed_ms = now_ms - self._at_ms[place]
-        return move > JUMP_FACTOR * (fastest + 1) * (elapsed_ms + 1000) // 1000
+        return move > JUMP_FACTOR * (fastest + 1) * (now_ms - at_ms + 1000) // 1000
 
     def settle(
         self,
@@ -71,17 +75,22 @@ class Confirm:
 
     def accept(self, values: list[int | None], qualities: dict[int, int], now_ms: int) -> None:
         """Remember a finished poll."""
-        for place in range(len(self.counters)):
-            index = self.counters[place]
-            value, last = values[index], self._last[place]
-            if value is None or qualities.get(index, Quality.GOOD) != Quality.GOOD:
+        at = -_KEPT
+        for index in self._counters:
+            at += _KEPT
+            value = values[index]
+            if value is None or (index in qualities and qualities[index] != Quality.GOOD):
                 continue
-            if last is not None:
-                elapsed_ms = max(1, now_ms - self._at_ms[place])
-                speed = -(-max(0, value - last) * 1000 // elapsed_ms)
-                self._fastest[place] = max(self._fastest[place] or 0, speed)
-            self._last[place], self._at_ms[place] = value, now_ms
+            self._note(at, value, now_ms)
         self._troubled = False
+
+    def _note(self, at: int, value: int, now_ms: int) -> None:
+        kept = self._kept
+        last, at_ms = kept[at + _LAST], kept[at + _AT_MS]
+        if last is not None and at_ms is not None:
+            speed = -(-max(0, value - last) * 1000 // max(1, now_ms - at_ms))
+            kept[at + _FASTEST] = max(kept[at + _FASTEST] or 0, speed)
+        kept[at + _LAST], kept[at + _AT_MS] = value, now_ms
 
     def trouble(self) -> None:
         """A read failed: what comes next may be the late answer to it."""

@@ -5,16 +5,8 @@ because of one register that does not exist. A hunt asks small questions about t
 until it knows the holes one by one, so that every other merge stays.
 """
 
-from collections import namedtuple
-
-from edge.core.bus.plan import Block
+from edge.core.bus.block import Block, Learned
 from edge.core.bus.profile import Point, width
-
-#: What a station has taught. holes: (function, first, last) ranges no block may touch; missing:
-#: names of points it does not have; limit: most registers in one read.
-Learned = namedtuple("Learned", ("holes", "missing", "limit"))
-
-REFUSALS = ("device.illegal_address", "device.illegal_value")
 
 
 class Hunt:

@@ -5,43 +5,19 @@ from one product and, for a float, one shift, in integers that rarely leave a ma
 interpreter on a microcontroller has a fiftieth of the time for a point, and no memory.
 """
 
-from edge.core.bus.points import Point
-from edge.core.bus.profile import Profile
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: A rule is (span, form, odd, twos, sentinels). span: its registers; form: an index into _FORMS,
+#: A rule is (span, form, odd, twos, sentinels). span: its registers; form: an index into FORMS,
 #: and 1 more where the low word comes first; odd x 2^twos: whole units per count; sentinels: raw
-#: patterns that are no number.
-_FORMS = ("u16", "i16", "u32", "", "i32", "", "f32")
-_U32, _I32, _F32 = 2, 4, 6
+#: patterns that are no number. NOT_PLAIN: the form of a point that is not.
+FORMS = ("u16", "i16", "u32", "", "i32", "", "f32")
+U32, _I32, _F32 = 2, 4, 6
+NOT_PLAIN = -1
 
-#: Units per count that keep every integer, and every float up to EXPONENT_MAX, within 64 bits.
-_UNITS_MAX = 1 << 30
+#: Of what is read here, floats up to this exponent keep within 64 bits.
 _EXPONENT_MAX = 158
-
-
-def plan_rule(point: Point, profile: Profile) -> tuple | None:
-    """How to read a plain point; None for one that is not."""
-    kind = "u16" if point.kind == "bit" else point.kind
-    mantissa, places = point.scale
-    if kind not in _FORMS or point.exponent is not None or point.offset[0]:
-        return None
-    if profile.byte_order != "big" or mantissa < 1 or places > point.places:
-        return None
-    units = mantissa * 10 ** (point.places - places)
-    if units > _UNITS_MAX:
-        return None
-    form = _FORMS.index(kind)
-    if form >= _U32 and profile.word_order != "big":
-        form += 1
-    odd, twos = units, 0
-    while not odd & 1:
-        odd, twos = odd >> 1, twos + 1
-    sentinels = tuple(point.sentinels) + tuple(profile.sentinels.get(point.kind, ()))
-    return point.span, form, odd, twos, sentinels
 
 
 def read_plain(rule: tuple, registers: "Sequence[int]", at: int) -> int | None:
@@ -50,8 +26,10 @@ def read_plain(rule: tuple, registers: "Sequence[int]", at: int) -> int | None:
     odd: int
     twos: int
     _, form, odd, twos, sentinels = rule
+    if form < 0:
+        return None
     high = registers[at]
-    if form < _U32:
+    if form < U32:
         if high in sentinels:
             return None
         if form and high & 0x8000:

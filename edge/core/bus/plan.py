@@ -8,12 +8,9 @@ anyway moves there for nothing, and a block inside another one is not needed.
 
 from collections import namedtuple
 
+from edge.core.bus.block import Block
 from edge.core.bus.profile import Point, Profile, most_in_block, width
 from edge.core.bus.rtu import READ_HOLDING, data_bytes
-
-#: One read request: function, wire address, count of registers (bits with functions 1 and 2), and
-#: the points it brings.
-Block = namedtuple("Block", ("function", "address", "count", "points"))
 
 #: What one byte costs and what each transaction adds, in microseconds.
 Timing = namedtuple("Timing", ("character_us", "silence_us", "turnaround_us"))

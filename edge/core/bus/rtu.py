@@ -27,36 +27,55 @@ EXCEPTION_BYTES = 5
 
 _FORMATS = ">%dH"
 
-_EXCEPTION_CODES = {
-    1: "device.illegal_function",
-    2: "device.illegal_address",
-    3: "device.illegal_value",
-    5: "device.busy",  # acknowledge: accepted, takes long
-    6: "device.busy",
-    10: "device.failure",
-    11: "device.failure",
-}
+#: The CRC of one byte by its value, low and high byte apart: bytes take no memory where a program
+#: runs in place.
+_CRC_LOW = (
+    b"\x00\xc1\x81\x40\x01\xc0\x80\x41\x01\xc0\x80\x41\x00\xc1\x81\x40"
+    b"\x01\xc0\x80\x41\x00\xc1\x81\x40\x00\xc1\x81\x40\x01\xc0\x80\x41"
+    b"\x01\xc0\x80\x41\x00\xc1\x81\x40\x00\xc1\x81\x40\x01\xc0\x80\x41"
+    b"\x00\xc1\x81\x40\x01\xc0\x80\x41\x01\xc0\x80\x41\x00\xc1\x81\x40"
+    b"\x01\xc0\x80\x41\x00\xc1\x81\x40\x00\xc1\x81\x40\x01\xc0\x80\x41"
+    b"\x00\xc1\x81\x40\x01\xc0\x80\x41\x01\xc0\x80\x41\x00\xc1\x81\x40"
+    b"\x00\xc1\x81\x40\x01\xc0\x80\x41\x01\xc0\x80\x41\x00\xc1\x81\x40"
+    b"\x01\xc0\x80\x41\x00\xc1\x81\x40\x00\xc1\x81\x40\x01\xc0\x80\x41"
+    b"\x01\xc0\x80\x41\x00\xc1\x81\x40\x00\xc1\x81\x40\x01\xc0\x80\x41"
+    b"\x00\xc1\x81\x40\x01\xc0\x80\x41\x01\xc0\x80\x41\x00\xc1\x81\x40"
+    b"\x00\xc1\x81\x40\x01\xc0\x80\x41\x01\xc0\x80\x41\x00\xc1\x81\x40"
+    b"\x01\xc0\x80\x41\x00\xc1\x81\x40\x00\xc1\x81\x40\x01\xc0\x80\x41"
+    b"\x00\xc1\x81\x40\x01\xc0\x80\x41\x01\xc0\x80\x41\x00\xc1\x81\x40"
+    b"\x01\xc0\x80\x41\x00\xc1\x81\x40\x00\xc1\x81\x40\x01\xc0\x80\x41"
+    b"\x01\xc0\x80\x41\x00\xc1\x81\x40\x00\xc1\x81\x40\x01\xc0\x80\x41"
+    b"\x00\xc1\x81\x40\x01\xc0\x80\x41\x01\xc0\x80\x41\x00\xc1\x81\x40"
+)
+_CRC_HIGH = (
+    b"\x00\xc0\xc1\x01\xc3\x03\x02\xc2\xc6\x06\x07\xc7\x05\xc5\xc4\x04"
+    b"\xcc\x0c\x0d\xcd\x0f\xcf\xce\x0e\x0a\xca\xcb\x0b\xc9\x09\x08\xc8"
+    b"\xd8\x18\x19\xd9\x1b\xdb\xda\x1a\x1e\xde\xdf\x1f\xdd\x1d\x1c\xdc"
+    b"\x14\xd4\xd5\x15\xd7\x17\x16\xd6\xd2\x12\x13\xd3\x11\xd1\xd0\x10"
+    b"\xf0\x30\x31\xf1\x33\xf3\xf2\x32\x36\xf6\xf7\x37\xf5\x35\x34\xf4"
+    b"\x3c\xfc\xfd\x3d\xff\x3f\x3e\xfe\xfa\x3a\x3b\xfb\x39\xf9\xf8\x38"
+    b"\x28\xe8\xe9\x29\xeb\x2b\x2a\xea\xee\x2e\x2f\xef\x2d\xed\xec\x2c"
+    b"\xe4\x24\x25\xe5\x27\xe7\xe6\x26\x22\xe2\xe3\x23\xe1\x21\x20\xe0"
+    b"\xa0\x60\x61\xa1\x63\xa3\xa2\x62\x66\xa6\xa7\x67\xa5\x65\x64\xa4"
+    b"\x6c\xac\xad\x6d\xaf\x6f\x6e\xae\xaa\x6a\x6b\xab\x69\xa9\xa8\x68"
+    b"\x78\xb8\xb9\x79\xbb\x7b\x7a\xba\xbe\x7e\x7f\xbf\x7d\xbd\xbc\x7c"
+    b"\xb4\x74\x75\xb5\x77\xb7\xb6\x76\x72\xb2\xb3\x73\xb1\x71\x70\xb0"
+    b"\x50\x90\x91\x51\x93\x53\x52\x92\x96\x56\x57\x97\x55\x95\x94\x54"
+    b"\x9c\x5c\x5d\x9d\x5f\x9f\x9e\x5e\x5a\x9a\x9b\x5b\x99\x59\x58\x98"
+    b"\x88\x48\x49\x89\x4b\x8b\x8a\x4a\x4e\x8e\x8f\x4f\x8d\x4d\x4c\x8c"
+    b"\x44\x84\x85\x45\x87\x47\x46\x86\x82\x42\x43\x83\x41\x81\x80\x40"
+)
 
 
-def _crc_table() -> tuple[int, ...]:
-    table = []
-    for value in range(256):
-        for _ in range(8):
-            value = (value >> 1) ^ 0xA001 if value & 1 else value >> 1
-        table.append(value)
-    return tuple(table)
-
-
-_TABLE = _crc_table()
-
-
-def crc16(data: bytes) -> int:
+def crc16(data: "bytes | memoryview") -> int:
     """The Modbus CRC of `data`; it goes on the wire low byte first. 0 for a whole frame."""
-    crc = 0xFFFF
-    table = _TABLE
+    low = high = 0xFF
+    lows, highs = _CRC_LOW, _CRC_HIGH
     for byte in data:
-        crc = (crc >> 8) ^ table[(crc ^ byte) & 0xFF]
-    return crc
+        byte ^= low
+        low = high ^ lows[byte]
+        high = highs[byte]
+    return high << 8 | low
 
 
 def encode_read(station: int, function: int, address: int, count: int) -> bytes:
@@ -67,17 +86,17 @@ def encode_read(station: int, function: int, address: int, count: int) -> bytes:
     Raises BusError "data.range" before anything could wrap.
     """
     most = REGISTERS_MAX * (BITS_PER_REGISTER if function in BIT_FUNCTIONS else 1)
-    for what, value, low, high in (
-        ("station", station, 0, 247),
-        ("function", function, READ_COILS, READ_INPUT),
-        ("count", count, 1, most),
-        ("address", address, 0, 65536 - count),
-    ):
-        if value < low or value > high:
-            raise BusError("data.range", what=what, value=value)
-    body = bytes((station, function, address >> 8, address & 0xFF, count >> 8, count & 0xFF))
-    crc = crc16(body)
-    return body + bytes((crc & 0xFF, crc >> 8))
+    _check_range("station", station, 0, 247)
+    _check_range("function", function, READ_COILS, READ_INPUT)
+    _check_range("count", count, 1, most)
+    _check_range("address", address, 0, 65536 - count)
+    body = struct.pack(">BBHH", station, function, address, count)
+    return body + struct.pack("<H", crc16(body))
+
+
+def _check_range(what: str, value: int, low: int, high: int) -> None:
+    if value < low or value > high:
+        raise BusError("data.range", what=what, value=value)
 
 
 def data_bytes(function: int, count: int) -> int:
@@ -127,8 +146,15 @@ def decode_read_reply(request: bytes, reply: bytes) -> tuple[int, ...]:
 
 
 def _exception(request: bytes, exception: int) -> DeviceError:
+    codes = {
+        1: "device.illegal_function",
+        2: "device.illegal_address",
+        3: "device.illegal_value",
+        5: "device.busy",  # acknowledge: accepted, takes long
+        6: "device.busy",
+    }
     return DeviceError(
-        _EXCEPTION_CODES.get(exception, "device.failure"),
+        codes.get(exception, "device.failure"),
         station=request[0],
         function=request[1],
         address=(request[2] << 8) | request[3],

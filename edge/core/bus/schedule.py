@@ -19,24 +19,20 @@ RETRY_SHARE_PPM = 50_000
 RETRY_SAVED_MS = 20_000
 
 
-class Turn:
-    """The deadline of one device."""
-
-    def __init__(self, device: int, period_ms: int, station: int, due_ms: int) -> None:
-        self.device = device
-        self.period_ms = period_ms
-        self.station = station
-        self.due_ms = due_ms
-
-
 class Schedule:
-    """Deadlines of the devices of one bus and the health of its stations."""
+    """Deadlines of the devices of one bus and the health of its stations.
+
+    numbers, due_ms: of the devices, and when each may be polled again.
+    """
 
     def __init__(self, devices: tuple[tuple[int, int, int], ...], now_ms: int) -> None:
         """devices: (device number, period_ms, station). All are due at once, in this order."""
-        self.turns = [Turn(number, period, station, now_ms) for number, period, station in devices]
+        self.numbers = tuple([device[0] for device in devices])
+        self.due_ms = [now_ms] * len(devices)
+        self._periods_ms = tuple([device[1] for device in devices])
+        self._stations = tuple([device[2] for device in devices])
         # Nobody has answered yet: one silent poll is assumed, so that the absent are known soon.
-        self._silent = {station: 1 for _, _, station in devices}
+        self._silent = {station: 1 for station in self._stations}
         self._probe_at_ms = now_ms
         self._retry_ppm = RETRY_SAVED_MS * RETRY_SHARE_PPM
         self._retry_at_ms = now_ms
@@ -45,16 +41,20 @@ class Schedule:
         """True for a station that is only probed."""
         return self._silent.get(station, 0) >= DEAD_AFTER
 
-    def _ready_ms(self, turn: Turn) -> int:
-        if self.is_dead(turn.station):
-            return max(turn.due_ms, self._probe_at_ms)
-        return turn.due_ms
+    def _ready_ms(self, at: int) -> int:
+        due_ms = self.due_ms[at]
+        if due_ms < self._probe_at_ms and self.is_dead(self._stations[at]):
+            return self._probe_at_ms
+        return due_ms
 
     def next_due_ms(self) -> int | None:
         """When the next device may be polled; None for an empty bus."""
-        if not self.turns:
-            return None
-        return min(self._ready_ms(turn) for turn in self.turns)
+        soonest_ms = None
+        for at in range(len(self.numbers)):
+            ready_ms = self._ready_ms(at)
+            if soonest_ms is None or ready_ms < soonest_ms:
+                soonest_ms = ready_ms
+        return soonest_ms
 
     def take(self, now_ms: int) -> int | None:
         """The device to poll now, longest overdue first, or None when none is due.
@@ -62,40 +62,37 @@ class Schedule:
         A probe goes before healthy devices once its share allows it, else a full bus would never
         find out that a station is back.
         """
-        chosen = None
-        for turn in self.turns:
-            if self._ready_ms(turn) > now_ms:
-                continue
-            if chosen is None or self._rank(turn) < self._rank(chosen):
-                chosen = turn
-        return None if chosen is None else chosen.device
-
-    def _rank(self, turn: Turn) -> tuple[bool, int]:
-        return not self.is_dead(turn.station), turn.due_ms
+        chosen = chosen_rank = None
+        for at in range(len(self.numbers)):
+            if self._ready_ms(at) <= now_ms:
+                rank = (not self.is_dead(self._stations[at]), self.due_ms[at])
+                if chosen_rank is None or rank < chosen_rank:
+                    chosen, chosen_rank = self.numbers[at], rank
+        return chosen
 
     def done(self, device: int, now_ms: int, answered: bool, spent_ms: int = 0) -> None:
         """Take note of a poll that ended at `now_ms` after `spent_ms` on the bus.
 
         Deadlines stay on the grid of the period; turns that have passed are skipped, not made up.
         """
-        for turn in self.turns:
-            if turn.device == device:
-                self._advance(turn, now_ms)
-                self._note(turn.station, now_ms, answered, spent_ms)
+        at = self.numbers.index(device)
+        self._advance(at, now_ms)
+        self._note(self._stations[at], now_ms, answered, spent_ms)
 
     def heard(self, station: int, now_ms: int) -> None:
         """The station has answered: it is alive, and all its devices are due again as planned."""
         if self.is_dead(station):
-            for turn in self.turns:
-                if turn.station == station:
-                    turn.due_ms = min(turn.due_ms, now_ms)
+            for at in range(len(self.numbers)):
+                if self._stations[at] == station:
+                    self.due_ms[at] = min(self.due_ms[at], now_ms)
         self._silent[station] = 0
 
-    def _advance(self, turn: Turn, now_ms: int) -> None:
-        turn.due_ms += turn.period_ms
-        if turn.due_ms < now_ms:
-            late_ms = now_ms - turn.due_ms
-            turn.due_ms += (late_ms // turn.period_ms + 1) * turn.period_ms
+    def _advance(self, at: int, now_ms: int) -> None:
+        period_ms = self._periods_ms[at]
+        due_ms = self.due_ms[at] + period_ms
+        if due_ms < now_ms:
+            due_ms += ((now_ms - due_ms) // period_ms + 1) * period_ms
+        self.due_ms[at] = due_ms
 
     def _note(self, station: int, now_ms: int, answered: bool, spent_ms: int) -> None:
         if answered:

@@ -13,7 +13,7 @@ from edge.app.gateway import Gateway
 from edge.app.gateway_plan import decode_plan
 from edge.app.poller import Poller
 from edge.app.recorder import Recorder
-from edge.app.station import plan_station
+from edge.app.station_plan import plan_station
 from edge.app.uploader import Uploader
 from edge.core.bus.plan import character_bits
 from edge.core.bus.rtu import crc16
