@@ -18,9 +18,7 @@ from edge.app.gateway_plan import GatewayPlan, decode_plan
 from edge.app.poller import Poller
 from edge.app.progress import Progress
 from edge.app.recorder import Recorder
-from edge.app.station_plan import plan_station
 from edge.app.uploader import Uploader
-from edge.core.bus.plan import character_bits
 from edge.core.carbon.account import Accountant
 from edge.core.errors import ConfigError, TallyError
 from edge.core.journal.record import Kind, decode_record
@@ -121,6 +119,9 @@ class Program:
     def _pollers(
         self, plan: GatewayPlan, numbers: list[int], definitions: Definitions
     ) -> list[Poller]:
+        from edge.app.station_plan import plan_station
+        from edge.core.bus.plan import character_bits
+
         pollers = []
         for bus in plan.buses:
             bits = character_bits(bus.format)

@@ -13,7 +13,6 @@ import machine
 import network
 
 from edge.core.bus.hearing import HEARD_BYTES
-from edge.core.bus.plan import character_bits
 from edge.core.errors import ConfigError
 from edge.ports.esp32.clock import BoardClock, epoch_of
 from edge.ports.esp32.nvs import NAMESPACE, Vault
@@ -84,6 +83,8 @@ class Board:
             active = facts["active"]
             pin = machine.Pin(facts["de"], machine.Pin.OUT, value=1 - active)
             drive = lambda level: pin.value(level if active else 1 - level)  # noqa: E731
+        from edge.core.bus.plan import character_bits
+
         return UartLink(uart, drive, baud, character_bits(character_format), self.ticks, port)
 
     def join(self, ssid: str | None, now_ms: int) -> None:

@@ -6,7 +6,6 @@ is made at the start; a reply is the only object that a transaction allocates.
 """
 
 from edge.core.bus.hearing import HEARD_BYTES, READS, Hearing, find_reply
-from edge.core.bus.plan import line_timing
 from edge.core.bus.rtu import EXCEPTION_BYTES, crc16, read_reply_bytes
 from edge.core.errors import BusError
 from edge.ports.contracts import Link
@@ -49,6 +48,8 @@ class UartLink(Link):
         name: str = "uart",
     ) -> None:
         """bits: per character, start, parity and stop included."""
+        from edge.core.bus.plan import line_timing
+
         self.name = name
         self.hearing = Hearing()
         self._uart = uart
