@@ -1,19 +1,20 @@
 """How complete the cloud is: what was expected, received, substituted and lost, by device and day.
 
-Expected is what the device's poll period makes of the time that its gateway covers; lost and
-substituted are named by the gateway itself, in tombstones and intervals.
+Expected is what came and what the device's poll period lacks in the time that its gateway covers;
+lost and substituted are named by the gateway itself, in tombstones and intervals.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from cloud_sync.owed import Owed
 from cloud_sync.raw import (
     ALWAYS,
     Journal,
     Period,
+    read_as_of,
     read_kind,
-    read_late,
     read_raw,
     read_segments,
     span_of,
@@ -78,7 +79,7 @@ class Day:
     @property
     def absent(self) -> int:
         """Polls that are not here."""
-        return max(0, self.expected - self.received)
+        return self.expected - self.received
 
 
 def find_missing(store: Store, journal: Journal) -> list[Missing]:
@@ -121,12 +122,12 @@ class Counts:
         self._store, self._journal, self._offset_ms = store, journal, offset_ms
         self._definitions = Definitions()
         self._days: dict[tuple[str, int], Day] = {}
-        #: device number -> wall time of its first and its last poll
-        self._spans: dict[int, list[int]] = {}
+        #: device number -> what it owes
+        self._owed: dict[int, Owed] = {}
         self._counted: dict[int, tuple[int, int]] = {}
         self._last_ms = self._config_ms = 0
         self._begin_ms, self._end_ms = FLOOR_MS, CEILING_MS
-        #: boot -> (seq, clock quality, wall_ms - mono_ms) of the record that fixes its time
+        #: boot -> (mono_ms, clock quality, wall_ms - mono_ms) of the record that fixes its time
         self._anchors: dict[int, tuple[int, int, int]] = {}
 
     def run(
@@ -152,7 +153,7 @@ class Counts:
         for raw in read_raw(self._store, number, *span):
             self._take(decode_record(raw.body))
             advance(1)
-        self._expect()
+        self._end()
         self._explain(period)
         return sorted(self._days.values(), key=lambda day: (day.device, day.start_ms))
 
@@ -160,13 +161,13 @@ class Counts:
         found = self._anchors.get(record.boot)
         if record.clock > (ClockQuality.UNSET if found is None else found[1]):
             offset_ms = record.wall_ms - record.mono_ms
-            self._anchors[record.boot] = (record.seq, record.clock, offset_ms)
+            self._anchors[record.boot] = (record.mono_ms, record.clock, offset_ms)
 
     def _wall_ms(self, record: Record) -> int | None:
         """When it was made, as `v_readings` has it; None where no clock says what can be true."""
         wall_ms: int = record.wall_ms
-        seq, clock, offset_ms = self._anchors.get(record.boot, (-1, 0, 0))
-        if record.seq < seq and record.clock < clock:
+        mono_ms, clock, offset_ms = self._anchors.get(record.boot, (-1, 0, 0))
+        if record.mono_ms <= mono_ms and record.clock < clock:
             wall_ms = record.mono_ms + offset_ms
         return wall_ms if FLOOR_MS <= wall_ms < CEILING_MS else None
 
@@ -176,23 +177,25 @@ class Counts:
             return  # it is of no day
         self._last_ms = max(self._last_ms, wall_ms)
         if record.kind == Kind.POLL and record.body[0] in self._definitions.devices:
-            if self._is_new(record):
-                self._poll(record, wall_ms)
+            self._poll(record, wall_ms)
         elif record.kind == Kind.INTERVAL:
             self._interval(record.body)
         elif record.kind == Kind.TABLE and record.body[0][0] == Part.CONFIG:
             self._config_ms = wall_ms
 
-    def _is_new(self, record: Record) -> bool:
-        """False for a poll that retention recorded anew although the first record is here."""
+    def _is_in_turn(self, record: Record) -> bool:
+        """False for a poll that retention recorded anew, later than polls that came after it."""
         device, time = record.body[0], (record.boot, record.mono_ms)
-        if time > self._counted.get(device, (0, -1)):
-            self._counted[device] = time
-            return True
-        at = Period(record.wall_ms, record.wall_ms + 1)
-        return not any(
-            raw.seq < record.seq and decode_record(raw.body).body[0] == device
-            for raw in read_late(self._store, self._journal.number, Kind.POLL, -1, at)
+        if time <= self._counted.get(device, (0, -1)):
+            return False
+        self._counted[device] = time
+        return True
+
+    def _is_double(self, record: Record) -> bool:
+        """True for a poll that was recorded anew although the first record is here."""
+        return any(
+            raw.seq < record.seq and decode_record(raw.body).body[0] == record.body[0]
+            for raw in read_as_of(self._store, self._journal.number, Kind.POLL, record.wall_ms)
         )
 
     def _start_of(self, wall_ms: int) -> int:
@@ -203,12 +206,18 @@ class Counts:
 
     def _poll(self, record: Record, wall_ms: int) -> None:
         number, values, flat, _ = record.body
-        name = self._definitions.devices[number][2]
-        span = self._spans.setdefault(number, [wall_ms, wall_ms])
-        span[:] = min(span[0], wall_ms), max(span[1], wall_ms)
+        _, _, name, *_, poll_ms, _ = self._definitions.devices[number]
+        is_in_turn = self._is_in_turn(record)
+        if not is_in_turn and self._is_double(record):
+            return
+        if number not in self._owed:
+            self._owed[number] = Owed(poll_ms, wall_ms)
+        elif is_in_turn:
+            self._expect(name, self._owed[number].take(wall_ms))
         if not self._begin_ms <= wall_ms < self._end_ms:
             return
         day = self._day(name, self._start_of(wall_ms))
+        day.expected += is_in_turn
         if flat or None in values:
             day.bad += 1
         else:
@@ -227,35 +236,36 @@ class Counts:
                 continue
             for owner, point in part[16]:
                 for number, _ in self._definitions.devices_of(owner, point):
-                    if number in self._spans:
+                    if number in self._owed:
                         name = self._definitions.devices[number][2]
                         self._day(name, self._start_of(body[0])).substituted += 1
 
-    def _expect(self) -> None:
-        """Polls that a device owed: from its first one until another definition took its place.
+    def _end(self) -> None:
+        """What is owed after the last poll, until another definition took the device's place.
 
         One that falls silent owes polls until the configuration changes, or the records end.
         """
         begins: dict[str, list[int]] = {}
-        for number, (first_ms, _) in self._spans.items():
-            begins.setdefault(self._definitions.devices[number][2], []).append(first_ms)
-        for number, (first_ms, last_ms) in self._spans.items():
-            device = self._definitions.devices[number]
-            later = [begin for begin in begins[device[2]] if begin > first_ms]
-            end_ms = self._last_ms if last_ms >= self._config_ms else last_ms
-            self._owe(device[2], device[7], first_ms, min([end_ms, *later]))
+        for number, owed in self._owed.items():
+            begins.setdefault(self._definitions.devices[number][2], []).append(owed.first_ms)
+        for number, owed in self._owed.items():
+            name = self._definitions.devices[number][2]
+            later = [begin for begin in begins[name] if begin > owed.first_ms]
+            end_ms = self._last_ms if owed.last_ms >= self._config_ms else owed.last_ms
+            self._expect(name, owed.lack(min([end_ms, *later])))
+        for day in self._days.values():
+            # Recorded anew on another side of midnight than the poll that lacks.
+            day.expected = max(day.expected, day.received)
 
-    def _owe(self, name: str, poll_ms: int, first_ms: int, end_ms: int) -> None:
-        if poll_ms <= 0:  # no gateway of ours says so
-            return
-        begin_ms, over_ms = max(first_ms, self._begin_ms), min(end_ms + 1, self._end_ms)
-        at = self._start_of(begin_ms) if begin_ms < over_ms else over_ms
-        while at < over_ms:
-            start, end = max(at, begin_ms), min(at + DAY_MS, over_ms)
-            # Polls at first_ms, first_ms + poll_ms, ... that lie within start..end.
-            owed = (end - 1 - first_ms) // poll_ms - (start - 1 - first_ms) // poll_ms
-            self._day(name, at).expected += owed
-            at += DAY_MS
+    def _expect(self, name: str, lacking: range) -> None:
+        """Count polls that did not come on their days."""
+        begin_ms, over_ms = max(lacking.start, self._begin_ms), min(lacking.stop, self._end_ms)
+        while begin_ms < over_ms:
+            day = self._day(name, self._start_of(begin_ms))
+            end_ms = min(day.start_ms + DAY_MS, over_ms)
+            within = (-((at - lacking.start) // -lacking.step) for at in (begin_ms, end_ms))
+            day.expected -= next(within) - next(within)
+            begin_ms = end_ms
 
     def _explain(self, period: Period) -> None:
         removed = find_removed(self._store, self._journal, period)

@@ -121,15 +121,34 @@ def read_kind(store: Store, journal: int, kind: int) -> Iterator[Raw]:
         at = rows[-1][0] + 1
 
 
-def read_late(store: Store, journal: int, kind: int, seq: int, period: Period) -> Iterator[Raw]:
-    """Records of a kind above `seq` whose own time lies in a period: recorded anew, later."""
-    rows = store.query(
-        "SELECT seq, hash, body FROM records WHERE journal = ? AND kind = ? AND seq > ?"
-        " AND wall_ms >= ? AND wall_ms < ? ORDER BY seq",
-        *(journal, kind, seq, period.start_ms, period.end_ms),
+def read_as_of(store: Store, journal: int, kind: int, wall_ms: int) -> Iterator[Raw]:
+    """Records of a kind by the time that they came with, ascending: a first one and its copies."""
+    yield from _found(
+        store,
+        "SELECT seq, hash, body FROM records WHERE journal = ? AND kind = ? AND wall_ms = ?"
+        " ORDER BY seq",
+        *(journal, kind, wall_ms),
     )
-    for later, digest, body in rows:
-        yield Raw(later, _blob(digest), _blob(body))
+
+
+def read_late(store: Store, journal: int, kind: int, seq: int, period: Period) -> Iterator[Raw]:
+    """Records of a kind above `seq` that were made in a period: recorded anew, later."""
+    found = (
+        "SELECT r.seq, r.hash, r.body FROM {} x CROSS JOIN records r"
+        " WHERE r.journal = x.journal AND r.seq = x.seq AND x.journal = ? AND r.kind = ?"
+        " AND x.seq > ? AND x.wall_ms >= ? AND x.wall_ms < ?"
+    )
+    wanted = (journal, kind, seq, period.start_ms, period.end_ms)
+    yield from _found(
+        store,
+        f"{found.format('stamped')} UNION ALL {found.format('restamped')} ORDER BY 1",
+        *(*wanted, *wanted),
+    )
+
+
+def _found(store: Store, sql: str, *values: object) -> Iterator[Raw]:
+    for seq, digest, body in store.query(sql, *values):
+        yield Raw(seq, _blob(digest), _blob(body))
 
 
 def _blob(value: object) -> bytes:
@@ -140,8 +159,12 @@ def _blob(value: object) -> bytes:
 def span_of(store: Store, journal: int, period: Period) -> tuple[int, int] | None:
     """(first, last) seq of what a period saw, None for nothing.
 
-    A record without a time of its own (before any clock was set) belongs where its neighbours do.
+    A record from before its boot had the time is where its true time puts it; one whose boot never
+    had any belongs where its neighbours do.
     """
+    if period == ALWAYS:
+        segments = read_segments(store, journal)
+        return (segments[0].first, segments[-1].last) if segments else None
     start_ms = INT64_MIN if period.start_ms is None else period.start_ms
     end_ms = INT64_MAX if period.end_ms is None else period.end_ms
     return store.find_span(journal, start_ms, end_ms)

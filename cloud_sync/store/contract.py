@@ -125,7 +125,7 @@ class Store:
         raise NotImplementedError
 
     def find_span(self, journal: int, start_ms: int, end_ms: int) -> tuple[int, int] | None:
-        """Lowest and highest seq of the records whose time is in start_ms <= t < end_ms."""
+        """Lowest and highest seq of the records made in start_ms <= t < end_ms, re-stamped."""
         raise NotImplementedError
 
     def next_seq(self, journal: int, seq: int) -> int | None:

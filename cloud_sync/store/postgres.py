@@ -140,20 +140,21 @@ class PostgresStore(SqlStore):
         return super().within(table)
 
     def find_span(self, journal: int, start_ms: int, end_ms: int) -> tuple[int, int] | None:
+        of_rows = super().find_span(journal, start_ms, end_ms)
         ((first, last),) = self._run(
             "SELECT min(low), max(high) FROM ("
-            "SELECT min(seq) AS low, max(seq) AS high FROM record_rows"
-            " WHERE journal = ? AND wall_ms >= ? AND wall_ms < ? UNION ALL"
-            " SELECT min(first), max(last) FROM poll_blocks"
+            "SELECT min(first) AS low, max(last) AS high FROM poll_blocks"
             " WHERE journal = ? AND start_ms >= ? AND end_ms < ? UNION ALL"
             " SELECT min(u.seq), max(u.seq) FROM poll_blocks b"
             " CROSS JOIN LATERAL unnest(b.seqs, b.walls) AS u (seq, wall_ms)"
             " WHERE b.journal = ? AND b.start_ms < ? AND b.end_ms >= ?"
             " AND (b.start_ms < ? OR b.end_ms >= ?) AND u.wall_ms >= ? AND u.wall_ms < ?) found",
-            *(journal, start_ms, end_ms, journal, start_ms, end_ms),
+            *(journal, start_ms, end_ms),
             *(journal, end_ms, start_ms, start_ms, end_ms, start_ms, end_ms),
         )
-        return None if first is None else (first, last)
+        of_blocks = None if first is None else (first, last)
+        found = [span for span in (of_rows, of_blocks) if span]
+        return (min(found)[0], max(last for _, last in found)) if found else None
 
     def next_seq(self, journal: int, seq: int) -> int | None:
         ((found,),) = self._run(

@@ -71,7 +71,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE VIEW anchors AS
-SELECT k.journal, k.boot, k.seq, k.clock, k.wall_ms - k.mono_ms AS offset_ms
+SELECT k.journal, k.boot, k.mono_ms, k.clock, k.wall_ms - k.mono_ms AS offset_ms
 FROM record_rows k
 WHERE k.kind = 4 AND k.clock > 0 AND k.seq = (
     SELECT o.seq FROM record_rows o
@@ -86,7 +86,7 @@ FROM record_rows x
 JOIN clock_names c ON c.code = x.clock
 WHERE x.clock = 2 OR NOT EXISTS (
     SELECT 1 FROM anchors a
-    WHERE a.journal = x.journal AND a.boot = x.boot AND a.seq > x.seq AND a.clock > x.clock
+    WHERE a.journal = x.journal AND a.boot = x.boot AND a.mono_ms >= x.mono_ms AND a.clock > x.clock
 );
 
 CREATE VIEW restamped AS
@@ -94,7 +94,7 @@ SELECT x.journal, x.seq, x.mono_ms + a.offset_ms AS wall_ms,
        CASE WHEN a.clock = 2 THEN 'restamped' ELSE 'held' END AS clock
 FROM anchors a
 JOIN record_rows x ON x.journal = a.journal AND x.boot = a.boot AND x.clock < 2
-     AND x.seq < a.seq AND x.clock < a.clock;
+     AND x.mono_ms <= a.mono_ms AND x.clock < a.clock;
 
 -- Names are joined in each branch, so that a question about one point goes by the index of its
 -- blocks; few tables are joined, so that the planner weighs every order.
@@ -120,7 +120,7 @@ JOIN named_points n ON n.journal = r.journal AND n.device_number = r.device
      AND n.point_number = r.point
 WHERE r.clock = 2 OR NOT EXISTS (
     SELECT 1 FROM anchors a
-    WHERE a.journal = r.journal AND a.boot = r.boot AND a.seq > r.seq AND a.clock > r.clock
+    WHERE a.journal = r.journal AND a.boot = r.boot AND a.mono_ms >= r.mono_ms AND a.clock > r.clock
 )
 UNION ALL
 SELECT n.journal, n.tenant, n.gateway, n.epoch, r.seq, n.device, n.point, n.unit, n.class,
@@ -130,7 +130,7 @@ SELECT n.journal, n.tenant, n.gateway, n.epoch, r.seq, n.device, n.point, n.unit
        r.mono_ms + a.offset_ms, r.mono_ms + a.offset_ms
 FROM anchors a
 JOIN row_readings r ON r.journal = a.journal AND r.boot = a.boot AND r.clock < 2
-     AND r.seq < a.seq AND r.clock < a.clock
+     AND r.mono_ms <= a.mono_ms AND r.clock < a.clock
 JOIN named_points n ON n.journal = r.journal AND n.device_number = r.device
      AND n.point_number = r.point
 UNION ALL

@@ -79,10 +79,11 @@ class SqlStore(Store):
         return f"{table} WHERE journal = ? AND seq BETWEEN ? AND ?"
 
     def find_span(self, journal: int, start_ms: int, end_ms: int) -> tuple[int, int] | None:
+        when = "journal = ? AND wall_ms >= ? AND wall_ms < ?"
         ((first, last),) = self._run(
-            "SELECT min(seq), max(seq) FROM records"
-            " WHERE journal = ? AND wall_ms >= ? AND wall_ms < ?",
-            *(journal, start_ms, end_ms),
+            f"SELECT min(seq), max(seq) FROM (SELECT seq FROM stamped WHERE {when}"
+            f" UNION ALL SELECT seq FROM restamped WHERE {when}) found",
+            *(journal, start_ms, end_ms, journal, start_ms, end_ms),
         )
         return None if first is None else (first, last)
 

@@ -13,7 +13,7 @@ CROSS JOIN json_each(CASE WHEN json_valid(p.mantissas) THEN p.mantissas ELSE '[]
 
 -- The record that fixes the time of a boot: the first CLOCK record of the best quality it had.
 CREATE VIEW anchors AS
-SELECT k.journal, k.boot, k.seq, k.clock, k.wall_ms - k.mono_ms AS offset_ms
+SELECT k.journal, k.boot, k.mono_ms, k.clock, k.wall_ms - k.mono_ms AS offset_ms
 FROM records k
 WHERE k.kind = 4 AND k.clock > 0 AND k.seq = (
     SELECT o.seq FROM records o
@@ -24,14 +24,15 @@ WHERE k.kind = 4 AND k.clock > 0 AND k.seq = (
 -- When a record was made: one from before its boot had the time has it from the anchor, with clock
 -- 'restamped' ('held' when the anchor is no better); every other has what it came with. A view of
 -- records with times is made of both, in two selects, each by an index of its own: CROSS
--- JOIN keeps the few re-stamped ones first, the difference of seq numbers keeps to the boot.
+-- JOIN keeps the few re-stamped ones first, the difference of times keeps to the boot.
+-- Before the anchor is what its boot did before: retention may record it anew behind it.
 CREATE VIEW stamped AS
 SELECT x.journal, x.seq, x.wall_ms, c.name AS clock
 FROM records x
 JOIN clock_names c ON c.code = x.clock
 WHERE x.clock = 2 OR NOT EXISTS (
     SELECT 1 FROM anchors a
-    WHERE a.journal = x.journal AND a.boot = x.boot AND a.seq - x.seq > 0 AND a.clock > x.clock
+    WHERE a.journal = x.journal AND a.boot = x.boot AND a.mono_ms - x.mono_ms >= 0 AND a.clock > x.clock
 );
 
 CREATE VIEW restamped AS
@@ -39,7 +40,7 @@ SELECT x.journal, x.seq, x.mono_ms + a.offset_ms AS wall_ms,
        CASE WHEN a.clock = 2 THEN 'restamped' ELSE 'held' END AS clock
 FROM anchors a
 CROSS JOIN records x
-WHERE x.journal = a.journal AND x.boot = a.boot AND x.clock < 2 AND a.seq - x.seq > 0 AND a.clock > x.clock;
+WHERE x.journal = a.journal AND x.boot = a.boot AND x.clock < 2 AND a.mono_ms - x.mono_ms >= 0 AND a.clock > x.clock;
 
 CREATE VIEW v_gateways AS
 SELECT g.tenant, g.gateway, g.state, lower(hex(j.epoch)) AS epoch, j.head_seq,
