@@ -1,10 +1,13 @@
-"""One PostgreSQL server of each kind for the folder; each test has databases of its own."""
+"""One PostgreSQL server of each kind for the folder, and the stores that each can hold."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from cloud_sync.store.address import open_store
+from cloud_sync.store.contract import Store
 from hil_tests.postgres_server import Server, TimescaleServer, running
 
 #: Debian's PostgreSQL, and the newest with TimescaleDB.
@@ -35,3 +38,28 @@ def postgres_server(
 ) -> Server:
     """Debian's, or each of `BOTH`."""
     return postgres_servers(request.param)
+
+
+STORES = ("sqlite", *(pytest.param(kind, marks=pytest.mark.system) for kind in KINDS))
+
+
+@pytest.fixture(params=STORES)
+def reopen(request: pytest.FixtureRequest, tmp_path: Path):
+    """Opens the same database again and again."""
+    opened: list[Store] = []
+    place: Path | str = tmp_path / "cloud.db"
+    if request.param in KINDS:
+        place = request.getfixturevalue("postgres_servers")(request.param).create()
+
+    def open_one() -> Store:
+        opened.append(open_store(place))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(reopen: Callable[[], Store]) -> Store:
+    return reopen()

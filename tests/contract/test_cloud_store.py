@@ -2,14 +2,11 @@
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from cloud_sync.ranges import Plan, Run, Segment, plan_merge
-from cloud_sync.raw import Period, read_late
 from cloud_sync.rows import Rows
-from cloud_sync.store.address import open_store
 from cloud_sync.store.contract import (
     REFUSALS_PER_OWNER_MAX,
     Alarm,
@@ -19,36 +16,12 @@ from cloud_sync.store.contract import (
     Store,
 )
 from edge.core.errors import DataError, StoreError, SyncError
-from edge.core.journal.record import Kind, encode_record, event_body
-from tests.contract.conftest import KINDS
-from tests.unit.receiver_journal import EPOCH, GATEWAY, POLL_MS, TENANT, Journal, factory
+from edge.core.journal.record import encode_record
+from tests.unit.receiver_journal import EPOCH, GATEWAY, TENANT, Journal, factory
 
-STORES = ("sqlite", *(pytest.param(kind, marks=pytest.mark.system) for kind in KINDS))
 GENESIS = b"g" * 32
 NOW_MS = 1_790_000_000_000
 JOURNAL = factory(polls=10)
-
-
-@pytest.fixture(params=STORES)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path):
-    """Opens the same database again and again."""
-    opened: list[Store] = []
-    place: Path | str = tmp_path / "cloud.db"
-    if request.param in KINDS:
-        place = request.getfixturevalue("postgres_servers")(request.param).create()
-
-    def open_one() -> Store:
-        opened.append(open_store(place))
-        return opened[-1]
-
-    yield open_one
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(reopen: Callable[[], Store]) -> Store:
-    return reopen()
 
 
 def open_journal(store: Store, epoch: bytes = EPOCH) -> int:
@@ -290,31 +263,6 @@ def test_records_and_their_readings_are_found_by_seq_and_by_time(store: Store):
     expected = [row for seq in (3, 8) for row in layout(JOURNAL, seq, seq)[1].readings]
     readings = f"SELECT seq, point, device, value, quality FROM {store.within('readings')}"
     assert store.query(f"{readings} ORDER BY seq, point", number, 3, 8) == expected
-
-
-def test_a_time_finds_what_was_made_then_and_not_what_claimed_it(store: Store):
-    """A boot that believed in another time until record 6; one whose time nobody ever knew."""
-    journal = Journal()
-    journal.define()
-    begin_ms = journal.records[0].wall_ms
-    for at in range(1, 6):
-        journal.append(Kind.POLL, [0, [at, at], [], []], wall_ms=begin_ms + 90_000 + at, clock=1)
-    journal.append(Kind.CLOCK, [1, 5, begin_ms, 50, "ntp"])
-    journal.append(Kind.POLL, [0, [7, 7], [], []])
-    unknown = journal.append(Kind.EVENT, event_body("gateway.boot", {"boot": 2}), 8_000, 0)
-    journal.records[unknown] = journal.records[unknown]._replace(boot=2)
-    again = journal.append(Kind.POLL, [0, [3, 3], [], []])
-    journal.records[again] = journal.records[3]._replace(seq=again)
-    number = open_journal(store)
-    with store.transaction():
-        store.add_records(number, *layout(journal, 0, again))
-    assert store.find_span(number, begin_ms + POLL_MS, begin_ms + 3 * POLL_MS) == (1, 2)
-    assert store.find_span(number, begin_ms + 90_000, begin_ms + 99_000) is None
-    assert store.find_span(number, begin_ms + POLL_MS, begin_ms + 90_000) == (1, again)
-    assert store.find_span(number, 0, begin_ms) == (8, 8)
-    period = Period(begin_ms + 2 * POLL_MS, begin_ms + 4 * POLL_MS)
-    late = [raw.seq for raw in read_late(store, number, Kind.POLL, 2, period)]
-    assert late == [3, again], "one that retention recorded anew behind the anchor"
 
 
 def test_the_named_readings_are_those_that_were_sent(store: Store):
