@@ -15,9 +15,11 @@ from cloud_sync.store.contract import Store
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.figures import facts_at, figures_of
 from edge.core.carbon.geometry import Geometry
-from edge.core.carbon.interval import OLD_ENTRY_FIELDS, TOTAL_FIELDS, bases_of, totals_of
+from edge.core.carbon.interval import OLD_ENTRY_FIELDS, TOTAL_FIELDS
+from edge.core.carbon.resume import looks_back, recall
 from edge.core.carbon.streams import Stream
 from edge.core.carbon.tariff import Tariff
+from edge.core.carbon.totals import bases_of, totals_of
 from edge.core.errors import DataError, TallyError
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, Part, Record, decode_record
@@ -208,8 +210,8 @@ class Recomputer:
         accountant.declare(windows)
         if before is not None:
             ancestors = {one.number: self._definitions.ancestors(one.number) for one in streams}
-            for past in self._past if accountant.looks_back() else ():
-                accountant.recall(past, ancestors)
+            for past in self._past if looks_back(accountant) else ():
+                recall(accountant, past, ancestors)
             accountant.restore(before.body, ancestors)
         for device, record in self._latest.items():
             values, qualities = record.body[1], _pairs(record.body[2])

@@ -10,7 +10,7 @@ from cloud_sync.reading.factor_sets import FactorSets
 from cloud_sync.reports.figures import StreamFigures
 from edge.core.carbon.coal import coal_factor, fuel_coal_ratio
 from edge.core.carbon.intensity import HourlyMatch
-from edge.core.carbon.streams import GREEN, KINDS
+from edge.core.carbon.kinds import GREEN, KINDS
 
 #: GB/T 2589 by the heat of electricity: 0.1229 kgce/kWh and 0.03412 kgce/MJ.
 COAL_SET = "cn_coal_2589_2020"

@@ -85,7 +85,12 @@ class Identities:
             if device.serial is not None:
                 self._by_owner[device.owner] = Identity(
                     device.owner,
-                    [at for at in account.counters() if self._owner(at[0]) == device.owner],
+                    [
+                        (number, tally.point)
+                        for number in account.counters
+                        for tally in account.counters[number]
+                        if self._owner(number) == device.owner
+                    ],
                 )
 
     def _owner(self, device: int) -> str:

@@ -3,6 +3,7 @@
 from edge.app.identity import Identities
 from edge.app.station import Station
 from edge.core.carbon.account import Accountant
+from edge.core.carbon.resume import looks_back, recall
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, Part, Record, decode_record
 from edge.ports.contracts import Store
@@ -62,9 +63,9 @@ class Replay:
                 for part in record.body:
                     if part[0] != Part.SWAP:
                         self.apply(part)
-        if self._account.looks_back():
+        if looks_back(self._account):
             for data in self._store.of_kind(Kind.INTERVAL):
-                self._account.recall(decode_record(data).body, ancestors)
+                recall(self._account, decode_record(data).body, ancestors)
 
     def _look_back(self, record: Record) -> None:
         """What a stack takes in may be older than the interval."""

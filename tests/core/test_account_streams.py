@@ -2,6 +2,7 @@ from edge.core.carbon import streams
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.counter import Flag
 from edge.core.carbon.interval import FLAGS, OTHERS, STATE
+from edge.core.carbon.totals import bases_of
 
 GRID = streams.Factor("grid", "energy", 832500, "test", bytes(32))  # 0.8325 kg/kW.h
 GREEN = streams.Factor("green", "energy", 0, "test", bytes(32))
@@ -30,7 +31,7 @@ def test_bases_are_results_from_the_same_quantities():
     )
     steam = streams.counter_stream(1, "steam", "heat_import", HEAT, "MJ", 0, 1000, (0, 1), b"")
     account = Accountant((bought, steam), MINUTE)
-    assert account.bases == ["national"]
+    assert bases_of(account.tallies) == ["national"]
     feed(account, 0, 0, [0, 0])
     feed(account, 0, 10, [10_000, 5])
     _, _, entries, totals = account.close(T0 + MINUTE)

@@ -57,7 +57,7 @@ def test_a_gap_waits_and_is_filled_by_its_rule_when_it_ends(works: Works):
 
 def remembered(works: Works, hours: int) -> None:
     """As many hours before, all alike: what the gateway would have after a month."""
-    for stacks in works.gateway.accountant._stacks.values():
+    for stacks in works.gateway.accountant.stacks.values():
         stacks[0].meter.remember([[(AN_HOUR_MG + 5000) // 10000, hours]])
 
 
@@ -194,7 +194,7 @@ def test_another_serial_number_confirms_an_exchange():
     assert (event["why"], event["note"], event["streams"]) == ("serial", "4711 -> 4712", "grid")
     shown = [register for register in works.registers_recorded(0) if register < 1_000_000]
     assert event["new"] == shown[0]
-    counted = works.gateway.accountant.tallies[0].count()[0]
+    counted = works.gateway.accountant.tallies[0].count()
     assert counted == old + shown[-1] - shown[0] > first
     parts = [part for body in works.store.bodies(Kind.TABLE) for part in body]
     assert [part[2] for part in parts if part[0] == Part.SERIAL] == [4711, 4712]

@@ -20,6 +20,10 @@ from collections import namedtuple
 from edge.core.carbon.moments import elapsed_between, ratio_of
 from edge.core.errors import DataError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 #: How a register may move. modulus: where it rolls over, a mantissa, or None; most_per_h: what can
 #: flow in an hour, as a mantissa; is_rated: that limit was configured, not assumed; step: what the
 #: register moves by at least.
@@ -57,34 +61,32 @@ class Flag:
 class Counter:
     """One register's count.
 
-    total: first register + accepted deltas, None before a reading; first: that register.
+    total: first register + accepted deltas, None before a reading. events: what is told since
+    whoever takes them has put an empty tuple there.
     """
 
     def __init__(self, limits: Limits, poll_ms: int) -> None:
         self.limits = limits
+        self.gap_ms = max(GAP_PERIODS * poll_ms, GAP_MIN_MS)
         self.total: int | None = None
-        self.first = 0
         self.register = 0
         self.flags = 0
-        self.gap_ms = max(GAP_PERIODS * poll_ms, GAP_MIN_MS)
-        self.events: list[DataError] = []
+        self.events: Sequence[DataError] = ()
         self._moved: tuple[int, int, int | None] = (0, 0, None)  # boot, mono_ms, wall_ms
         self._seen: tuple[int, int, int | None] = (0, 0, None)
         self._moves = 0
         self._fastest_per_h = 0
-        #: Slower than this is nothing new and can flow; 0 until enough was learned.
-        self._sure_per_h = 0
         self._is_proven = False  # a second reading agreed with the first
-        #: [first, last, boot, mono_ms, wall_ms, readings] of a level that is held
+        #: [first, last, boot, mono_ms, wall_ms, readings, told] of a level that is held; told:
+        #: the code of the event that names it
         self._held: list | None = None
-        self._told = ""
 
     def take(self, register: int, boot: int, mono_ms: int, wall_ms: int | None) -> bool:
         """Take a reading in; False when it is held and not counted. Fills `events`."""
         now = (boot, mono_ms, wall_ms)
         seen, self._seen = self._seen, now
         if self.total is None:
-            self.total = self.first = self.register = register
+            self.total = self.register = register
             self._moved = now
             return True
         gap_ms = mono_ms - seen[1] if boot == seen[0] else elapsed_between(seen, now)
@@ -95,14 +97,15 @@ class Counter:
             if delta == 0:
                 self._is_proven = True
                 return True
-            moved = self._moved
-            if delta > 0 and boot == moved[0]:
-                if delta * 3_600_000 < self._sure_per_h * (mono_ms - moved[1]):
-                    # What the general case below comes to, for nearly every reading.
-                    self.total += delta
-                    self.register = register
-                    self._moved = now
-                    return True
+            if delta > 0 and boot == self._moved[0] and self._moves >= LEARNED:
+                fastest_per_h = self._fastest_per_h
+                if fastest_per_h <= self.limits.most_per_h:
+                    if delta * 3_600_000 < fastest_per_h * (mono_ms - self._moved[1]):
+                        # What the general case below comes to, for nearly every reading.
+                        self.total += delta
+                        self.register = register
+                        self._moved = now
+                        return True
         if delta >= 0 and self._could_flow(delta, self._moved, now):
             if self._held is not None:
                 self._release(register)
@@ -139,15 +142,10 @@ class Counter:
                     self._fastest_per_h = speed
             self._moves = min(self._moves + 1, LEARNED)
             self._moved = now
-            self._learn()
         if self.total is not None:
             self.total += delta
         self.register = register
         self._is_proven = True
-
-    def _learn(self) -> None:
-        if self._moves >= LEARNED:
-            self._sure_per_h = min(self._fastest_per_h, self.limits.most_per_h)
 
     def _odd(self, register: int, now: tuple[int, int, int | None]) -> bool:
         """A reading that cannot simply have flowed: a rollover, or a level that is held."""
@@ -158,11 +156,12 @@ class Counter:
                 if self._is_rollover(register, now):
                     self._roll_over(register, now)
                     return True
-                self._held = [held[0], register, now[0], now[1], now[2], held[5] + 1]
+                self._held = [held[0], register] + list(now) + [held[5] + 1, held[6]]
                 return held[5] + 1 >= AGREE and self._settle(register, now)
-        self._held = [register, register, now[0], now[1], now[2], 1]
+        told = "" if held is None else held[6]
+        self._held = [register, register] + list(now) + [1, told]
         # Near the modulus a momentary zero looks like a rollover: the next reading tells.
-        if not self._told and not self._is_rollover(register, now):
+        if not told and not self._is_rollover(register, now):
             self._once("data.backwards" if register < self.register else "data.jump", register)
         return False
 
@@ -178,7 +177,7 @@ class Counter:
         modulus = self.limits.modulus
         self._tell("data.rollover", register, modulus=modulus)
         self.flags |= Flag.STEP
-        self._forget()
+        self._held = None
         self._count(register + modulus - self.register, register, now)
 
     def _settle(self, register: int, now: tuple[int, int, int | None]) -> bool:
@@ -188,7 +187,7 @@ class Counter:
             # One odd reading against three that agree: the first one was the glitch.
             self._tell("data.glitch", first, after=register)
             self.register = first
-            self._forget()
+            self._held = None
             self._count(register - first, register, now)
             return True
         if register > self.register and not self.limits.is_rated:
@@ -197,7 +196,7 @@ class Counter:
             if elapsed_ms and spare <= self.limits.most_per_h * elapsed_ms * _OVER:
                 self._tell("data.surge", register)
                 self.flags |= Flag.STEP
-                self._forget()
+                self._held = None
                 self._count(register - self.register, register, now)
                 return True
         ratio = ratio_of(first, self.register)
@@ -224,7 +223,7 @@ class Counter:
         self.register = new
         self.flags |= Flag.STEP
         self._is_proven = True
-        self._forget()
+        self._held = None
 
     @property
     def is_held(self) -> bool:
@@ -240,15 +239,13 @@ class Counter:
         held = self._held
         if held is not None:
             self._tell("data.glitch", held[0], after=register)
-        self._forget()
-
-    def _forget(self) -> None:
         self._held = None
-        self._told = ""
 
     def _once(self, code: str, register: int, **fields: object) -> None:
-        if self._told != code:
-            self._told = code
+        """Tell what is held, unless it was the last that was told of it."""
+        held = self._held
+        if held is not None and held[6] != code:
+            self._held = held[:6] + [code]
             self._tell(code, register, **fields)
 
     def _tell_gap(self, register: int, gap_ms: int | None) -> None:
@@ -256,15 +253,16 @@ class Counter:
         self._tell("data.gap", register, elapsed_ms=gap_ms)
 
     def _tell(self, code: str, register: int, **fields: object) -> None:
-        self.events.append(DataError(code, before=self.register, value=register, **fields))
+        event = DataError(code, before=self.register, value=register, **fields)
+        self.events = list(self.events) + [event]
 
     def state(self) -> list[object]:
         """Everything but the total, as a record keeps it; `restore` takes it back.
 
         [register, moves, fastest_per_h, proven, moved, seen, held, told], moments as [boot,
-        mono_ms, wall_ms]; seen is None when it is moved. Shares `held`, which is never changed
-        in place.
+        mono_ms, wall_ms]; seen is None when it is moved.
         """
+        held = self._held
         return [
             self.register,
             self._moves,
@@ -272,8 +270,8 @@ class Counter:
             1 if self._is_proven else 0,
             self._moved,
             None if self._seen == self._moved else self._seen,
-            self._held,
-            self._told,
+            None if held is None else held[:6],
+            "" if held is None else held[6],
         ]
 
     def restore(self, total: int, state: list) -> None:
@@ -287,6 +285,4 @@ class Counter:
         self._is_proven = proven == 1
         self._moved = (moved[0], moved[1], moved[2])
         self._seen = self._moved if seen is None else (seen[0], seen[1], seen[2])
-        self._held = None if held is None else list(held)
-        self._told = told
-        self._learn()
+        self._held = None if held is None else list(held) + [told]

@@ -11,8 +11,15 @@ per_fact  subject: the fact's name; kgCO2 per its unit on a basis: what this int
 
 from edge.core.carbon.intensity import coal_grams, per_coal, per_fact
 from edge.core.carbon.interval import ACTIVITY, BASES
-from edge.core.carbon.streams import KINDS, Stream
+from edge.core.carbon.kinds import KINDS
 from edge.core.numbers.fixed import div_round
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.core.carbon.streams import Stream
+    from edge.core.carbon.tally import Tally
 
 PER_COAL_PLACES = 6
 PER_FACT_PLACES = 9
@@ -41,7 +48,7 @@ def facts_at(facts: list[list], start_ms: int) -> list[list]:
 
 
 def figures_of(
-    streams: tuple[Stream, ...], entries: list[list], totals: list, facts: list[list]
+    streams: "Sequence[Stream | Tally]", entries: list[list], totals: list, facts: list[list]
 ) -> list[list[object]]:
     """The figures of an interval; entries in the order of `streams`, totals of the same interval.
 
@@ -68,7 +75,7 @@ def _sum(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other
 
 
-def _accountings(streams: tuple[Stream, ...]) -> list[str]:
+def _accountings(streams: "Sequence[Stream | Tally]") -> list[str]:
     found: list[str] = []
     for stream in streams:
         for coal in stream.coal:
@@ -79,7 +86,7 @@ def _accountings(streams: tuple[Stream, ...]) -> list[str]:
 
 def _coal_rows(
     accounting: str,
-    streams: tuple[Stream, ...],
+    streams: "Sequence[Stream | Tally]",
     entries: list[list],
     emissions: list[tuple[str, int | None]],
 ) -> list[list[object]]:

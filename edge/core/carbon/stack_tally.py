@@ -5,22 +5,28 @@ from edge.core.carbon.cems import Sample
 from edge.core.carbon.counter import Flag
 from edge.core.carbon.interval import CUMULATIVE, REST, STATE
 from edge.core.carbon.sources import UNIFORM
-from edge.core.carbon.stack_meter import HOLD, HOLD_PERIODS, Closed, StackMeter
+from edge.core.carbon.stack_meter import HOLD, HOLD_PERIODS, MS_PER_HOUR, Closed, StackMeter
 from edge.core.carbon.streams import Stream
 from edge.core.carbon.tally import Tally
 from edge.core.numbers import pack
 from edge.core.numbers.quality import Quality
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edge.core.carbon.tally import Shut
+
 
 class StackTally(Tally):
-    """One stack in the account."""
+    """One stack in the account; its count is in mg.ms/h."""
 
-    def __init__(self, stream: Stream) -> None:
-        super().__init__(stream)
+    SCALE = MS_PER_HOUR
+
+    def __init__(self, stream: Stream, ratios: tuple[int, ...]) -> None:
+        super().__init__(stream, ratios)
+        self.stream = stream
         rules = stream.rules
         self.meter = StackMeter(stream.source.stack, rules.family, stream.poll_ms, rules.potential)
         self._holds = rules.family == HOLD
-        self._closed: Closed | None = None
         #: (first ms, ms after the last, flag) as an operator declared them.
         self.windows: list[tuple[int, int, str]] = []
 
@@ -81,32 +87,27 @@ class StackTally(Tally):
                 return str(known)
         return flags.NORMAL if state in accepted else flags.FAULT
 
-    def count(self) -> tuple[int, int] | None:
-        return self.meter.count()
+    def count(self) -> int | None:
+        found = self.meter.count()
+        return None if found is None else found[0] * MS_PER_HOUR + found[1]
 
-    def close(self, span_ms: int, end_ms: int) -> list[object]:
-        self._closed = self.meter.close(span_ms, end_ms)
-        if self.start is None and self.count() is not None:
-            self.start = (0, 0)
-        return super().close(span_ms, end_ms)
-
-    def polls(self, span_ms: int) -> tuple[int, int]:
-        closed = self._closed
-        return (0, 0) if closed is None else (closed.good, closed.expected)
-
-    def take_flags(self) -> int:
-        found, closed = super().take_flags(), self._closed
-        if closed is not None and closed.late:
+    def shut(self, span_ms: int, end_ms: int) -> "Shut | tuple":
+        closed = self.meter.close(span_ms, end_ms)
+        has_begun = self.count() is not None
+        if self.start is None and has_begun:
+            self.start = 0
+        found, self.flags = self.flags, 0
+        if closed.late:
             found |= Flag.LATE
-        return found | (Flag.SUBSTITUTED if self.substituted() else 0)
+        filled_mg = int(closed.substituted_mg)
+        if filled_mg:
+            found |= Flag.SUBSTITUTED
+        state = self._state_after(closed) if has_begun else []
+        return closed.good, closed.expected, found, filled_mg, self._figures(closed), state
 
-    def substituted(self) -> int:
-        return 0 if self._closed is None else int(self._closed.substituted_mg)
-
-    def figures(self) -> list[list[object]]:
+    def _figures(self, closed: Closed) -> list[list[object]]:
         """Hours by what became of them, samples by flag, mass and hours by rule of filling."""
-        closed = self._closed
-        if closed is None or self._holds:
+        if self._holds:
             return []
         rows: list[list[object]] = []
         for name in ("valid", "filled", "missing", "pending"):
@@ -119,15 +120,14 @@ class StackTally(Tally):
             rows.append(["filled", rule, "", mass_mg, 0, "mg"])
         return rows
 
-    def state(self) -> list[object]:
+    def _state_after(self, closed: Closed) -> list[object]:
         if self._holds:
             last: list[object] = self.meter.snapshot()[2]
             return last
-        values = [] if self._closed is None else self._closed.values
-        return [pack.encode(self.meter.snapshot()), values]
+        return [pack.encode(self.meter.snapshot()), closed.values]
 
     def restore(self, entry: list) -> None:
-        self.start = (entry[CUMULATIVE], entry[REST])
+        self.start = entry[CUMULATIVE] * MS_PER_HOUR + entry[REST]
         state = entry[STATE] if len(entry) > STATE else []
         if self._holds:
             self.meter.restore([entry[CUMULATIVE], entry[REST], state])

@@ -9,39 +9,13 @@ another result from the same quantities.
 from collections import namedtuple
 
 from edge.core.carbon.counter import Limits
+from edge.core.carbon.kinds import KINDS as KINDS
 from edge.core.carbon.sources import HOLD, Rules
 from edge.core.carbon.sources import Source as Source
 from edge.core.carbon.sources import source_digest as source_digest
 from edge.core.errors import ConfigError
 from edge.core.numbers.fixed import check_int64, power_of_ten
 from edge.core.numbers.units import CANONICAL, RATIOS, ratio_to
-
-#: What a kind means. scope: 1 direct, 2 bought energy, 0 memo; dimension of its activity, "any"
-#: where the unit decides; emission, consumption: the sign with which it enters the emission total
-#: and the electricity consumed inside the boundary.
-Meaning = namedtuple("Meaning", ("scope", "dimension", "emission", "consumption"))
-
-KINDS = {
-    "grid_import": Meaning(2, "energy", 1, 1),
-    "grid_export": Meaning(2, "energy", -1, -1),
-    "green_direct": Meaning(2, "energy", 1, 1),
-    "certificate": Meaning(2, "energy", -1, 0),
-    "pv": Meaning(2, "energy", 1, 1),
-    "pv_self_use": Meaning(2, "energy", 1, 1),
-    "battery_charge": Meaning(0, "energy", 0, -1),
-    "battery_discharge": Meaning(0, "energy", 0, 1),
-    "heat_import": Meaning(2, "heat", 1, 0),
-    "heat_export": Meaning(2, "heat", -1, 0),
-    "fuel": Meaning(1, "any", 1, 0),
-    "process_output": Meaning(1, "any", 1, 0),
-    "conversion_input": Meaning(1, "any", 1, 0),
-    "conversion_output": Meaning(1, "any", -1, 0),
-    "stack_co2": Meaning(1, "co2", 1, 0),
-    "memo": Meaning(0, "any", 0, 0),
-}
-
-#: Kinds whose electricity is the site's own green supply, for matching it with consumption.
-GREEN = ("green_direct", "pv", "pv_self_use")
 
 #: A further basis: cumulative x numerator/denominator = mg CO2.
 Rate = namedtuple("Rate", ("basis", "numerator", "denominator", "factor", "factor_digest"))

@@ -6,8 +6,17 @@ end) - R(sum at its start), R half-even to 1 mg, so intervals telescope as those
 do.
 """
 
+from edge.core.carbon.streams import TARIFF
 from edge.core.carbon.tariff import Tariff
+from edge.core.errors import ConfigError
 from edge.core.numbers.fixed import check_int64, div_round
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.core.carbon.streams import Stream
+    from edge.core.carbon.tally import Tally
 
 
 class Timed:
@@ -81,3 +90,76 @@ class Timed:
         self._counted, self._at_ms = list(counted), list(at_ms)
         self._sum = whole * self._down + rest
         self._told_mg = self.total_mg()
+
+
+def wire_rates(stream: "Stream", tally: "Tally", tariffs: tuple[Tariff, ...]) -> None:
+    """Give each rate that changes with time its tariff; its ratio counts nothing then.
+
+    The tally has its parts. Raises ConfigError for a tariff that is not there.
+    """
+    rates = [(stream.basis, stream.factor, stream.factor_digest)]
+    rates += [(rate.basis, rate.factor, rate.factor_digest) for rate in stream.rates]
+    parts = _parts(tally)
+    ratios, timed = list(tally.ratios), []
+    for at, (basis, factor, digest) in enumerate(rates):
+        if not factor.startswith(TARIFF):
+            continue
+        known = [tariff for tariff in tariffs if tariff.digest == digest]
+        if not known:
+            raise ConfigError(
+                "config.reference",
+                file=stream.name,
+                key="tariff",
+                found=factor,
+                nearest="the tariff of this digest",
+            )
+        weights = tuple([weight for _, weight in parts])
+        up, down = ratios[2 * at + 2 : 2 * at + 4]
+        timed.append((at + 1, basis, stream.unit, Timed(known[0], up, down, weights)))
+        ratios[2 * at + 2 : 2 * at + 4] = (0, 1)
+    tally.ratios, tally.timed = tuple(ratios), timed
+    for register, (part, _) in enumerate(parts):
+        part.followers = list(part.followers) + [(tally, register)]
+
+
+def follow(tally: "Tally", wall_ms: int | None) -> None:
+    """Let rates that change with time take in what a tally has counted at a reading."""
+    count = tally.count() or 0
+    for follower, register in tally.followers:
+        # What a register moves is a virtual meter's only once all of its parts have a count.
+        has_begun = follower.start is not None or not follower.parts
+        for _, _, _, timed in follower.timed:
+            if has_begun:
+                timed.take(register, count, wall_ms)
+            else:
+                timed.mark(register, count, wall_ms)
+
+
+def close_rates(tally: "Tally", emissions: list[int], sign: int) -> list[list[object]]:
+    """Put emissions by tariffs in their places; return what a later layer stood in for."""
+    figures: list[list[object]] = []
+    for at, basis, unit, timed in tally.timed:
+        gained_mg, fallback = timed.close()
+        emissions[at - 1] = sign * gained_mg
+        if fallback:
+            shown = div_round(fallback * tally.ratios[0], tally.ratios[1])
+            figures.append(["fallback", timed.tariff.id, basis, shown, 0, unit])
+    return figures
+
+
+def go_on(tally: "Tally", wall_ms: int) -> None:
+    """Begin sums by tariff that no entry told of where the counts are now.
+
+    wall_ms: the end of the interval before: up to there another factor counted.
+    """
+    for _, _, _, timed in tally.timed:
+        if timed.is_new():
+            for register, (part, _) in enumerate(_parts(tally)):
+                count = part.count()
+                if count is not None:
+                    timed.mark(register, count // part.SCALE, wall_ms)
+
+
+def _parts(tally: "Tally") -> "Sequence[tuple[Tally, int]]":
+    """The registers that the count is a sum of, each with its weight."""
+    return tally.parts or ((tally, 1),)
