@@ -167,6 +167,7 @@ def test_methods_that_no_stream_uses_stay_behind(site: Site):
         "edge.core.carbon.stack_tally",
         "edge.core.carbon.tariff",
         "edge.core.carbon.timed",
+        "edge.core.carbon.virtual",
     }
     assert set(unused_methods(plan)) == methods <= set(needed_modules(ENTRIES))
     assert set(unused_methods(docs_plan())) == set()

@@ -249,6 +249,8 @@ def unused_methods(plan: GatewayPlan) -> list[str]:
     found = [] if plan.tariffs else ["edge.core.carbon.timed", "edge.core.carbon.tariff"]
     if all(stream.source.stack is None for stream in plan.streams):
         found += ["edge.core.carbon.cems", "edge.core.carbon.stack_tally"]
+    if not any(stream.summands for stream in plan.streams):
+        found.append("edge.core.carbon.virtual")
     return found
 
 

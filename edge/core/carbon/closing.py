@@ -5,10 +5,9 @@ intervals sum exactly to any longer period. What was not read in an interval is 
 next: nothing is guessed, coverage says how much was seen.
 """
 
-from edge.core.carbon.interval import EMISSION, OTHERS
 from edge.core.carbon.kinds import KINDS
 from edge.core.carbon.totals import bases_of, totals_of
-from edge.core.numbers.fixed import check_int64, div_round
+from edge.core.numbers.fixed import check_int64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,28 +38,50 @@ def _close_tally(tally: "Tally", span_ms: int, end_ms: int) -> list[object]:
         return entry + [figures, []] if figures else entry
     start = end if tally.start is None else tally.start
     tally.start = end
-    sign = KINDS[tally.kind].emission
-    whole, rest = check_int64(end // tally.SCALE, "a count"), end % tally.SCALE
-    gained = [_gained(tally, at, start, end) for at in range(0, len(tally.ratios), 2)]
-    entry = [tally.number, whole, rest, gained[0], 0, good, expected, flags, substituted]
-    entry += [[], state]
-    emissions = [sign * emission for emission in gained[1:]]
+    sign, ratios, scale = KINDS[tally.kind].emission, tally.ratios, tally.SCALE
+    emissions = [
+        sign * gained_of(start, end, ratios[at], ratios[at + 1] * scale)
+        for at in range(2, len(ratios), 2)
+    ]
     if tally.timed:
         from edge.core.carbon.timed import close_rates
 
         figures = figures + close_rates(tally, emissions, sign)
-    entry[EMISSION], entry[OTHERS] = emissions[0], emissions[1:]
+    entry = [
+        tally.number,
+        check_int64(end // scale, "a count"),
+        end % scale,
+        gained_of(start, end, ratios[0], ratios[1] * scale),
+        emissions.pop(0),
+        good,
+        expected,
+        flags,
+        substituted,
+        emissions,
+        state,
+    ]
     if figures or tally.timed:
         entry += [figures, [item[3].state() for item in tally.timed]]
     return entry
 
 
-def _gained(tally: "Tally", at: int, start: int, end: int) -> int:
-    """R(end x ratio) - R(start x ratio); at: place of the ratio."""
-    if start == end:
-        return 0
-    up, down = tally.ratios[at], tally.ratios[at + 1] * tally.SCALE
-    return div_round(end * up, down) - div_round(start * up, down)
+def gained_of(start: int, end: int, up: int, down: int) -> int:
+    """R(end x up / down) - R(start x up / down); down: > 0.
+
+    What lies under `start` is divided once, and what is added to it is small: a count is large.
+    """
+    before = start * up
+    rest = before % down
+    is_odd = before // down & 1
+    moved = rest + (end - start) * up
+    gained = moved // down
+    return gained + _up(moved % down, down, is_odd + gained) - _up(rest, down, is_odd)
+
+
+def _up(rest: int, down: int, quotient: int) -> int:
+    """1 where half-even goes up from a quotient with this rest, 0 where it stays."""
+    twice = 2 * rest
+    return 1 if twice > down or (twice == down and quotient & 1) else 0
 
 
 def _with_figures(

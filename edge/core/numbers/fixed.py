@@ -28,7 +28,7 @@ def div_round(numerator: int, denominator: int, mode: int = HALF_EVEN) -> int:
     if denominator < 1:
         raise DataError("data.range", what="denominator", value=denominator)
     quotient = numerator // denominator
-    twice = 2 * (numerator - quotient * denominator)
+    twice = 2 * (numerator % denominator)
     if twice > denominator:
         return quotient + 1
     if twice < denominator:
