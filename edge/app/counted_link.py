@@ -3,6 +3,10 @@
 from edge.core.errors import BusError
 from edge.ports.contracts import Link
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 #: Set in the function code of an exception reply (Modbus application protocol V1.1b3, section 7).
 EXCEPTION_FLAG = 0x80
 
@@ -54,7 +58,7 @@ class CountedLink(Link):
             self._count("damaged")
         self.link.distrust()
 
-    def findings(self) -> list[BusError]:
+    def findings(self) -> "Sequence[BusError]":
         return self.link.findings()
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from edge.app.reading import Look, Reading
+from edge.app.reading import Look, Reading, points_of
 from edge.core.bus.block import REFUSALS
 from edge.core.bus.rtu import decode_read_reply, encode_read
 from edge.core.bus.schedule import Schedule
@@ -11,6 +11,8 @@ from edge.core.numbers.quality import Quality
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge.app.config import Bus
     from edge.app.station import Station
     from edge.core.bus.block import Block
@@ -72,7 +74,7 @@ class Poller:
             return None
         return self._schedule.next_due_ms()
 
-    def findings(self) -> list[BusError]:
+    def findings(self) -> "Sequence[BusError]":
         """What the link noticed since the last call, see `contracts.Link.findings`."""
         found = self.link.findings()
         for finding in found:
@@ -100,7 +102,7 @@ class Poller:
         if failure is not None:
             if self._may_repeat(station, failure, now_ms):
                 return None
-            self._fail(failure)
+            self._fail(station, failure)
         return self._next(station, now_ms)
 
     def _begin(self, now_ms: int) -> None:
@@ -111,7 +113,6 @@ class Poller:
             if station.number == number:
                 self._reading.begin(station)
                 self._begun_ms = now_ms
-                self._suspects = []
                 self._pending = list(station.blocks)
                 self._ask_next(station)
 
@@ -120,7 +121,7 @@ class Poller:
         question = None if self._hunt is None else self._hunt.question()
         if question is None:
             self._block = self._pending.pop(0)
-            question = self._block[:3]
+            question = self._block
         function, address, count = question
         self._request = encode_read(station.device.station, function, address, count)
         self._retried = False
@@ -156,7 +157,7 @@ class Poller:
         self._send(station)
         return True
 
-    def _fail(self, error: TallyError) -> None:
+    def _fail(self, station: "Station", error: TallyError) -> None:
         block = self._block
         if block is None:
             return
@@ -168,10 +169,11 @@ class Poller:
                 self._hunt.answer(False)
                 return
             self._hunt = None  # interrupted: the block will be refused and hunted again
-        if refused and len(block.points) > 1:
-            from edge.core.bus.holes import Hunt
+        if refused and points_of(station, block) > 1:
+            from edge.core.bus.holes import Hunt, points_in
 
-            self._hunt = Hunt(block)
+            points = points_in(block, station.device.points, station.learned.missing)
+            self._hunt = Hunt(block, points) if len(points) > 1 else None
         self._reading.fail(block, error)
         if error.code in GONE:
             self._pending = []
@@ -190,9 +192,9 @@ class Poller:
         if self._suspects:
             look = self._settle(station, look)
         elif self._reading.error is None:
-            self._suspects = station.confirm.suspects(look.values, now_ms)
-            if self._suspects:
-                self._first = look
+            suspects = station.confirm.suspects(look.values, now_ms)
+            if suspects:
+                self._suspects, self._first = suspects, look
                 self._pending = self._reading.blocks_of(station, self._suspects)
                 self._ask_next(station)
                 return None

@@ -138,6 +138,11 @@ def _brings(block: "Block", place: int) -> bool:
     return bool(0 <= place - place_of(block) < block.count)
 
 
+def points_of(station: "Station", block: "Block") -> int:
+    """How many points of a station have their place in a block."""
+    return sum([_brings(block, place) for place in station.layout.places])
+
+
 def _meet(one: "Block", other: "Block") -> bool:
     """True when two blocks have a register in common."""
     shared = min(one.address + one.count, other.address + other.count)

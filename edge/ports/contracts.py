@@ -7,7 +7,7 @@ from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from edge.core.errors import BusError
     from edge.core.journal.retain import Removal
@@ -171,11 +171,11 @@ class Link:
         """The last reply did not answer its request: keep the line quiet as after a timeout."""
         raise NotImplementedError
 
-    def findings(self) -> "list[BusError]":
+    def findings(self) -> "Sequence[BusError]":
         """What was noticed on the line since the last call, each named by its code: "bus.echo",
         "bus.late", "bus.two_answers", "bus.stray", "bus.foreign_master".
         """
-        return []
+        return ()
 
     def close(self) -> None:
         """Let go of the port; waits for a running transaction, at most its own timeouts."""

@@ -30,7 +30,7 @@ def hunt(places, absent, longest=125):
     """Play a station without the registers `absent` that reads at most `longest` at once."""
     points = points_at(places)
     last = max(address + (2 if kind == "u32" else 1) for address, kind in places)
-    hunted = Hunt(Block(3, points[0].address, last - points[0].address, points))
+    hunted = Hunt(Block(3, points[0].address, last - points[0].address), points)
     asked = 0
     while hunted.question() is not None:
         _, address, count = hunted.question()

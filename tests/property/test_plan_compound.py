@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.core.bus.plan import cycle_us, line_timing, plan_blocks
+from edge.core.bus.plan import cycle_us, line_timing, plan_blocks, plan_groups
 from edge.core.bus.profile import Point, Profile, parse_profile
 
 LINES = st.sampled_from([(1200, 11), (9600, 10), (19200, 10), (115200, 11)])
@@ -102,10 +102,11 @@ def test_no_grouping_of_the_points_takes_less_time(profile: Profile, line):
 
 @given(profiles(), LINES)
 def test_every_value_is_whole_in_one_block(profile: Profile, line):
-    blocks = plan_blocks(profile.points, profile, line_timing(*line))
-    assert [point for block in blocks for point in block.points] == list(profile.points)
-    for block in blocks:
-        assert cost_us(list(block.points), profile, *line) is not None
-        for point in block.points:
+    timing = line_timing(*line)
+    groups = plan_groups(profile.points, profile, timing)
+    assert [point for group in groups for point in group] == list(profile.points)
+    for group, block in zip(groups, plan_blocks(profile.points, profile, timing), strict=True):
+        assert cost_us(list(group), profile, *line) is not None
+        for point in group:
             assert block.address <= point.address
             assert point.address + point.span <= block.address + block.count

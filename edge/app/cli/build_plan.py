@@ -76,20 +76,16 @@ def encode_plan(plan: GatewayPlan) -> bytes:
 
 
 def pack_points(plan: GatewayPlan) -> GatewayPlan:
-    """The plan with the points of its devices and blocks in one table; equal ones stand once."""
+    """The plan with the points of its devices in one table; equal ones stand once."""
     packer = _Packer()
     of_devices = [tuple(device.points) for device in plan.devices]
     firsts = [packer.put(points) for points in of_devices]
     table = PointTable(bytes(packer.rows), packer.names.encode("ascii"), tuple(packer.shapes))
-    devices, blocks = [], []
-    for device, points, first, reads in zip(plan.devices, of_devices, firsts, plan.blocks):
-        devices.append(device._replace(points=PackedPoints(table, first, len(points))))
-        packed = []
-        for block in reads:
-            at = first + points.index(block.points[0])
-            packed.append(block._replace(points=PackedPoints(table, at, len(block.points))))
-        blocks.append(tuple(packed))
-    return plan._replace(devices=tuple(devices), blocks=tuple(blocks))
+    devices = [
+        device._replace(points=PackedPoints(table, first, len(points)))
+        for device, points, first in zip(plan.devices, of_devices, firsts)
+    ]
+    return plan._replace(devices=tuple(devices))
 
 
 class _Packer:

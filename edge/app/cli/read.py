@@ -22,7 +22,7 @@ from edge.app.cli.bus import (
 from edge.app.cli.bus_identify import read_sunspec_models, walk_sunspec
 from edge.app.cli.bus_trial import show_trials
 from edge.app.line_session import LineSession
-from edge.core.bus.plan import character_bits, line_timing, plan_blocks
+from edge.core.bus.plan import block_of, character_bits, line_timing, plan_groups
 from edge.core.bus.points import Point
 from edge.core.bus.profile import Profile, parse_profile
 from edge.core.bus.rtu import READ_HOLDING
@@ -162,10 +162,11 @@ def read_profile_registers(
     """
     registers: Registers = {}
     refusal: DeviceError | None = None
-    for block in plan_blocks(profile.points, profile, timing):
+    for group in plan_groups(profile.points, profile, timing):
+        block = block_of(group)
         pieces = [(block.address, block.count)]
         if _take(session, station, block.function, pieces, registers):
-            each = [(point.address, point.span) for point in block.points]
+            each = [(point.address, point.span) for point in group]
             refusal = _take(session, station, block.function, each, registers) or refusal
     return registers, refusal
 

@@ -2,9 +2,8 @@
 
 from collections import namedtuple
 
-#: One read request: function, wire address, count of registers (bits with functions 1 and 2), and
-#: the points it brings.
-Block = namedtuple("Block", ("function", "address", "count", "points"))
+#: One read request: function, wire address, count of registers (bits with functions 1 and 2).
+Block = namedtuple("Block", ("function", "address", "count"))
 
 #: What a station has taught. holes: (function, first, last) ranges no block may touch; missing:
 #: names of points it does not have; limit: most registers in one read.

@@ -17,10 +17,9 @@ JUMP_FACTOR = 20
 #: Two reads of one counter agree when they differ by at most this part of it.
 AGREE_PART = 1000
 
-
-#: What is kept of a counter: its last value, when that was, and its fastest move per second,
-#: rounded up; None before a first and a second reading.
-_LAST, _AT_MS, _FASTEST, _KEPT = 0, 1, 2, 3
+#: What is kept of a counter, one after the other: its last value, when that was, and its fastest
+#: move per second, rounded up; None before a first and a second reading.
+_AT_MS, _FASTEST, _KEPT = 1, 2, 3
 
 
 class Confirm:
@@ -29,15 +28,16 @@ class Confirm:
     def __init__(self, counters: "Sequence[int]") -> None:
         self._counters = counters
         #: One list of all counters: objects of their own take five times as much.
-        self._kept: list[int | None] = [None] * (_KEPT * len(counters))
+        self._kept: list = [None] * (_KEPT * len(counters))
         self._troubled = False
 
     def suspects(self, values: list[int | None], now_ms: int) -> list[int]:
         """Points to read again: a counter that went back or jumped, or any after a failed poll."""
         found = []
+        kept = self._kept
         at = 0
         for index in self._counters:
-            value, last = values[index], self._kept[at]
+            value, last = values[index], kept[at]
             if value is not None and (
                 self._troubled
                 or (last is not None and (value < last or self._is_jump(at, value - last, now_ms)))
@@ -47,10 +47,13 @@ class Confirm:
         return found
 
     def _is_jump(self, at: int, move: int, now_ms: int) -> bool:
-        fastest, at_ms = self._kept[at + _FASTEST], self._kept[at + _AT_MS]
-        if fastest is None or at_ms is None:
+        fastest = self._kept[at + _FASTEST]
+        if fastest is None:
             return False
-        return move > JUMP_FACTOR * (fastest + 1) * (now_ms - at_ms + 1000) // 1000
+        most = JUMP_FACTOR * (fastest + 1)
+        span_ms = now_ms - self._kept[at + _AT_MS] + 1000
+        # Mostly whole seconds tell it, in numbers that take no memory.
+        return bool(move > most * (span_ms // 1000) and move > most * span_ms // 1000)
 
     def settle(
         self,
@@ -75,22 +78,20 @@ class Confirm:
 
     def accept(self, values: list[int | None], qualities: dict[int, int], now_ms: int) -> None:
         """Remember a finished poll."""
+        kept = self._kept
         at = -_KEPT
         for index in self._counters:
             at += _KEPT
-            value = values[index]
+            value, last = values[index], kept[at]
             if value is None or (index in qualities and qualities[index] != Quality.GOOD):
                 continue
-            self._note(at, value, now_ms)
+            if last is not None:
+                move = value - last if value > last else 0
+                span_ms, fastest = now_ms - kept[at + _AT_MS] or 1, kept[at + _FASTEST]
+                if fastest is None or move * 1000 > fastest * span_ms:
+                    kept[at + _FASTEST] = -(-move * 1000 // span_ms)
+            kept[at], kept[at + _AT_MS] = value, now_ms
         self._troubled = False
-
-    def _note(self, at: int, value: int, now_ms: int) -> None:
-        kept = self._kept
-        last, at_ms = kept[at + _LAST], kept[at + _AT_MS]
-        if last is not None and at_ms is not None:
-            speed = -(-max(0, value - last) * 1000 // max(1, now_ms - at_ms))
-            kept[at + _FASTEST] = max(kept[at + _FASTEST] or 0, speed)
-        kept[at + _LAST], kept[at + _AT_MS] = value, now_ms
 
     def trouble(self) -> None:
         """A read failed: what comes next may be the late answer to it."""

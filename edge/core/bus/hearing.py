@@ -14,6 +14,10 @@ from edge.core.bus.rtu import (
 )
 from edge.core.errors import BusError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 #: Findings kept until somebody asks for them; bytes kept to name them, and to show.
 FINDINGS_MAX = 8
 HEARD_BYTES = 2 * FRAME_MAX_BYTES
@@ -45,8 +49,10 @@ class Hearing:
         if len(self.findings) > FINDINGS_MAX:
             self.findings.pop(0)
 
-    def taken(self) -> list[BusError]:
+    def taken(self) -> "Sequence[BusError]":
         """The findings, once."""
+        if not self.findings:
+            return ()
         found = []
         while self.findings:  # a worker thread may add meanwhile
             found.append(self.findings.pop(0))

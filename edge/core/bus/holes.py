@@ -8,13 +8,18 @@ until it knows the holes one by one, so that every other merge stays.
 from edge.core.bus.block import Block, Learned
 from edge.core.bus.profile import Point, width
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class Hunt:
     """Questions about one refused block: ask `question`, tell `answer`, until it is None."""
 
-    def __init__(self, block: Block) -> None:
-        self.block = block
-        self._runs = _runs_of(block.points)
+    def __init__(self, block: Block, points: "Sequence[Point]") -> None:
+        """points: that the block was to bring, ascending."""
+        self._count = block.count
+        self._runs = _runs_of(points)
         self._good: list[tuple[Point, ...]] = []
         self._missing: list[str] = []
         self._holes: list[tuple[int, int, int]] = []
@@ -54,11 +59,22 @@ class Hunt:
         """What came out. Without hole and without missing point the block was too long."""
         limit = 0
         if not self._holes and not self._missing:
-            limit = max(1, self.block.count // 2)
+            limit = max(1, self._count // 2)
         return Learned(tuple(self._holes), tuple(self._missing), limit)
 
 
-def _runs_of(points: tuple[Point, ...]) -> list[tuple[Point, ...]]:
+def points_in(block: Block, points: "Sequence[Point]", missing: tuple[str, ...]) -> list[Point]:
+    """Of a device's points those that a block brings, without the missing ones."""
+    return [
+        point
+        for point in points
+        if point.function == block.function
+        and block.address <= point.address < block.address + block.count
+        and point.name not in missing
+    ]
+
+
+def _runs_of(points: "Sequence[Point]") -> list[tuple[Point, ...]]:
     """Points that touch each other, ascending."""
     runs: list[tuple[Point, ...]] = []
     end = -1

@@ -45,13 +45,31 @@ def plan_blocks(
     holes: tuple[tuple[int, int, int], ...] = (),
     limit: int = 0,
 ) -> tuple[Block, ...]:
-    """Cut `points` into the block reads that take the least wire time together.
+    """The block reads that bring `points` in the least wire time together, see `plan_groups`."""
+    groups = plan_groups(points, profile, timing, holes, limit)
+    return tuple([block_of(group) for group in groups])
+
+
+def block_of(group: tuple[Point, ...]) -> Block:
+    """The read that brings a group of points."""
+    last = max([p.address + width(p) for p in group])
+    return Block(group[0].function, group[0].address, last - group[0].address)
+
+
+def plan_groups(
+    points: tuple[Point, ...],
+    profile: Profile,
+    timing: Timing,
+    holes: tuple[tuple[int, int, int], ...] = (),
+    limit: int = 0,
+) -> list[tuple[Point, ...]]:
+    """Cut `points` into the groups that take the least wire time as one block read each.
 
     points: ascending by (function, address), as Profile keeps them.
     holes: (function, first, last) ranges that this very station refuses; limit: most registers it
     takes at once, 16 times as many bits; 0: as the profile says (`bus.holes` learns both).
     Never longer than a limit, never across a hole, a forbidden range or another function.
-    Returns blocks in the same order; every point is in exactly one.
+    Returns groups in the same order; every point is in exactly one.
     """
     most = min(limit, profile.max_block_registers) if limit else profile.max_block_registers
     barred = [(function, low, high) for function, low, high in holes]
@@ -68,18 +86,12 @@ def plan_blocks(
             if best[start] < 0 or time_us < best[start]:
                 best[start] = time_us
                 cut[start] = end
-    blocks = []
+    groups = []
     start = 0
     while start < total:
-        end = cut[start]
-        group = points[start:end]
-        blocks.append(Block(group[0].function, group[0].address, _span(group), group))
-        start = end
-    return tuple(blocks)
-
-
-def _span(group: tuple[Point, ...]) -> int:
-    return int(max(p.address + width(p) for p in group) - group[0].address)
+        groups.append(points[start : cut[start]])
+        start = cut[start]
+    return groups
 
 
 def _reaches(

@@ -13,7 +13,7 @@ from edge.ports.esp32.ticks import Stopwatch, Ticks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 #: A line that is still talking after this long has no silence to wait for.
 NOISE_LIMIT_US = 2_000_000
@@ -58,10 +58,10 @@ class UartLink(Link):
         self._character_us = timing.character_us
         self._silence_us = timing.silence_us
         self._buffer = bytearray(HEARD_BYTES)
-        view = memoryview(self._buffer)
-        # Cut once: cutting a view allocates.
-        self._head = view[:EXCEPTION_BYTES]
-        self._tail = view[EXCEPTION_BYTES:]
+        # Cut once: cutting a view allocates, and cutting a buffer copies it as well.
+        self._view = memoryview(self._buffer)
+        self._head = self._view[:EXCEPTION_BYTES]
+        self._tail = self._view[EXCEPTION_BYTES:]
         self._filled = 0
         self._state = _IDLE
         self._request = b""
@@ -124,7 +124,7 @@ class UartLink(Link):
             return
         self._is_trusted = True
         if self._was_heard:
-            self.hearing.note(self.hearing.name(bytes(self._buffer[: self._filled])))
+            self.hearing.note(self.hearing.name(bytes(self._view[: self._filled])))
         self._send()
 
     def _drop(self) -> None:
@@ -135,7 +135,7 @@ class UartLink(Link):
         self._quiet.restart()
         self._was_heard = True
         if self._begun.elapsed_us() > NOISE_LIMIT_US:
-            heard = bytes(self._buffer[max(0, self._filled - 8) : self._filled])
+            heard = bytes(self._view[max(0, self._filled - 8) : self._filled])
             self._end(b"")
             raise BusError("bus.noise", station=self._request[0], frame_hex=heard.hex())
 
@@ -167,7 +167,7 @@ class UartLink(Link):
         elif self._filled == EXCEPTION_BYTES:
             view = self._tail
         else:
-            view = memoryview(self._buffer)[self._filled :]
+            view = self._view[self._filled :]
         got = self._uart.readinto(view, min(count, len(view)))  # type: ignore[attr-defined]
         self._filled += got or 0
 
@@ -213,7 +213,7 @@ class UartLink(Link):
 
     def _whole(self) -> bytes | None:
         """The frame is there; one that is none may be an echo, or lie behind stray bytes."""
-        request, reply = self._request, bytes(self._buffer[: self._filled])
+        request, reply = self._request, bytes(self._view[: self._filled])
         if not crc16(reply):
             return self._end(reply)
         if reply[: len(request)] == request[: len(reply)]:
@@ -249,14 +249,14 @@ class UartLink(Link):
             self._take(HEARD_BYTES)
             self._heard.restart()
         elif self._heard.elapsed_us() >= max(self._silence_us, DRIVER_US):
-            heard = bytes(self._buffer[: self._filled])
+            heard = bytes(self._view[: self._filled])
             # Without a whole reply behind them the caller sees the wrong CRC.
             first = heard[: read_reply_bytes(self._request)]
             return self._end(find_reply(self._request, heard) or first)
         return None
 
     def _fail(self, code: str) -> None:
-        request, heard = self._request, bytes(self._buffer[: self._filled])
+        request, heard = self._request, bytes(self._view[: self._filled])
         self._end(b"")
         if code == "bus.timeout":
             timeout_ms = self._timeout_us // 1000
@@ -276,7 +276,7 @@ class UartLink(Link):
         self._is_trusted = False
         self.hearing.distrusted(self._reply)
 
-    def findings(self) -> list[BusError]:
+    def findings(self) -> "Sequence[BusError]":
         return self.hearing.taken()
 
     def close(self) -> None:

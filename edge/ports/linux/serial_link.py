@@ -4,7 +4,7 @@ import contextlib
 import queue
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import serial
 
@@ -61,8 +61,8 @@ class SerialLink(Link):
         if self._line is not None:
             self._line.quarantine()
 
-    def findings(self) -> list[BusError]:
-        return [] if self._line is None else self._line.hearing.taken()
+    def findings(self) -> Sequence[BusError]:
+        return () if self._line is None else self._line.hearing.taken()
 
     def close(self) -> None:
         self._requests.put(None)
