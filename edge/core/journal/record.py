@@ -136,6 +136,14 @@ def is_integer(value: object) -> bool:
     return isinstance(value, int) and value is not True and value is not False
 
 
+def are_integers(values: list) -> bool:
+    """True for a list of nothing but integers, none of them a bool."""
+    for value in values:
+        if type(value) is not int:
+            return False
+    return True
+
+
 def _check_poll(record: Record) -> None:
     device, values, qualities, evidence = record.body
     if not is_integer(device) or device < 0:
@@ -143,9 +151,10 @@ def _check_poll(record: Record) -> None:
     for part in (values, qualities, evidence):
         if not isinstance(part, list):
             _refuse(record.seq, "a poll field is no array")
-    if not all(value is None or is_integer(value) for value in values):
-        _refuse(record.seq, "a value is neither integer nor nil")
-    if len(qualities) % 2 or not all(is_integer(item) for item in qualities):
+    for value in values:
+        if value is not None and type(value) is not int:
+            _refuse(record.seq, "a value is neither integer nor nil")
+    if len(qualities) % 2 or not are_integers(qualities):
         _refuse(record.seq, "qualities are not pairs")
     if len(evidence) % 2:
         _refuse(record.seq, "evidence is not pairs")

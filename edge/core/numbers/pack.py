@@ -27,6 +27,15 @@ def _head(
         out.extend(length.to_bytes(4, "big"))
 
 
+def _put_four(out: bytearray, value: int) -> None:
+    # Registers are of this size: no bytes are made of each.
+    high, low = value >> 16, value & 0xFFFF
+    out.append(high >> 8)
+    out.append(high & 0xFF)
+    out.append(low >> 8)
+    out.append(low & 0xFF)
+
+
 def _put_int(out: bytearray, value: int) -> None:
     if value >= 0:
         if value < 1 << 7:
@@ -40,7 +49,7 @@ def _put_int(out: bytearray, value: int) -> None:
             out.append(value & 0xFF)
         elif value < 1 << 32:
             out.append(0xCE)
-            out.extend(value.to_bytes(4, "big"))
+            _put_four(out, value)
         elif value < 1 << 64:
             out.append(0xCF)
             out.extend(value.to_bytes(8, "big"))
@@ -120,10 +129,17 @@ class _Reader:
         return self.data[at]
 
     def number(self, width: int) -> int:
-        if width > 2:
+        if width > 4:
             return int.from_bytes(self.take(width), "big")
-        high = self.byte()
-        return high if width == 1 else high << 8 | self.byte()
+        at, data = self.at, self.data
+        self.at = end = at + width
+        if end > len(data):
+            raise DataError("data.pack", reason="ends too early")
+        found = data[at]
+        while at + 1 < end:
+            at += 1
+            found = found << 8 | data[at]
+        return found
 
     def array(self, count: int, depth: int) -> list[object]:
         # Each item takes a byte at least, so a longer count is a lie told to make us allocate.
@@ -133,8 +149,13 @@ class _Reader:
         if self.items_left < 0 or count > len(self.data) - self.at:
             raise DataError("data.pack", reason="too many items")
         items: list[object] = [None] * count
+        data = self.data
         for at in range(count):
-            items[at] = self.value(depth + 1)
+            if self.at < len(data) and data[self.at] < 0x80:
+                items[at] = data[self.at]  # most of what a record has, without a call
+                self.at += 1
+            else:
+                items[at] = self.value(depth + 1)
         return items
 
     def value(self, depth: int) -> object:

@@ -5,11 +5,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: Digits are put together up to here before they meet the large number: small integers take no
-#: memory on a device.
+#: memory on a device. Each division of the large number makes another: it gives so much at once.
 _SMALL = 1 << 30
+_AT_ONCE = 1 << 240
 
-#: Half bytes of a number that may be any.
+#: Half bytes of a number that may be any; what a radix above _SMALL takes at most.
 _SIZES = 20
+_BYTES_MAX = 10
+
+#: Numbers that may be any, and their half bytes, taken at once.
+_ANY_AT_ONCE = 6
+_HALF_BYTES_AT_ONCE = 24
 
 #: First byte of what is encoded: byte strings follow, or none; the rest of it is the caller's.
 _STRINGS = 0x80
@@ -43,6 +49,18 @@ class Digits:
         self._number += digit * self._radix
         self._radix *= radix
 
+    def reserve(self, radix: int) -> tuple[int, int]:
+        """Add a digit 0 that `raise_one` may still make 1."""
+        self.put(0, radix)
+        return len(self._pieces), self._radix // radix
+
+    def raise_one(self, place: tuple[int, int]) -> None:
+        """Make a digit that was reserved one more."""
+        if place[0] == len(self._pieces):
+            self._number += place[1]
+        else:
+            self._pieces[place[0]] += place[1]
+
     def take(self, radix: int) -> int:
         """The next digit, in the order they were put."""
         if radix < 2:
@@ -52,18 +70,18 @@ class Digits:
 
     def take_each(self, radices: "Sequence[int]") -> list[int]:
         """The next digits, one for each radix."""
-        found = []
-        at, end = 0, len(radices)
-        while at < end:
-            first, product = at, radices[at]
-            at += 1
-            while at < end and product * radices[at] <= _SMALL:
-                product *= radices[at]
-                at += 1
-            self._rest, number = divmod(self._rest, product)
-            for radix in radices[first:at]:
-                number, digit = divmod(number, radix)
-                found.append(digit)
+        found: list[int] = []
+        while len(found) < len(radices):
+            behind, product = _fitting(radices, len(found), len(radices), _AT_ONCE)
+            self._rest, part = divmod(self._rest, product)
+            while len(found) < behind:
+                first = len(found)
+                end, product = _fitting(radices, first, behind, _SMALL)
+                part, number = divmod(part, product)
+                for at in range(first, end):
+                    radix = radices[at]
+                    found.append(number % radix)
+                    number //= radix
         return found
 
     def put_any(self, number: int) -> None:
@@ -77,8 +95,30 @@ class Digits:
 
     def take_any(self) -> int:
         """The next integer that `put_any` added."""
-        far = self.take(1 << (4 * self.take(_SIZES)))
-        return -((far + 1) >> 1) if far & 1 else far >> 1
+        return self.take_any_each(1)[0]
+
+    def take_any_each(self, count: int, radix: int = 1) -> list[int]:
+        """The next integers; before each, if it is not 1, a digit of this radix."""
+        found: list[int] = []
+        each = radix * _SIZES
+        most = each**_ANY_AT_ONCE << 4 * _HALF_BYTES_AT_ONCE
+        while count:
+            part, half_bytes, times = self._rest % most, 0, 0
+            while times < min(count, _ANY_AT_ONCE):
+                rest, digit = divmod(part, each)
+                size = digit // radix
+                if half_bytes + size > _HALF_BYTES_AT_ONCE:
+                    break
+                if radix > 1:
+                    found.append(digit % radix)
+                far = rest & (1 << 4 * size) - 1
+                found.append(-((far + 1) >> 1) if far & 1 else far >> 1)
+                part = rest >> 4 * size
+                half_bytes += size
+                times += 1
+            self._rest //= each**times << 4 * half_bytes
+            count -= times
+        return found
 
     def put_bytes(self, data: bytes) -> None:
         """Add a byte string of less than 32 KiB."""
@@ -96,8 +136,38 @@ class Digits:
             left -= 1
             out.extend((len(data) | (_MORE if left else 0)).to_bytes(2, "big"))
             out.extend(data)
-        number = self._number
-        for at in range(len(self._pieces) - 2, -1, -2):
-            number = number * self._pieces[at + 1] + self._pieces[at]
-        out.extend(number.to_bytes((len(hex(number)) - 1) // 2, "big"))
+        self._pieces += (self._number, self._radix)
+        size = 0
+        for at in range(1, len(self._pieces), 2):
+            size += 4 if self._pieces[at] <= _SMALL else _BYTES_MAX
+        data = _together(self._pieces).to_bytes(size, "big")
+        first = 0
+        while first < size - 1 and not data[first]:
+            first += 1
+        out.extend(data[first:])
         return bytes(out)
+
+
+def _fitting(radices: "Sequence[int]", first: int, end: int, limit: int) -> tuple[int, int]:
+    """(end, product) of the radices from the first on whose product is up to the limit."""
+    product = radices[first]
+    for at in range(first + 1, end):
+        radix = radices[at]
+        if radix > 1:
+            more = product * radix
+            if more > limit:
+                return at, product
+            product = more
+    return end, product
+
+
+def _together(pieces: list[int]) -> int:
+    """The large number of them: like sizes meet, so that few are large."""
+    while len(pieces) > 2:
+        joined = []
+        for at in range(0, len(pieces) - 2, 4):
+            radix = pieces[at + 1]
+            joined.append(pieces[at] + radix * pieces[at + 2])
+            joined.append(radix * pieces[at + 3])
+        pieces = joined + pieces[len(pieces) - len(pieces) % 4 :]
+    return pieces[0]

@@ -48,16 +48,22 @@ class RowCodec:
         self._mono_ms = 0
 
     def put(self, digits: Digits, data: bytes, is_kept: bool = False) -> Record:
-        """Tell a record by its canonical bytes; return it. is_kept: out of its order."""
+        """Tell a record by its canonical bytes; return it, without what is told as numbers.
+
+        is_kept: out of its order.
+        """
         record = decode_record(data)
         if record.kind not in _REPEATED:
             self._put_other(digits, len(self._models) + _WHOLE)
             digits.put_bytes(data)
             return record
         shape, numbers = take_apart(record, is_kept or self._is_old(record))
+        kind, seq, boot, mono_ms, wall_ms, clock, _ = record
+        record = Record(kind, seq, boot, mono_ms, wall_ms, clock, None)
         for index in range(len(self._models)):
             if _is_of(self._models[index], shape, numbers):
                 self._put_moves(digits, index, numbers)
+                self._models[index].sleep()
                 return record
         if len(self._models) == MODELS_MAX:
             self._put_other(digits, MODELS_MAX + _WHOLE)
@@ -65,6 +71,7 @@ class RowCodec:
         else:
             self._put_other(digits, len(self._models) + _NEW)
             self._put_new(digits, shape, numbers)
+            self._models[-1].sleep()
         return record
 
     def _put_other(self, digits: Digits, index: int) -> None:
@@ -72,27 +79,32 @@ class RowCodec:
         digits.put(index, len(self._models) + 2)
 
     def _put_moves(self, digits: Digits, index: int, numbers: list[int]) -> None:
+        """numbers: their moves, at last."""
         model = self._models[index]
-        moves = [new - old for new, old in zip(numbers, model.last)]
-        further = []
-        for at in range(len(moves)):
-            if not 0 <= moves[at] - low_of(model.spans[at]) <= width_of(model.spans[at]):
-                further.append(at)
+        model.wake()
         if index == self._expected():
-            digits.put(_FOLLOWS_FURTHER if further else _FOLLOWS, 3)
+            place = digits.reserve(3)  # _FOLLOWS, or one more
         else:
             self._put_other(digits, index)
-            digits.put(1 if further else 0, 2)
-        for at in range(len(moves)):
-            span = model.spans[at]
-            if span & 0xFFFF:
-                digits.put(0 if at in further else moves[at] - low_of(span), width_of(span) + 1)
+            place = digits.reserve(2)
+        last, spans, further = model.last, model.spans, []
+        for at in range(len(numbers)):
+            move = numbers[at] = numbers[at] - last[at]
+            span = spans[at]
+            width = width_of(span) if span & 0xFFFF else 0
+            offset = move - (span >> 16)
+            if offset < 0 or offset > width:
+                further.append(at)
+                offset = 0
+            if width:
+                digits.put(offset, width + 1)
         if further:
-            digits.put(len(further), len(moves) + 1)
+            digits.raise_one(place)
+            digits.put(len(further), len(numbers) + 1)
             for at in further:
-                digits.put(at, len(moves))
-                digits.put_any(moves[at])
-        model.note(moves)
+                digits.put(at, len(numbers))
+                digits.put_any(numbers[at])
+        model.note(numbers)
         self._follow(index)
 
     def _put_new(self, digits: Digits, shape: bytes, numbers: list[int]) -> None:
@@ -107,17 +119,20 @@ class RowCodec:
         for model in self._known:
             if _is_of(model, shape, numbers):
                 known = model
+        like.wake()
         for at in range(len(numbers)):
             digits.put_any(numbers[at] - like.last[at])
         digits.put(0 if known is None else 1, 2)
         if known is None:
-            self._add(Model(like.shape, numbers))
-            return
-        for span, other in zip(known.spans, like.spans):
-            digits.put_any(low_of(span) - low_of(other))
-            digits.put_any(width_of(span) - width_of(other))
-        self._known.remove(known)
-        known.restart(like.shape, numbers, known.spans)
+            known = Model(like.shape, numbers)
+        else:
+            known.wake()
+            for span, other in zip(known.spans, like.spans):
+                digits.put_any(low_of(span) - low_of(other))
+                digits.put_any(width_of(span) - width_of(other))
+            self._known.remove(known)
+            known.restart(like.shape, numbers, known.spans)
+        like.sleep()
         self._add(known)
 
     def take(self, digits: Digits, seq: int, is_kept: bool = False) -> tuple[Record, bytes]:
@@ -137,17 +152,21 @@ class RowCodec:
             self._take_moves(digits, index, has_further)
         model = self._models[index]
         record = put_together(model.shape, model.last, seq)
+        model.sleep()
         return record, encode_record(record)
 
     def _take_moves(self, digits: Digits, index: int, has_further: bool) -> None:
         model = self._models[index]
-        moves = digits.take_each([width_of(span) + 1 for span in model.spans])
+        model.wake()
+        spans = model.spans
+        moves = digits.take_each([width_of(span) + 1 if span & 0xFFFF else 1 for span in spans])
         for at in range(len(moves)):
-            moves[at] += low_of(model.spans[at])
+            moves[at] += low_of(spans[at])
         if has_further:
-            for _ in range(digits.take(len(moves) + 1)):
-                at = digits.take(len(moves))
-                moves[at] = digits.take_any()
+            count = digits.take(len(moves) + 1)
+            found = digits.take_any_each(count, len(moves))
+            for at in range(0, len(found), 2):
+                moves[found[at]] = found[at + 1]
         model.note(moves)
         self._follow(index)
 
@@ -155,15 +174,21 @@ class RowCodec:
         like_at = digits.take(len(self._models) + 1)
         if like_at:
             like = self._models[like_at - 1]
+            like.wake()
         else:
             like = Model(digits.take_bytes(), [0] * digits.take_any())
-        model = Model(like.shape, [last + digits.take_any() for last in like.last])
+        numbers = digits.take_any_each(len(like.last))
+        for at in range(len(numbers)):
+            numbers[at] += like.last[at]
+        model = Model(like.shape, numbers)
         if digits.take(2):
+            found = digits.take_any_each(2 * len(numbers))
             spans = []
-            for other in like.spans:
-                low = low_of(other) + digits.take_any()
-                spans.append(make_span(low, width_of(other) + digits.take_any()))
+            for at in range(len(numbers)):
+                low, width = low_of(like.spans[at]), width_of(like.spans[at])
+                spans.append(make_span(low + found[2 * at], width + found[2 * at + 1]))
             model.restart(like.shape, model.last, spans)
+        like.sleep()
         self._add(model)
 
     def _is_old(self, record: Record) -> bool:

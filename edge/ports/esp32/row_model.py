@@ -6,11 +6,9 @@ A span is the lowest move and how many more there are, in one integer: a small o
 no memory of its own on a device, for all but the widest.
 """
 
-from edge.core.journal.record import Record
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from edge.core.errors import DataError
+from edge.core.journal.record import Kind, Record, are_integers
+from edge.core.numbers import pack
 
 #: Byte strings up to this length are numbers (raw registers are), longer ones part of the shape.
 _SHORT_BYTES = 8
@@ -19,7 +17,7 @@ _SHORT_BYTES = 8
 HEADER = 4
 
 _LIST, _NUMBERS, _NUMBER, _NONE, _TRUE, _FALSE, _SHORT, _BYTES, _TEXT = b"[Iintfbys"
-_END = b":"  # of a length
+_END = 0x3A  # of a length
 
 #: Records after which what has not moved lately is expected less.
 WINDOW = 64
@@ -43,19 +41,14 @@ def take_apart(record: Record, is_old: bool) -> tuple[bytes, list[int]]:
 
 def put_together(shape: bytes, numbers: list[int], seq: int) -> Record:
     """The record of a shape and numbers."""
-    each = iter(numbers)
-    boot, mono_ms, ahead_ms, clock = [next(each) for _ in range(HEADER)]
-    body = _Filling(shape, each).value()
+    boot, mono_ms, ahead_ms, clock = numbers[:HEADER]
+    body = _Filling(shape, numbers).value()
     return Record(shape[0], seq, boot, mono_ms, mono_ms + ahead_ms, clock, body)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and value is not True and value is not False
 
 
 def _flatten(value: object, numbers: list[int], shape: bytearray) -> None:
     if isinstance(value, list):
-        if all(_is_number(item) for item in value):
+        if are_integers(value):
             _put_head(shape, _NUMBERS, len(value))
             numbers.extend(value)
             return
@@ -80,37 +73,57 @@ def _flatten(value: object, numbers: list[int], shape: bytearray) -> None:
 
 def _put_head(shape: bytearray, code: int, length: int) -> None:
     shape.append(code)
-    shape.extend(str(length).encode())
-    shape.extend(_END)
+    if length < 10:
+        shape.append(0x30 + length)
+    else:
+        shape.extend(str(length).encode())
+    shape.append(_END)
 
 
 class _Filling:
-    """Fills a shape. numbers: those of its body."""
+    """Fills a shape with the numbers of a record."""
 
-    def __init__(self, shape: bytes, numbers: "Iterator[int]") -> None:
+    def __init__(self, shape: bytes, numbers: list[int]) -> None:
         self._shape, self._numbers = shape, numbers
-        self._at = 2
+        self._at, self._used = 2, HEADER
 
     def value(self) -> object:
         """The next value of the shape."""
         code = self._shape[self._at]
         self._at += 1
         if code == _NUMBER:
-            return next(self._numbers)
-        if code in (_NONE, _TRUE, _FALSE):
-            return None if code == _NONE else code == _TRUE
-        end = self._shape.find(_END, self._at)
-        length = int(self._shape[self._at : end])
-        self._at = end + 1
+            self._used += 1
+            return self._numbers[self._used - 1]
+        if code == _NONE:
+            return None
+        if code == _TRUE:
+            return True
+        if code == _FALSE:
+            return False
+        length = self._length()
         if code == _NUMBERS:
-            return [next(self._numbers) for _ in range(length)]
+            self._used += length
+            return self._numbers[self._used - length : self._used]
         if code == _LIST:
-            return [self.value() for _ in range(length)]
+            items = []
+            for _ in range(length):
+                items.append(self.value())
+            return items
         if code == _SHORT:
-            return next(self._numbers).to_bytes(length, "big")
+            self._used += 1
+            return self._numbers[self._used - 1].to_bytes(length, "big")
         data = self._shape[self._at : self._at + length]
         self._at += length
         return data if code == _BYTES else data.decode()
+
+    def _length(self) -> int:
+        """The number that stands there, up to its end."""
+        shape, at, length = self._shape, self._at, 0
+        while shape[at] != _END:
+            length = 10 * length + shape[at] - 0x30
+            at += 1
+        self._at = at + 1
+        return length
 
 
 def low_of(span: int) -> int:
@@ -135,7 +148,8 @@ class Model:
     """One shape in the order of its records.
 
     last: the numbers of the newest one; spans: of the moves of each number; follower: index of the
-    model that came next, last time.
+    model that came next, last time. An interval has hundreds of numbers, few of which move: its
+    model is asleep, in a tenth of the memory, but while it is used.
     """
 
     def __init__(self, shape: bytes, numbers: list[int]) -> None:
@@ -147,6 +161,43 @@ class Model:
         self._count = 0
         # Lowest and highest move of this window, above that of the span, in units of `_unit`.
         self._seen = bytearray(2 * len(numbers))
+        self._asleep = b""
+
+    def sleep(self) -> None:
+        """Take little memory until `wake`."""
+        if self.shape[0] == Kind.POLL or self._asleep:
+            return
+        moving: list[object] = []
+        for at in range(len(self.spans)):
+            span = self.spans[at]
+            if span:
+                moving.append(at)
+                moving.append(span >> 16)
+                moving.append(span & 0xFFFF)
+                moving.append(self._seen[2 * at])
+                moving.append(self._seen[2 * at + 1])
+        try:
+            self._asleep = pack.encode([self.last, moving])
+        except DataError:
+            return  # a number of more than 64 bits
+        self.last = self.spans = []
+        self._seen = bytearray()
+
+    def wake(self) -> None:
+        """Be as before `sleep`."""
+        if not self._asleep:
+            return
+        fields: list = pack.decode(self._asleep)  # type: ignore[assignment]
+        last, moving = fields
+        self._asleep = b""
+        self.last = last
+        self.spans = [0] * len(last)
+        self._seen = bytearray(2 * len(last))
+        for first in range(0, len(moving), 5):
+            at = moving[first]
+            self.spans[at] = moving[first + 1] << 16 | moving[first + 2]
+            self._seen[2 * at] = moving[first + 3]
+            self._seen[2 * at + 1] = moving[first + 4]
 
     def restart(self, shape: bytes, numbers: list[int], spans: list[int]) -> None:
         """Go on from these; shape: its own, of which there may be one for several models."""
@@ -163,30 +214,33 @@ class Model:
             self._narrow()
         self._count += 1
         is_first, is_early = self._count == 1, self._is_new and self._count <= FIRST
+        spans, seen = self.spans, self._seen
         for at in range(len(moves)):
-            move, span = moves[at], self.spans[at]
-            if not move and not span:
+            move, span = moves[at], spans[at]
+            if not span and not move:
                 continue
-            self.last[at] += move
+            if move:
+                self.last[at] += move
             if is_first and self._is_new:
-                span = self.spans[at] = make_span(move, 0)
-            low = span >> 16
-            high = low + width_of(span)
-            if is_early or not low <= move <= high:
-                low, high = min(low, move), max(high, move)
+                span = spans[at] = make_span(move, 0)
+            low, width = span >> 16, width_of(span) if span & 0xFFFF else 0
+            if is_early or not 0 <= move - low <= width:
+                high = max(low + width, move)
+                low = min(low, move)
                 far = max(high, -low)
                 if is_early and far <= SMALL:
                     low, high = -far, far
-                if high - low > _WIDEST:
+                width = high - low
+                if width > _WIDEST:
                     continue
-                self._widen(at, low, high - low)
-            self._see(2 * at, move - low >> _unit(high - low), is_first)
-
-    def _see(self, seen: int, offset: int, is_first: bool) -> None:
-        if is_first or offset < self._seen[seen]:
-            self._seen[seen] = offset
-        if is_first or offset > self._seen[seen + 1]:
-            self._seen[seen + 1] = offset
+                self._widen(at, low, width)
+            offset = move - low
+            if width > 0xFF:
+                offset >>= _unit(width)
+            if is_first or offset < seen[2 * at]:
+                seen[2 * at] = offset
+            if is_first or offset > seen[2 * at + 1]:
+                seen[2 * at + 1] = offset
 
     def _widen(self, at: int, low: int, width: int) -> None:
         """Expect more of a number; what was seen of it in this window stays so."""
