@@ -27,7 +27,7 @@ from edge.core.journal.record import Kind, Record, encode_record
 from edge.core.numbers import pack
 from edge.core.sync import topics
 from edge.core.sync.batch import VERSION
-from edge.core.sync.columns import encode_columns
+from edge.core.sync.row_columns import put_columns
 
 HOST = "127.0.0.1"
 TENANT = "fleet"
@@ -67,8 +67,10 @@ def _poll(seq: int) -> Record:
 
 
 def _cut(records: list[Record]) -> Cut:
-    packed = b"".join(pack.encode(column) for column in encode_columns(tuple(records)))
-    return Cut(records[0].seq, packed, tuple(encode_record(record) for record in records))
+    rows = [encode_record(record) for record in records]
+    packed = bytearray()
+    put_columns(packed, rows)
+    return Cut(records[0].seq, bytes(packed), tuple(rows))
 
 
 class Gateway:

@@ -1,9 +1,8 @@
 """Journal to cloud: keeps a session, sends what the window allows, releases what was acked."""
 
 from edge.core.errors import DataError, StoreError, SyncError, TallyError
-from edge.core.journal.record import decode_record
 from edge.core.sync.ack import decode_ack
-from edge.core.sync.batch import PAYLOAD_MAX_BYTES, encode_batch
+from edge.core.sync.batch import PAYLOAD_MAX_BYTES, encode_rows
 from edge.core.sync.jitter import seed_of, spread
 from edge.core.sync.topics import ACK, BATCH, STATE, topic
 from edge.core.sync.uplink import Uplink as Window
@@ -15,6 +14,9 @@ if TYPE_CHECKING:
 
 #: Most records offered to one batch; a payload that grows too large is halved.
 RECORDS_MAX = 1024
+
+#: Bytes of records after which a batch takes no further one.
+ROWS_BYTES = 1 << 20
 
 #: Waits between attempts to connect: in the upper half of a span that doubles.
 RECONNECT_MIN_MS = 1_000
@@ -42,7 +44,7 @@ class Uploader:
         key: bytes,
         linger_ms: int,
         records_max: int = RECORDS_MAX,
-        shrink: "Callable[[bytes, bytes], bytes] | None" = None,
+        shrink: "Callable[[bytes | bytearray, bytes], bytes | bytearray] | None" = None,
     ) -> None:
         """shrink: makes a payload smaller, given the epoch; None where nothing can."""
         self.uplink = uplink
@@ -213,27 +215,27 @@ class Uploader:
             self.window.sent(first, last, now_ms)
             self.batches_sent += 1
 
-    def _cut(self, first: int, last: int) -> tuple[bytes, int]:
+    def _cut(self, first: int, last: int) -> tuple[bytes | bytearray, int]:
         """Encode from `first` on as many records up to `last` as one payload takes."""
         before = self.store.hash_at(first - 1)
-        rows = self.store.read(first, last)
-        if before is None or len(rows) != last - first + 1:
+        rows = []
+        size = 0
+        for row in self.store.read(first, last):
+            rows.append(row)
+            size += len(row[0])
+            if size >= ROWS_BYTES:
+                break
+        if before is None or not rows or (size < ROWS_BYTES and len(rows) <= last - first):
             raise StoreError("store.corrupt", file="journal", seq=first)
-        records = tuple(decode_record(row[0]) for row in rows)
         while True:
-            payload = encode_batch(
-                self.gateway,
-                self.store.epoch,
-                before,
-                records,
-                rows[len(records) - 1][1],
-                self._key,
+            payload: bytes | bytearray = encode_rows(
+                self.gateway, self.store.epoch, before, rows, self._key
             )
-            if len(payload) <= PAYLOAD_MAX_BYTES or len(records) == 1:
+            if len(payload) <= PAYLOAD_MAX_BYTES or len(rows) == 1:
                 if self._shrink is not None:
                     payload = self._shrink(payload, self.store.epoch)
-                return payload, first + len(records) - 1
-            records = records[: len(records) // 2]
+                return payload, first + len(rows) - 1
+            rows = rows[: len(rows) // 2]
 
     def next_ms(self, now_ms: int) -> int | None:
         """When `step` is needed again though the uplink's stream has nothing; None for never."""

@@ -121,10 +121,15 @@ class Uplink:
         raise NotImplementedError
 
     def send(
-        self, topic: "str | bytes", payload: "str | bytes", retain: bool = False, qos: int = 0
+        self,
+        topic: "str | bytes",
+        payload: "str | bytes | bytearray",
+        retain: bool = False,
+        qos: int = 0,
     ) -> "int | None":
         """Queue one message; return its packet id (0 for qos 0), or None when there is no room.
 
+        A bytearray that is queued is the uplink's from then on.
         After None try again later: the queue is bounded in bytes, messages of qos 1 in number.
         Raises SyncError "sync.offline" unless "online"; DataError for a bad topic or qos.
         """

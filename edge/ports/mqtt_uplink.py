@@ -22,8 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Bytes taken from the stream at a time.
-_CHUNK = 2048
+#: Bytes taken from the stream at a time: an acknowledgement of a batch and what is around it.
+_CHUNK = 256
 #: Events handled in one call, so that a flood from the broker cannot hold up the bus.
 _EVENTS_PER_CALL = 32
 
@@ -75,7 +75,7 @@ class MQTTUplink(Uplink):
         self._reset()
 
     def _reset(self) -> None:
-        self._queue: list[bytes] = []
+        self._queue: list[bytes | bytearray] = []
         self._queued_bytes = 0
         self._head_sent = 0
         self._is_opened = False
@@ -121,7 +121,11 @@ class MQTTUplink(Uplink):
         return min(due)
 
     def send(
-        self, topic: "str | bytes", payload: "str | bytes", retain: bool = False, qos: int = 0
+        self,
+        topic: "str | bytes",
+        payload: "str | bytes | bytearray",
+        retain: bool = False,
+        qos: int = 0,
     ) -> "int | None":
         self._check_online()
         if self._queued_bytes and self._queued_bytes + len(payload) > self._queue_limit:
@@ -227,7 +231,7 @@ class MQTTUplink(Uplink):
         finally:
             self._in_hook = False
 
-    def _post(self, numbered: "tuple[int, bytes] | None") -> "int | None":
+    def _post(self, numbered: "tuple[int, bytes | bytearray] | None") -> "int | None":
         """Queue a (packet id, packet), try to send it at once, return the id."""
         if numbered is None:
             return None
@@ -240,7 +244,7 @@ class MQTTUplink(Uplink):
             raise
         return numbered[0]
 
-    def _push(self, packet: bytes) -> None:
+    def _push(self, packet: "bytes | bytearray") -> None:
         if packet:
             self._queue.append(packet)
             self._queued_bytes += len(packet)

@@ -41,7 +41,8 @@ class MQTTClient(MQTTUplink):
         self, topic: "str | bytes", msg: "str | bytes", retain: bool = False, qos: int = 0
     ) -> None:
         """Publish; with qos 0 wait until the stream has it, with qos 1 until its PUBACK."""
-        self._deliver("publish", lambda: self.send(topic, msg, retain, qos))
+        data = msg.encode() if isinstance(msg, str) else bytes(msg)
+        self._deliver("publish", lambda: self.send(topic, data, retain, qos))
 
     def ping(self) -> None:
         """Ask the broker for a sign of life and wait for it."""

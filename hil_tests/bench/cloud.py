@@ -17,8 +17,7 @@ from cloud_sync.rows import Rows
 from cloud_sync.store.address import open_store
 from cloud_sync.store.postgres import COPY, copy_lines
 from edge.core.journal.record import Record, encode_record
-from edge.core.numbers import pack
-from edge.core.sync.columns import encode_columns
+from edge.core.sync.row_columns import put_columns
 from hil_tests.bench import cloud_storage
 from hil_tests.bench.measure import Figure, seconds
 from hil_tests.bench.plant import POINTS, drifting_polls
@@ -86,8 +85,10 @@ def make_cuts() -> list[Cut]:
     cuts = []
     for first in range(0, len(records), POLLS_PER_BATCH):
         part = records[first : first + POLLS_PER_BATCH]
-        packed = b"".join(pack.encode(column) for column in encode_columns(part))
-        cuts.append(Cut(first, packed, tuple(encode_record(record) for record in part)))
+        rows = [encode_record(record) for record in part]
+        packed = bytearray()
+        put_columns(packed, rows)
+        cuts.append(Cut(first, bytes(packed), tuple(rows)))
     return cuts
 
 

@@ -45,7 +45,9 @@ def fast_codec() -> Iterator[None]:
                 pass  # a seal that was damaged
         return slow[1](data, items_max)
 
-    def mac(key: bytes, purpose: bytes, message: bytes) -> bytes:
+    def mac(key: bytes, purpose: bytes, message: bytes | bytearray) -> bytes:
+        if isinstance(message, bytearray):
+            known.add(bytes(message))  # a batch that is made
         return hmac.digest(key, purpose + message, "sha256")
 
     pack.encode, pack.decode, chain.mac = encode, decode, mac

@@ -1,8 +1,18 @@
 """A column block cannot make the receiver allocate more than the payload is worth."""
 
 from edge.core.errors import DataError
-from edge.core.journal.record import Kind, Record
-from edge.core.sync.columns import decode_columns, encode_columns
+from edge.core.journal.record import Kind, Record, encode_record
+from edge.core.numbers import pack
+from edge.core.sync.columns import decode_columns
+from edge.core.sync.row_columns import put_columns
+
+
+def encoded(records: tuple) -> list:
+    out = bytearray(b"\x95")
+    put_columns(out, [encode_record(record) for record in records])
+    columns = pack.decode(bytes(out))
+    assert isinstance(columns, list)
+    return columns
 
 
 def refused(columns: list) -> bool:
@@ -26,14 +36,14 @@ def test_the_widest_leap_between_two_readings_survives():
         Record(Kind.POLL, seq, 1, seq, seq, 2, [0, [value], [], []])
         for seq, value in enumerate((high, low, high, None, low, 0))
     )
-    columns = encode_columns(records)
+    columns = encoded(records)
     assert all(delta is None or low <= delta <= high for delta in columns[3][0][2])
     assert decode_columns(0, columns) == records
 
 
 def test_a_reading_beyond_64_bits_never_leaves():
     try:
-        encode_columns((Record(Kind.POLL, 0, 1, 0, 0, 2, [0, [1 << 63], [], []]),))
+        encoded((Record(Kind.POLL, 0, 1, 0, 0, 2, [0, [1 << 63], [], []]),))
     except DataError as error:
         assert error.code == "data.range"
     else:

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import edge.core.journal.record as record_module
 import edge.core.sync.ack as ack_module
 import edge.core.sync.batch as batch_module
-import edge.core.sync.columns as columns
+import edge.core.sync.row_columns as row_columns
 from edge.app.recorder import Recorder
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
 from edge.core.errors import StoreError
 from edge.core.journal.clock import Anchor
 from edge.core.journal.record import Kind
+from edge.core.numbers import pack
 from edge.core.sync.uplink import Uplink as Window
 from tests.simulation.mutant import Mutant, Patches
 
@@ -63,12 +63,11 @@ def _never_begin_anew(patches: Patches) -> None:
 
 
 def _hash_of_itself(patches: Patches) -> None:
-    def cut(self: Uploader, first: int, last: int) -> tuple[bytes, int]:
+    def cut(self: Uploader, first: int, last: int) -> tuple[bytearray, int]:
         rows = self.store.read(first, last)
-        records = tuple(record_module.decode_record(row[0]) for row in rows)
         before = self.store.hash_at(first) or b""
-        args = (self.gateway, self.store.epoch, before, records, rows[-1][1], self._key)
-        return batch_module.encode_batch(*args), last
+        args = (self.gateway, self.store.epoch, before, rows, self._key)
+        return batch_module.encode_rows(*args), last
 
     patches.set(Uploader, "_cut", cut)
 
@@ -87,15 +86,17 @@ def _skip_to_the_end(patches: Patches) -> None:
 
 
 def _deltas_forget_nothing(patches: Patches) -> None:
-    add = patches.set(columns._Block, "add", None)
+    def put_deltas(out: bytearray, polls: list[pack.Reader], points: int) -> None:
+        last = [0] * points
+        pack.put_array(out, points * len(polls))
+        for at, reader in enumerate(polls):
+            assert at == 0 or reader.count() == points
+            for index in range(points):
+                value: Any = reader.value()
+                pack.put(out, None if value is None else value - last[index])
+                last[index] = value or 0
 
-    def added(self: Any, body: list[Any], seq: int) -> None:
-        add(self, body, seq)
-        for index, value in enumerate(body[1]):
-            if value is None:
-                self.last[index] = 0
-
-    patches.set(columns._Block, "add", added)
+    patches.set(row_columns, "_put_deltas", put_deltas)
 
 
 def _drop_qualities(patches: Patches) -> None:

@@ -228,7 +228,7 @@ class MemoryUplink(Uplink):
         if self.room <= 0:
             return None
         self.room -= 1
-        self.sent.append((topic, payload, retain, qos))
+        self.sent.append((topic, bytes(payload), retain, qos))
         return len(self.sent)
 
     def send_subscribe(self, topic, qos: int = 0) -> int | None:

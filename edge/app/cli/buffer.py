@@ -20,7 +20,7 @@ from edge.core.errors import StoreError, UsageError
 from edge.core.journal.record import KIND_NAMES, decode_record
 from edge.core.journal.retain import REASONS
 from edge.core.schema import nearest
-from edge.core.sync.batch import PAYLOAD_MAX_BYTES, encode_batch
+from edge.core.sync.batch import PAYLOAD_MAX_BYTES, encode_rows
 from edge.ports.linux import files
 from edge.ports.linux.journal_reader import JournalReader, open_reader
 from edge.ports.linux.removal import Remover
@@ -258,16 +258,14 @@ def _write_payloads(
         first = following if sent == span[1] else sent + 1
 
 
-def _seal(reader: JournalReader, first: int, last: int, key: bytes) -> tuple[bytes, int]:
+def _seal(reader: JournalReader, first: int, last: int, key: bytes) -> tuple[bytearray, int]:
     """(payload, its last seq) of as many records as fit one."""
     before = reader.hash_at(first - 1)
     rows = reader.read(first, last)
     if before is None:
         raise reader.damage(first)
     while True:
-        records = tuple(decode_record(data) for data, _ in rows)
-        gateway, epoch = reader.state.gateway, reader.epoch
-        payload = encode_batch(gateway, epoch, before, records, rows[-1][1], key)
+        payload = encode_rows(reader.state.gateway, reader.epoch, before, rows, key)
         if len(payload) <= PAYLOAD_MAX_BYTES or len(rows) == 1:
             return payload, first + len(rows) - 1
         rows = rows[: len(rows) // 2]

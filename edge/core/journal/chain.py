@@ -31,7 +31,7 @@ def link(before: bytes, record: bytes) -> bytes:
     return found.digest()
 
 
-def mac(key: bytes, purpose: bytes, message: bytes) -> bytes:
+def mac(key: bytes, purpose: bytes, message: "bytes | bytearray") -> bytes:
     """HMAC-SHA-256 of `purpose || message`; key of any length up to 64 bytes."""
     padded = key + bytes(_BLOCK_BYTES - len(key))
     inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))

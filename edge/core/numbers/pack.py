@@ -36,7 +36,13 @@ def _put_four(out: bytearray, value: int) -> None:
     out.append(low & 0xFF)
 
 
-def _put_int(out: bytearray, value: int) -> None:
+def put_array(out: bytearray, count: int) -> None:
+    """Append the head of an array; so many items have to follow."""
+    _head(out, count, 0x90, 16, (0, 0xDC, 0xDD))
+
+
+def put_int(out: bytearray, value: int) -> None:
+    """Append an integer; raises DataError "data.range" for one beyond 64 bits."""
     if value >= 0:
         if value < 1 << 7:
             out.append(value)
@@ -73,13 +79,14 @@ def _put_int(out: bytearray, value: int) -> None:
         raise DataError("data.range", what="integer", value=value)
 
 
-def _put(out: bytearray, value: object, depth: int) -> None:
+def put(out: bytearray, value: object, depth: int = 0) -> None:
+    """Append any value; raises DataError "data.pack" or "data.range"."""
     if value is None:
         out.append(0xC0)
     elif value is True or value is False:
         out.append(0xC3 if value else 0xC2)
     elif isinstance(value, int):
-        _put_int(out, value)
+        put_int(out, value)
     elif isinstance(value, (bytes, bytearray)):
         _head(out, len(value), 0, 0, (0xC4, 0xC5, 0xC6))
         out.extend(value)
@@ -90,25 +97,37 @@ def _put(out: bytearray, value: object, depth: int) -> None:
     elif isinstance(value, (list, tuple)):
         if depth >= DEPTH_MAX:
             raise DataError("data.pack", reason="nested too deep")
-        _head(out, len(value), 0x90, 16, (0, 0xDC, 0xDD))
+        put_array(out, len(value))
         for item in value:
             if type(item) is int and 0 <= item < 1 << 7:
                 out.append(item)  # most of what a poll has, without a call
             else:
-                _put(out, item, depth + 1)
+                put(out, item, depth + 1)
     else:
         raise DataError("data.pack", reason="a type that records do not have")
+
+
+def with_room(size: int) -> bytearray:
+    """Nothing yet, with room for `size` bytes: MicroPython keeps the place of what is taken out.
+
+    There an array grows by eight bytes at a time, each time maybe to somewhere else.
+    """
+    out = bytearray(size)
+    out[:] = b""
+    return out
 
 
 def encode(value: object) -> bytes:
     """Pack `value`; raises DataError "data.pack" or "data.range" (integers beyond 64 bits)."""
     out = bytearray()
-    _put(out, value, 0)
+    put(out, value)
     return bytes(out)
 
 
-class _Reader:
-    def __init__(self, data: bytes, items_max: int) -> None:
+class Reader:
+    """Takes one value after the other from packed bytes, `at` being where the next one begins."""
+
+    def __init__(self, data: bytes, items_max: int = 1 << 20) -> None:
         self.data = data
         self.at = 0
         self.items_left = items_max
@@ -141,6 +160,13 @@ class _Reader:
             found = found << 8 | data[at]
         return found
 
+    def integer(self) -> int:
+        """The next value, known to be an integer."""
+        value = self.value()
+        if not isinstance(value, int):
+            raise DataError("data.pack", reason="no integer")
+        return value
+
     def array(self, count: int, depth: int) -> list[object]:
         # Each item takes a byte at least, so a longer count is a lie told to make us allocate.
         if depth >= DEPTH_MAX:
@@ -158,7 +184,15 @@ class _Reader:
                 items[at] = self.value(depth + 1)
         return items
 
-    def value(self, depth: int) -> object:
+    def count(self) -> int:
+        """The items of an array, which are to be taken next one by one; 0 for anything else."""
+        code = self.byte()
+        if code in (0xDC, 0xDD):
+            return self.number(2 if code == 0xDC else 4)
+        return code & 0x0F if 0x90 <= code < 0xA0 else 0
+
+    def value(self, depth: int = 0) -> object:
+        """The next value; raises DataError "data.pack"."""
         code = self.byte()
         if code < 0x80:
             return code
@@ -202,8 +236,8 @@ def decode(data: bytes, items_max: int = 1 << 20) -> object:
     items_max: most array items in total, checked before any is read.
     Raises DataError "data.pack".
     """
-    reader = _Reader(data, items_max)
-    value = reader.value(0)
+    reader = Reader(data, items_max)
+    value = reader.value()
     if reader.at != len(data):
         raise DataError("data.pack", reason="bytes after the end")
     return value

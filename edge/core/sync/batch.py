@@ -11,7 +11,8 @@ from edge.core.errors import DataError, SyncError
 from edge.core.journal import chain
 from edge.core.journal.record import Record, encode_record, is_integer
 from edge.core.numbers import pack
-from edge.core.sync.columns import decode_columns, encode_columns
+from edge.core.sync.columns import decode_columns
+from edge.core.sync.row_columns import put_columns
 
 VERSION = 1
 
@@ -22,10 +23,33 @@ PAYLOAD_MAX_BYTES = 65_536
 ITEMS_MAX = 200_000
 
 _FIELDS = 12
+
+#: What a payload and its way to the broker take beside the records, about.
+_FRAME_BYTES = 320
 _MAC_BYTES = 2 + chain.HASH_BYTES
 
 #: records: tuple of Record; hashes: the chain hash at each.
 Batch = namedtuple("Batch", ("gateway", "epoch", "first", "hash_before", "records", "hashes"))
+
+
+def encode_rows(
+    gateway: str, epoch: bytes, hash_before: bytes, rows: "list[tuple[bytes, bytes]]", key: bytes
+) -> bytearray:
+    """Build the payload for consecutive rows of a journal: (canonical bytes, chain hash) each.
+
+    hash_before: chain hash before the first row.
+    """
+    head = pack.Reader(rows[0][0])
+    head.count()
+    head.integer()
+    out = pack.with_room(sum([len(data) for data, _ in rows]) + _FRAME_BYTES)
+    out.append(0x90 | _FIELDS)
+    for field in (VERSION, gateway, epoch, head.integer(), hash_before):
+        pack.put(out, field)
+    put_columns(out, [data for data, _ in rows])
+    pack.put(out, rows[-1][1])
+    pack.put(out, chain.mac(key, chain.BATCH_PURPOSE, out))
+    return out
 
 
 def encode_batch(
@@ -40,12 +64,8 @@ def encode_batch(
 
     hash_before: chain hash before the first record; hash_last: at the last.
     """
-    fields: list[object] = [VERSION, gateway, epoch, records[0].seq, hash_before]
-    fields.extend(encode_columns(records))
-    fields.append(hash_last)
-    fields.append(bytes(chain.HASH_BYTES))
-    signed = pack.encode(fields)[:-_MAC_BYTES]
-    return signed + pack.encode(chain.mac(key, chain.BATCH_PURPOSE, signed))
+    rows = [(encode_record(record), hash_last) for record in records]
+    return bytes(encode_rows(gateway, epoch, hash_before, rows, key))
 
 
 def _unpack(payload: bytes) -> list[object]:

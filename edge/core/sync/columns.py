@@ -1,4 +1,4 @@
-"""Records to columns and back: the delta-coded heart of a batch.
+"""The columns of a batch, its delta-coded heart, and the way back from them to records.
 
 Five columns, each an array:
 
@@ -14,86 +14,10 @@ bodies  bodies of the records that are no polls, in order
 
 from edge.core.errors import DataError
 from edge.core.journal.record import Kind, Record, check_record, is_integer
-from edge.core.numbers.fixed import check_int64
+from edge.core.sync.row_columns import wrapped
 
 #: Most records in one batch.
 RECORDS_MAX = 10_000
-
-_HALF = 1 << 63
-
-
-class _Block:
-    """One device's polls while they are encoded."""
-
-    def __init__(self, device: int, points: int) -> None:
-        self.device = device
-        self.polls = 0
-        self.last = [0] * points
-        self.deltas: list[int | None] = []
-        self.qualities: list[object] = []
-        self.evidence: list[object] = []
-
-    def add(self, body: list[list[int | None]], seq: int) -> None:
-        _, values, qualities, evidence = body
-        if len(values) != len(self.last):
-            raise DataError("data.record", seq=seq, reason="the device changed its width")
-        for index, value in enumerate(values):
-            if value is None:
-                self.deltas.append(None)
-            else:
-                check_int64(value, "a reading")
-                self.deltas.append(_wrapped(value - self.last[index]))
-                self.last[index] = value
-        _triples(self.qualities, qualities, self.polls)
-        _triples(self.evidence, evidence, self.polls)
-        self.polls += 1
-
-    def fields(self) -> list[object]:
-        return [self.device, len(self.last), self.deltas, self.qualities, self.evidence]
-
-
-def _wrapped(number: int) -> int:
-    """`number` modulo 2^64, signed: two extreme readings differ by more than 64 bits hold."""
-    if -_HALF <= number < _HALF:
-        return number
-    return (number + _HALF) % (2 * _HALF) - _HALF
-
-
-def _triples(target: list[object], pairs: list[int | None], poll: int) -> None:
-    for at in range(0, len(pairs), 2):
-        target.append(poll)
-        target.append(pairs[at])
-        target.append(pairs[at + 1])
-
-
-def encode_columns(records: tuple[Record, ...]) -> list[object]:
-    """The five columns of consecutive records."""
-    clocks: list[int] = []
-    times: list[int] = []
-    order: list[int] = []
-    blocks: dict[int, _Block] = {}
-    bodies: list[object] = []
-    mono_ms = 0
-    for record in records:
-        run = [record.boot, record.wall_ms - record.mono_ms, record.clock]
-        if clocks[-3:] == run:
-            clocks[-4] += 1
-        else:
-            clocks.append(1)
-            clocks.extend(run)
-        times.append(record.mono_ms - mono_ms)
-        mono_ms = record.mono_ms
-        if record.kind != Kind.POLL:
-            order.append(-1 - record.kind)
-            bodies.append(record.body)
-            continue
-        device = record.body[0]
-        order.append(device)
-        if device not in blocks:
-            blocks[device] = _Block(device, len(record.body[1]))
-        blocks[device].add(record.body, record.seq)
-    polls = [blocks[device].fields() for device in sorted(blocks, key=int)]
-    return [clocks, times, order, polls, bodies]
 
 
 def _refuse(reason: str) -> DataError:
@@ -139,7 +63,7 @@ def _values(points: int, deltas: list[object]) -> list[list[object]]:
             if delta is None:
                 values.append(None)
             elif isinstance(delta, int) and is_integer(delta):
-                last[index] = _wrapped(last[index] + delta)
+                last[index] = wrapped(last[index] + delta)
                 values.append(last[index])
             else:
                 raise _refuse("a delta is neither integer nor nil")

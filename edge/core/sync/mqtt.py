@@ -141,16 +141,22 @@ class Session:
         return True
 
     def publish(
-        self, topic: "str | bytes", payload: "str | bytes", retain: bool, qos: int, now_ms: int
-    ) -> "tuple[int, bytes] | None":
+        self,
+        topic: "str | bytes",
+        payload: "str | bytes | bytearray",
+        retain: bool,
+        qos: int,
+        now_ms: int,
+    ) -> "tuple[int, bytes | bytearray] | None":
         """Return (packet id, PUBLISH packet), or None when the window is full.
 
-        The packet id is 0 for qos 0; with qos 1 it is in flight until its PUBACK.
+        The packet id is 0 for qos 0; with qos 1 it is in flight until its PUBACK. A bytearray
+        that is accepted becomes the packet.
         Raises DataError "data.range" for a topic with wildcards, a qos over 1, or a packet over
         the limit.
         """
         name = checked_topic(topic)
-        data = payload.encode() if isinstance(payload, str) else bytes(payload)
+        data = payload.encode() if isinstance(payload, str) else payload
         if len(name) + len(data) + 4 > self._limit:
             raise DataError("data.range", what="MQTT payload length", value=len(data))
         if not qos:

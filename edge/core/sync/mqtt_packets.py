@@ -85,13 +85,24 @@ def encode_connect(
 
 
 def encode_publish(
-    topic: bytes, payload: bytes, retain: bool = False, qos: int = 0, packet_id: int = 0
-) -> bytes:
-    """Encode PUBLISH (section 3.3); packet_id 1..65535 with qos 1, ignored with qos 0."""
+    topic: bytes,
+    payload: "bytes | bytearray",
+    retain: bool = False,
+    qos: int = 0,
+    packet_id: int = 0,
+) -> "bytes | bytearray":
+    """Encode PUBLISH (section 3.3); packet_id 1..65535 with qos 1, ignored with qos 0.
+
+    A bytearray becomes the packet: there may be no room for it twice.
+    """
     first = 0x30 | _checked_qos(qos) << 1 | (1 if retain else 0)
+    fields = [_field(topic)]
     if qos:
-        return _packet(first, [_field(topic), _identifier(packet_id), payload])
-    return _packet(first, [_field(topic), payload])
+        fields.append(_identifier(packet_id))
+    if not isinstance(payload, bytearray):
+        return _packet(first, fields + [payload])
+    payload[:0] = _packet(first, fields, len(payload))
+    return payload
 
 
 def encode_subscribe(packet_id: int, topic_filter: bytes, qos: int) -> bytes:
@@ -105,8 +116,9 @@ def encode_puback(packet_id: int) -> bytes:
     return b"\x40\x02" + _identifier(packet_id)
 
 
-def _packet(first: int, parts: list[bytes]) -> bytes:
-    length = sum([len(part) for part in parts])
+def _packet(first: int, parts: list[bytes], more: int = 0) -> bytes:
+    """A packet, or what it begins with where so many bytes follow."""
+    length = sum([len(part) for part in parts]) + more
     return b"".join([bytes((first,)), encode_length(length)] + parts)
 
 
@@ -153,7 +165,8 @@ class PacketReader:
 
     def feed(self, data: bytes) -> None:
         """Take the next chunk; call `next_packet` until None before feeding another."""
-        self._data = self._data[self._at :] + data
+        left = self._data[self._at :]
+        self._data = left + data if left else data
         self._at = 0
 
     def next_packet(self) -> tuple[int, bytearray] | None:

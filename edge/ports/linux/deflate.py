@@ -15,7 +15,7 @@ class Deflater:
         self._gateway = gateway
         self._key = key
 
-    def shrink(self, payload: bytes, epoch: bytes) -> bytes:
+    def shrink(self, payload: bytes | bytearray, epoch: bytes) -> bytes | bytearray:
         """The payload in deflate, or as it is where that is no larger."""
         maker = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
         body = maker.compress(payload[:-MAC_BYTES]) + maker.flush()

@@ -103,7 +103,11 @@ class SimUplink(Uplink):
         return max(0, SILENCE_MS - waited_ms)
 
     def send(
-        self, topic: str | bytes, payload: str | bytes, retain: bool = False, qos: int = 0
+        self,
+        topic: str | bytes,
+        payload: str | bytes | bytearray,
+        retain: bool = False,
+        qos: int = 0,
     ) -> int | None:
         self._strike("uplink.send")
         if self.state != "online" or self._line is None:
@@ -111,7 +115,7 @@ class SimUplink(Uplink):
         if len(self._unacked) >= WINDOW:
             return None
         name = topic if isinstance(topic, str) else topic.decode()
-        data = payload if isinstance(payload, bytes) else payload.encode()
+        data = payload.encode() if isinstance(payload, str) else bytes(payload)
         message, line = Message(name, data), self._line
         leg = name.rpartition("/")[2]
         self._last_id = self._last_id % 65_535 + 1

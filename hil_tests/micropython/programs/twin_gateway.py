@@ -182,10 +182,14 @@ class NextDoorCloud(Uplink):
         return None if self._ack is None and self.state != "connecting" else 0
 
     def send(
-        self, topic: "str | bytes", payload: "str | bytes", retain: bool = False, qos: int = 0
+        self,
+        topic: "str | bytes",
+        payload: "str | bytes | bytearray",
+        retain: bool = False,
+        qos: int = 0,
     ) -> "int | None":
         if topic.endswith("/batch"):  # type: ignore[arg-type]
-            self.digest = hashlib.sha256(self.digest + payload).digest()  # type: ignore[operator]
+            self.digest = hashlib.sha256(self.digest + bytes(payload)).digest()  # type: ignore[arg-type]
             self.batches += 1
             self.batch_bytes += len(payload)
             self._ack = (self.store.next_seq - 1, self.store.head)
