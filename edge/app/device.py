@@ -11,6 +11,7 @@ from binascii import a2b_base64
 import edge.app.gateway
 import edge.app.recorder
 import edge.app.replay
+import edge.app.uploader
 from edge import VERSION
 from edge.app.definitions import Definitions, number_streams, state_facts
 from edge.app.gateway import Gateway
@@ -38,8 +39,10 @@ CRASHES_MAX = 5
 GOOD_MS = 60_000
 SAFE_MS = 300_000
 
-#: What a board has memory for: records of a batch, of a read at the start, waiting for the flash.
+#: What a board has memory for: records of a batch and their bytes, records of a read at the start,
+#: waiting for the flash.
 RECORDS_MAX = 8
+ROWS_BYTES = 1024
 REPLAY_CHUNK = 1
 LOOK_BACK = 64
 WAITING_MAX = 96
@@ -196,6 +199,7 @@ def _bound_memory() -> None:
     edge.app.replay.LOOK_BACK = LOOK_BACK
     edge.app.recorder.WAITING_MAX = WAITING_MAX
     edge.app.recorder.WAITING_ALL_MAX = WAITING_MAX + WAITING_MAX // 4
+    edge.app.uploader.ROWS_BYTES = ROWS_BYTES
 
 
 def run(program: str = "", board: "Board | None" = None) -> None:
