@@ -14,7 +14,8 @@ from cloud_sync.conformance.script import Epoch
 from edge.core.errors import SyncError, TallyError
 from edge.core.sync import topics
 from edge.core.sync.ack import PAYLOAD_MAX_BYTES, Ack, decode_ack
-from edge.core.sync.mqtt_packets import encode_connect, encode_publish
+from edge.core.sync.mqtt_connect import encode_connect
+from edge.core.sync.mqtt_packets import encode_publish
 
 _CONNECT_S = 10.0
 

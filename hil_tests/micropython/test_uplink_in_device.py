@@ -16,7 +16,7 @@ from tests.contract.test_uplink import watching
 pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).resolve().parents[2]
-MQTT = ("mqtt", "mqtt_packets")
+MQTT = ("mqtt", "mqtt_connect", "mqtt_packets")
 TIMEOUT_MS = 1000
 TURNS = 2
 #: Packet ids end at 65,535; a client that counts on sends id 0 and loses its session.

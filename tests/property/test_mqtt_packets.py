@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from edge.core.errors import DataError, SyncError
 from edge.core.sync import mqtt_packets as packets
 from edge.core.sync.mqtt import Session
+from edge.core.sync.mqtt_connect import encode_connect, encode_subscribe
 
 #: What MQTT allows in a string, and paths made of it.
 words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
@@ -75,7 +76,7 @@ def test_publish_read_by_amqtt(
 def test_connect_read_by_amqtt(client_id, keepalive_s, clean, will, user, password) -> None:
     fields = [None if text is None else text.encode() for text in (user, password)]
     try:
-        packet = packets.encode_connect(client_id.encode(), keepalive_s, clean, will, *fields)
+        packet = encode_connect(client_id.encode(), keepalive_s, clean, will, *fields)
     except DataError:
         assert (not client_id and not clean) or (user is None and password is not None)
         return
@@ -92,7 +93,7 @@ def test_connect_read_by_amqtt(client_id, keepalive_s, clean, will, user, passwo
 
 @given(packet_ids, topics, st.integers(0, 1))
 def test_subscribe_and_puback_read_by_amqtt(packet_id: int, topic: bytes, qos: int) -> None:
-    packet = packets.encode_subscribe(packet_id, topic, qos)
+    packet = encode_subscribe(packet_id, topic, qos)
     decoded = decode_with_amqtt(SubscribePacket, packet)
     assert decoded.variable_header.packet_id == packet_id
     assert decoded.payload.topics == [(topic.decode(), qos)]

@@ -13,6 +13,8 @@ GROUPS = {"core": ("edge.core",), "app": ("edge",)}
 #: Overlay -> the modules that are in it. They may import what stays, and nothing imports them but
 #: functions.
 OVERLAYS: dict[str, tuple[str, ...]] = {
+    # When a connection to the broker begins or ends.
+    "connect": ("edge.core.sync.mqtt_connect", "edge.ports.esp32.socket_open"),
     # At the start, and when a station has refused a read.
     "reads": (
         "edge.app.station_plan",

@@ -87,7 +87,9 @@ class Session:
         return packet
 
     def _encode_connect(self, clean_session: bool) -> bytes:
-        return packets.encode_connect(
+        from edge.core.sync.mqtt_connect import encode_connect
+
+        return encode_connect(
             self._client_id,
             self._keepalive_s,
             clean_session,
@@ -177,13 +179,15 @@ class Session:
 
         Raises DataError "data.range" for an invalid topic filter or a qos over 1.
         """
+        from edge.core.sync.mqtt_connect import encode_subscribe, is_topic_filter
+
         name = to_bytes(topic_filter, "MQTT topic filter")
-        if not packets.is_topic_filter(name):
+        if not is_topic_filter(name):
             raise DataError("data.range", what="MQTT topic filter", value=repr(name[:80]))
         if len(self._in_flight) >= self._window:
             return None
         packet_id = self._free_id()
-        packet = packets.encode_subscribe(packet_id, name, qos)
+        packet = encode_subscribe(packet_id, name, qos)
         self._in_flight[packet_id] = ("subscribe", now_ms)
         self._sent_ms = now_ms
         return packet_id, packet

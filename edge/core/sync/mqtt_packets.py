@@ -49,41 +49,6 @@ def encode_length(length: int) -> bytes:
         digits.append(digit | 0x80)
 
 
-def encode_connect(
-    client_id: bytes,
-    keepalive_s: int,
-    clean_session: bool,
-    will: tuple[bytes, bytes, bool, int] | None = None,
-    user: bytes | None = None,
-    password: bytes | None = None,
-) -> bytes:
-    """Encode CONNECT (section 3.1).
-
-    keepalive_s: 0..65535 s. will: (topic, payload, retain, qos 0..1).
-    Raises DataError "data.range" for a password without user, an empty client id without a
-    clean session, and any field that does not fit.
-    """
-    if not client_id and not clean_session:
-        raise DataError("data.range", what="MQTT client id", value="")
-    if password is not None and user is None:
-        raise DataError("data.range", what="MQTT user", value="none, with a password")
-    flags = 0x02 if clean_session else 0
-    fields = [_field(client_id)]
-    if will is not None:
-        topic, payload, retain, qos = will
-        flags |= 0x04 | _checked_qos(qos) << 3 | (0x20 if retain else 0)
-        fields.append(_field(topic))
-        fields.append(_field(payload))
-    if user is not None:
-        flags |= 0x80
-        fields.append(_field(user))
-    if password is not None:
-        flags |= 0x40
-        fields.append(_field(password))
-    head = b"\x00\x04MQTT\x04" + bytes((flags,)) + _word(keepalive_s)
-    return _packet(0x10, [head] + fields)
-
-
 def encode_publish(
     topic: bytes,
     payload: "bytes | bytearray",
@@ -95,50 +60,44 @@ def encode_publish(
 
     A bytearray becomes the packet: there may be no room for it twice.
     """
-    first = 0x30 | _checked_qos(qos) << 1 | (1 if retain else 0)
-    fields = [_field(topic)]
+    first = 0x30 | checked_qos(qos) << 1 | (1 if retain else 0)
+    fields = [field(topic)]
     if qos:
-        fields.append(_identifier(packet_id))
+        fields.append(identifier(packet_id))
     if not isinstance(payload, bytearray):
-        return _packet(first, fields + [payload])
-    payload[:0] = _packet(first, fields, len(payload))
+        return packet(first, fields + [payload])
+    payload[:0] = packet(first, fields, len(payload))
     return payload
-
-
-def encode_subscribe(packet_id: int, topic_filter: bytes, qos: int) -> bytes:
-    """Encode SUBSCRIBE for one topic filter (section 3.8)."""
-    body = [_identifier(packet_id), _field(topic_filter), bytes((_checked_qos(qos),))]
-    return _packet(0x82, body)
 
 
 def encode_puback(packet_id: int) -> bytes:
     """Encode PUBACK (section 3.4)."""
-    return b"\x40\x02" + _identifier(packet_id)
+    return b"\x40\x02" + identifier(packet_id)
 
 
-def _packet(first: int, parts: list[bytes], more: int = 0) -> bytes:
+def packet(first: int, parts: list[bytes], more: int = 0) -> bytes:
     """A packet, or what it begins with where so many bytes follow."""
     length = sum([len(part) for part in parts]) + more
     return b"".join([bytes((first,)), encode_length(length)] + parts)
 
 
-def _field(data: bytes) -> bytes:
-    return _word(len(data)) + data
+def field(data: bytes) -> bytes:
+    return word(len(data)) + data
 
 
-def _word(value: int) -> bytes:
+def word(value: int) -> bytes:
     if not 0 <= value <= 65535:
         raise DataError("data.range", what="MQTT field", value=value)
     return bytes((value >> 8, value & 0xFF))
 
 
-def _identifier(packet_id: int) -> bytes:
+def identifier(packet_id: int) -> bytes:
     if not packet_id:
         raise DataError("data.range", what="MQTT packet id", value=packet_id)
-    return _word(packet_id)
+    return word(packet_id)
 
 
-def _checked_qos(qos: int) -> int:
+def checked_qos(qos: int) -> int:
     if qos not in (0, 1):
         raise DataError("data.range", what="MQTT qos", value=qos)
     return qos
@@ -273,18 +232,6 @@ def _decode_publish(first: int, body: "bytes | bytearray") -> Message:
 def is_topic_name(topic: bytes) -> bool:
     """Tell whether `topic` may be published to: 1..65535 bytes, no wildcard (section 4.7)."""
     return 0 < len(topic) <= 65535 and not (b"+" in topic or b"#" in topic) and is_text(topic)
-
-
-def is_topic_filter(topic_filter: bytes) -> bool:
-    """Tell whether one may subscribe to `topic_filter`: wildcards fill a level (section 4.7)."""
-    if not 0 < len(topic_filter) <= 65535 or not is_text(topic_filter):
-        return False
-    levels = topic_filter.split(b"/")
-    for level in levels[:-1]:
-        if b"#" in level or (b"+" in level and level != b"+"):
-            return False
-    last = levels[-1]
-    return last in (b"+", b"#") or not (b"+" in last or b"#" in last)
 
 
 def is_text(data: bytes) -> bool:

@@ -6,7 +6,6 @@ connection, and what it found last is used when it fails.
 
 import errno
 import select
-import socket
 
 from edge.core.errors import SyncError
 from edge.core.journal.clock import FLOOR_MS
@@ -15,19 +14,6 @@ from edge.ports.contracts import Stream
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-#: In words, by number: newlib's, lwIP's for names, mbedTLS' for certificates (x509.h, -0x2700).
-_REASONS = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.ECONNRESET: "connection reset",
-    113: "connection aborted",
-    116: "timed out",
-    118: "no route to the server",
-    128: "not connected",
-    -2: "name not found",
-    -202: "name not found",
-    -9984: "certificate: chain, name or dates are not accepted",
-}
 
 _WAITING = (errno.EAGAIN, errno.EINPROGRESS, 119)
 
@@ -51,7 +37,7 @@ class SocketStream(Stream):
         self._tls = False
         self._is_open = self._is_shaking = False
         self._failure = ""
-        self._known: dict[tuple[str, int], object] = {}
+        self._known: tuple[object, object] = (None, None)
 
     def open(self, host: str, port: int, tls: bool) -> None:
         self.close()
@@ -60,28 +46,14 @@ class SocketStream(Stream):
         if tls and self._wall_ms is not None and self._wall_ms() < FLOOR_MS:
             self._failure = "the time is not known yet, so no certificate can be checked"
             return
-        try:
-            address = self._address()
-            sock = self._socket = self._stream = socket.socket()
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._poller = select.poll()
-            self._poller.register(sock, select.POLLIN | select.POLLOUT)
-            sock.connect(address)  # type: ignore[arg-type]
-        except OSError as error:
-            if _number(error) not in _WAITING:
-                self._failure = _reason(error)
+        from edge.ports.esp32.socket_open import connect, find_address
 
-    def _address(self) -> object:
-        """The server's address; the last one that was found when it cannot be found now."""
         try:
-            found = socket.getaddrinfo(*self._target)[0][-1]
-        except OSError:
-            if self._target not in self._known:
-                raise
-            return self._known[self._target]
-        self._known = {self._target: found}
-        return found
+            self._known = find_address(self._target, self._known)
+            self._socket, self._poller = connect(self._known[1])
+            self._stream = self._socket
+        except OSError as error:
+            self._failure = _reason(error)
 
     def poll(self) -> str:
         if self._failure:
@@ -101,23 +73,13 @@ class SocketStream(Stream):
         if not self._tls or self._is_shaking:
             self._is_open = True
             return
+        from edge.ports.esp32.socket_open import secure
+
         self._is_shaking = True
         try:
-            self._stream = self._secured()
+            self._stream = secure(self._socket, self._ca, self._target[0])
         except (OSError, ValueError) as error:
             raise self._lost(_reason(error))
-
-    def _secured(self) -> object:
-        import ssl
-
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(cadata=self._ca)
-        return context.wrap_socket(
-            self._socket,  # type: ignore[arg-type]
-            server_hostname=self._target[0],
-            do_handshake_on_connect=False,
-        )
 
     def _why(self) -> str:
         """What a socket that failed has to say."""
@@ -188,7 +150,6 @@ def _number(error: Exception) -> int:
 
 
 def _reason(error: Exception) -> str:
-    number = _number(error)
-    if number in _REASONS:
-        return _REASONS[number]
-    return "errno " + str(number) if number else str(error)
+    from edge.ports.esp32.socket_open import reason_of
+
+    return reason_of(_number(error), error)
