@@ -15,6 +15,7 @@ import pytest
 from edge.app.cli.build_fold import fold
 from edge.app.cli.build_join import Joined, join
 from edge.app.cli.build_names import shorten
+from edge.app.cli.build_reach import reach
 from edge.app.cli.build_words import BUILT_IN, FIRMWARE
 from edge.core.errors import ConfigError
 
@@ -119,7 +120,7 @@ def run_apart(folder: Path, sources: dict[str, str]) -> object:
 
 
 def made_short(sources: dict[str, str]) -> dict[str, Joined]:
-    joined = fold(join(sources, ENTRIES))
+    joined = reach(fold(join(sources, ENTRIES)), KEPT)
     shorten(joined, KEPT)
     return joined
 

@@ -123,7 +123,7 @@ def test_names_are_told_of_overlays_too():
         ),
         (
             "edge.app.extra",
-            "def f():\n    from edge.core.scan import seen\n    return seen\n",
+            "def f():\n    from edge.core.scan import seen\n    return seen\nf()\n",
             "functions and classes, no values",
         ),
     ],

@@ -21,6 +21,7 @@ from edge.app.cli.build_fold import fold
 from edge.app.cli.build_join import join
 from edge.app.cli.build_names import Meanings, shorten
 from edge.app.cli.build_plan import encode_plan, plan_of
+from edge.app.cli.build_reach import reach
 from edge.app.cli.build_rom import write_rom
 from edge.app.cli.build_shake import shake
 from edge.app.cli.build_tree import (
@@ -136,7 +137,7 @@ def device_sources(plan: GatewayPlan) -> dict[str, str]:
 
 def compile_program(sources: dict[str, str]) -> tuple[dict[str, bytes], Meanings]:
     """{file: .mpy} of a device's sources, and what the short names in them stand for."""
-    joined = fold(join(sources, ENTRIES))
+    joined = reach(fold(join(sources, ENTRIES)), (START,))
     told = shorten(joined, (START,))
     made = {
         f"{name}.mpy": compile_module(name, ast.unparse(ast.fix_missing_locations(part.tree)))
