@@ -18,7 +18,8 @@ from typing import Annotated, Any
 import typer
 
 from edge.app.cli.build_fold import fold
-from edge.app.cli.build_join import join
+from edge.app.cli.build_join import Joined, join
+from edge.app.cli.build_lean import as_one, without_origins
 from edge.app.cli.build_names import Meanings, shorten
 from edge.app.cli.build_plan import encode_plan, plan_of
 from edge.app.cli.build_reach import reach
@@ -116,7 +117,7 @@ def build(
     write_copies(compiled, f"{tree}/")
     used = write_image(tree, out / "files.img", facts["files_bytes"])
     _write_secrets(config, out / "secrets.csv")
-    told = _told(len(sources), made, tree, used, facts)
+    told = _told(len(sources), core_bytes(sources), made, tree, used, facts)
     if rom_bytes:
         told["rom_used_bytes"], told["rom_bytes"] = rom_bytes, facts["rom_bytes"]
     if json:
@@ -137,13 +138,24 @@ def device_sources(plan: GatewayPlan) -> dict[str, str]:
 
 def compile_program(sources: dict[str, str]) -> tuple[dict[str, bytes], Meanings]:
     """{file: .mpy} of a device's sources, and what the short names in them stand for."""
-    joined = reach(fold(join(sources, ENTRIES)), (START,))
+    joined = as_one(_reached(sources))
     told = shorten(joined, (START,))
-    made = {
-        f"{name}.mpy": compile_module(name, ast.unparse(ast.fix_missing_locations(part.tree)))
-        for name, part in joined.items()
-    }
-    return made, told
+    return {f"{name}.mpy": _compiled(name, part) for name, part in joined.items()}, told
+
+
+def core_bytes(sources: dict[str, str]) -> int:
+    """What the core takes of a device's program, compiled apart from the rest."""
+    joined = _reached(sources)
+    shorten(joined, (START,))
+    return len(_compiled("core", joined["core"]))
+
+
+def _reached(sources: dict[str, str]) -> dict[str, Joined]:
+    return reach(fold(join(sources, ENTRIES)), (START,))
+
+
+def _compiled(name: str, part: Joined) -> bytes:
+    return compile_module(name, ast.unparse(without_origins(part.tree)))
 
 
 def main_text(opener: str, compiled: bytes, program: str) -> str:
@@ -282,12 +294,17 @@ def _write_secrets(config: Path, target: Path) -> None:
 
 
 def _told(
-    modules: int, made: dict[str, bytes], tree: Path, used: int, facts: dict[str, Any]
+    modules: int,
+    core: int,
+    made: dict[str, bytes],
+    tree: Path,
+    used: int,
+    facts: dict[str, Any],
 ) -> dict[str, Any]:
     """The sizes, in bytes: the `--json` contract."""
     return {
         "modules": modules,
-        "core_bytes": len(made["core.mpy"]),
+        "core_bytes": core,
         "program_bytes": sum(len(data) for data in made.values()),
         "config_bytes": (tree / "config.json").stat().st_size,
         "image_used_bytes": used,

@@ -36,7 +36,7 @@ def join(sources: dict[str, str], entries: tuple[str, ...]) -> dict[str, Joined]
         qualify(trees[name], name, bindings)
         bodies[group_of(name)] += trees[name].body
     return {
-        group: Joined(ast.Module(_imported_once(body), []), needed_of(group, body))
+        group: Joined(ast.Module(imported_once(body), []), needed_of(group, body))
         for group, body in bodies.items()
         if body
     }
@@ -109,7 +109,7 @@ def _imports(node: ast.stmt) -> list[str]:
     return []
 
 
-def _imported_once(body: list[ast.stmt]) -> list[ast.stmt]:
+def imported_once(body: list[ast.stmt]) -> list[ast.stmt]:
     """Statements with the imports from the firmware first, one of each name."""
     imports: dict[str, ast.stmt] = {}
     rest: list[ast.stmt] = []

@@ -32,7 +32,9 @@ class _Reached:
     def __init__(self, joined: dict[str, Joined], kept: tuple[str, ...]) -> None:
         nodes = [node for part in joined.values() for node in part.tree.body]
         self._defined: dict[str, list[ast.stmt]] = {}
-        self._records = {_target(node) for node in nodes if is_record(getattr(node, "value", node))}
+        self._records = {
+            _target(node) for node in nodes if is_record(getattr(node, "value", node))
+        }
         self._names = set(kept)
         self._words: set[str] = set()
         waiting: list[ast.AST] = []
@@ -108,9 +110,7 @@ def _named(whole: ast.AST) -> Iterator[str]:
 
 
 def _without_unused_imports(body: list[ast.stmt]) -> list[ast.stmt]:
-    named = {
-        item.id for node in body for item in ast.walk(node) if isinstance(item, ast.Name)
-    }
+    named = {item.id for node in body for item in ast.walk(node) if isinstance(item, ast.Name)}
     return [
         node
         for node in body
