@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge.app.cli.build import read_board
+from edge.app.cli.build_board import read_board
 from edge.app.cli.build_tree import needed_modules
 from hil_tests.emulator.emulator import Emulator
 from hil_tests.emulator.frame import encode_reply

@@ -7,7 +7,8 @@ import pytest
 from littlefs import LittleFS
 
 from edge.__main__ import main
-from edge.app.cli.build import ENTRIES, compile_config, read_board, unused_methods
+from edge.app.cli.build import ENTRIES, compile_config, unused_methods
+from edge.app.cli.build_board import read_board
 from edge.app.cli.build_plan import plan_of
 from edge.app.cli.build_rom import write_rom
 from edge.app.cli.build_shake import shake

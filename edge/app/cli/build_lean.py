@@ -21,4 +21,4 @@ def without_origins(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             node.body.insert(0, ast.parse("del __module__, __qualname__").body[0])
-    return tree
+    return ast.fix_missing_locations(tree)

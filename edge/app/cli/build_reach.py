@@ -1,7 +1,7 @@
 """Leaves out of a joined program what nothing in it reaches, each name taken for what it means.
 
-`build_shake` goes by words, before names are told apart; here a function is reached by its own name
-alone. A method still is by any attribute or text that is called like it.
+`build_shake` goes by words, before names are told apart; here a function is reached by its own
+name alone, a method still by any attribute or text that is called like it.
 """
 
 import ast
@@ -92,6 +92,10 @@ def _target(node: ast.stmt) -> str:
     """The one name of a module that a statement sets."""
     target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
     return target.id if isinstance(target, ast.Name) and ":" in target.id else ""
+
+
+def _makes_record(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign) and is_record(node.value)
 
 
 def _named(whole: ast.AST) -> Iterator[str]:
