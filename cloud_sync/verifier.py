@@ -6,8 +6,7 @@ The format is docs/contract/evidence.md. Nothing that the file says of itself is
 record is read and hashed again. With the device key the seal over the whole file is checked too;
 without it nobody can tell a file that was written anew from its first byte to its last.
 
-Exit status: 0 proven, 3 records are missing and no tombstone says why, 65 broken, 2 wrong use,
-74 the file cannot be read.
+Exit status: 0 proven, 3 incomplete, 65 broken, 2 wrong use, 74 the file cannot be read.
 """
 
 import argparse
@@ -284,15 +283,16 @@ def main() -> int:
     asked, worst = parser.parse_args(), 0
     try:
         key = _bytes(asked.key_file.read_text().strip().lower(), 32) if asked.key_file else None
-        anchors = [(int(seq), _bytes(digest, 32)) for seq, digest in asked.head]
+        anchors = [(int(seq), _bytes(digest.lower(), 32)) for seq, digest in asked.head]
         opener: Any = gzip.open if asked.file.suffix == ".gz" else Path.open
         with opener(asked.file, "rb") as file:
             for found in verify(file, key, anchors, asked.lang):
                 worst = max(worst, STATUSES[found["status"]])
                 print(json.dumps(found, ensure_ascii=False) if asked.json else line_of(found))
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 74
+    except ValueError:
+        parser.error("a key and a hash are 64 hexadecimal digits, SEQ is a number")
+    except (OSError, EOFError, zlib.error) as error:
+        parser.exit(74, f"error: {error}\n")
     return worst
 
 

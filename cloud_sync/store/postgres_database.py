@@ -13,6 +13,7 @@ from cloud_sync.store.dialect import (
     read_script,
 )
 from cloud_sync.store.postgres_layout import create_layout
+from cloud_sync.store.postgres_refusal import ask_refusal
 from cloud_sync.store.sqlite_file import APPLICATION_ID, BUSY_MS, SCHEMA_VERSION
 from edge.core.errors import StoreError, UsageError
 from edge.core.journal import clock
@@ -40,6 +41,9 @@ _SILENCE_MS = 10_000
 
 #: Classes of SQLSTATE that pass: connections, conflicts, resources, locks, an operator at work.
 _PASSING = ("08", "40", "53", "55", "57")
+
+#: Those of them that a server refuses a connection with: too many, starting or stopping.
+_REFUSING = ("53", "57")
 
 #: For whoever reads by other programs: the views have hundreds of expressions, row security has
 #: more, and to compile them takes ten seconds where the rows take none. Not ours: left as it is.
@@ -123,7 +127,7 @@ def _may_pass(error: Any) -> bool:
 
 
 def _is_away(url: str, error: Exception) -> bool:
-    """True when no connection came about because the server is away or is starting or stopping.
+    """True when no connection came about because the server is away, starting, stopping or full.
 
     The driver's words differ by language, so the server is asked again, for that alone.
     """
@@ -134,8 +138,11 @@ def _is_away(url: str, error: Exception) -> bool:
         asked = psycopg.conninfo.make_conninfo(url, connect_timeout=CONNECT_TIMEOUT_S)
     except psycopg.Error:
         return False
-    found = psycopg.pq.PGconn.ping(asked.encode())
-    return found in (psycopg.pq.Ping.NO_RESPONSE, psycopg.pq.Ping.REJECT)
+    pq = psycopg.pq
+    if pq.PGconn.ping(asked.encode()) in (pq.Ping.NO_RESPONSE, pq.Ping.REJECT):
+        return True
+    refusal = ask_refusal(pq, asked, CONNECT_TIMEOUT_S)
+    return refusal is None or refusal[:2] in _REFUSING
 
 
 def _check_server(db: Any) -> str:

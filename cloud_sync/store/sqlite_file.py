@@ -1,6 +1,8 @@
 """Opening the cloud's SQLite file: made with its tables, brought up to date, or refused."""
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from cloud_sync.store.dialect import statements
@@ -28,6 +30,8 @@ def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
     """
     mode = "ro" if read_only else "rwc"
     try:
+        if not read_only:
+            _keep_private(path)
         db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
             uri=True,
@@ -51,6 +55,12 @@ def open_database(path: Path, read_only: bool = False) -> sqlite3.Connection:
         raise StoreError(code, file=str(path), reason=reason)
     teach(db)
     return db
+
+
+def _keep_private(path: Path) -> None:
+    """Let a file that is made be its owner's alone, and with it what SQLite puts beside it."""
+    with suppress(OSError):  # SQLite says why
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 #: What a statement fails with: SQLite's words about a damaged schema may be no text.

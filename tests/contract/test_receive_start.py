@@ -1,8 +1,10 @@
 """`carbontally receive` that starts before what it needs: it waits where waiting may help."""
 
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from cloud_sync.store.sqlite import SqliteStore
@@ -46,6 +48,22 @@ def test_it_waits_for_postgresql_and_then_stores(tmp_path: Path, journal: Journa
                 wait_until(lambda: gateway.acked == 20, "it is stored and acknowledged")
             assert process.stop()[0] == 0
         assert verify_store(url).ok
+
+
+def test_it_waits_for_a_server_that_has_too_many_connections(tmp_path: Path):
+    limits = ("max_connections=6", "superuser_reserved_connections=2", "lc_messages=C")
+    with running(*limits) as server, mosquitto(tmp_path) as broker, ExitStack() as others:
+        url = server.create()
+        while True:
+            try:
+                others.enter_context(psycopg.connect(url))
+            except psycopg.OperationalError:
+                break
+        with receiving(tmp_path, broker, store=url) as process:
+            failing = process.wait_for("failing")
+            assert failing["code"] == "cloud.unavailable" and "too many" in failing["text"]
+            others.close()
+            process.wait_for("ready")
 
 
 def test_it_waits_for_a_broker_that_comes_later(tmp_path: Path, journal: Journal):

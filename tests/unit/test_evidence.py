@@ -135,7 +135,12 @@ def test_the_copied_verifier_proves_with_nothing_but_python(tmp_path: Path):
     assert done.returncode == 65 and "记录 7 的位置上是另一条记录" in done.stdout
     assert run("-m", "edge", "verify", "--evidence", damaged).returncode == 65
     assert run("-I", "check.py", "nothing.ndjson", cwd=away).returncode == 74
-    assert run("-I", "check.py", cwd=away).returncode == 2
+    wrong = [("--head", *words) for words in (("x", "00"), (last, "no hash"), (last, "ab" * 31))]
+    (tmp_path / "no.key").write_text("no key")
+    for words in ((), *((damaged, *words) for words in (*wrong, ("--key-file", "../no.key")))):
+        done = run("-I", "check.py", *words, cwd=away)
+        assert done.returncode == 2 and "Traceback" not in done.stderr and done.stdout == ""
+    assert "64 hexadecimal digits" in done.stderr
     (tmp_path / "no.gz").write_bytes(b"no gzip")
     assert run("-I", "check.py", tmp_path / "no.gz", cwd=away).returncode == 74
     done = run("-m", "edge", "verify", "--evidence", tmp_path / "no.gz")

@@ -1,6 +1,8 @@
 """The SQLite file of the cloud store: what is opened, what is refused, what is left alone."""
 
+import os
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,21 @@ def test_sqlite_read_only_makes_and_changes_nothing(tmp_path: Path):
     with pytest.raises(StoreError), store.transaction():
         store.set_state(TENANT, GATEWAY, "online", NOW_MS)
     store.close()
+
+
+def test_what_it_makes_is_its_owners_alone(tmp_path: Path):
+    """Whatever the umask lets others do; a file that is there keeps its rights."""
+    path = tmp_path / "cloud.db"
+    before = os.umask(0)
+    try:
+        store = SqliteStore(path)
+        with store.transaction():
+            store.set_state(TENANT, GATEWAY, "online", NOW_MS)
+        made = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
+        assert made == dict.fromkeys(("cloud.db", "cloud.db-wal", "cloud.db-shm"), 0o600)
+        store.close()
+        path.chmod(0o640)
+        SqliteStore(path).close()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
