@@ -22,6 +22,13 @@ OVERLAYS: dict[str, tuple[str, ...]] = {
         "edge.core.bus.plain_rule",
         "edge.core.bus.plan",
     ),
+    # When an accounting interval ends.
+    "close": (
+        "edge.core.carbon.closing",
+        "edge.core.carbon.figures",
+        "edge.core.carbon.intensity",
+        "edge.core.carbon.totals",
+    ),
 }
 
 
