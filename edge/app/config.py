@@ -8,7 +8,8 @@ from collections import namedtuple
 
 from edge.app.facts import read_facts, read_swaps, read_windows
 from edge.app.streams import StreamReader
-from edge.core.bus.profile import Point, Profile, parse_profile
+from edge.core.bus.points import Point
+from edge.core.bus.profile import Profile, parse_profile
 from edge.core.carbon.factors import FactorSet, apply_overrides, parse_set
 from edge.core.errors import ConfigError, ProfileError
 from edge.core.schema import nearest

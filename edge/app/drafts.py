@@ -2,7 +2,7 @@
 
 from edge.app.config import Settings
 from edge.app.streams import StreamSetting
-from edge.core.bus.profile import Point
+from edge.core.bus.points import Point
 from edge.core.carbon.counter import Limits
 from edge.core.carbon.streams import (
     Setup,

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from edge.core.bus.profile import Point
+from edge.core.bus.points import Point
 from edge.core.errors import ConfigError
 from edge.core.numbers.civil import days_from_civil, parse_moment
 from edge.core.numbers.fixed import parse_decimal, rescale

@@ -10,7 +10,7 @@ from collections import namedtuple
 from edge.app.config import Broker, Bus, Device
 from edge.app.packed_points import PackedPoints, PointTable
 from edge.core.bus.block import Block
-from edge.core.bus.profile import Profile
+from edge.core.bus.model import Model
 from edge.core.carbon.counter import Limits
 from edge.core.carbon.sources import Rules, Source
 from edge.core.carbon.streams import Coal, Rate, Stream, Summand
@@ -64,10 +64,10 @@ def _items(*parts: object) -> tuple:
     return parts
 
 
-def _profile(*parts: object) -> Profile:
+def _profile(*parts: object) -> Model:
     """Its points are with the devices that poll them."""
     sentinels = dict(parts[6])  # type: ignore[call-overload]
-    return Profile(*parts[:6], sentinels, (), "", parts[7])  # type: ignore[arg-type, call-arg]
+    return Model(*parts[:6], sentinels, parts[7])  # type: ignore[arg-type, call-arg]
 
 
 def _method(*parts: object) -> "Method":

@@ -3,7 +3,7 @@
 from collections import namedtuple
 
 from edge.app.station import place_of
-from edge.core.bus.plain import read_plain
+from edge.core.bus.plain import NOT_PLAIN, read_plain, why_none
 from edge.core.numbers.quality import Quality, of_error
 
 TYPE_CHECKING = False
@@ -90,11 +90,13 @@ class Reading:
             if not registers:
                 qualities[index] = self._why_not(station, index)
                 continue
-            value = read_plain(rule, registers, at)
-            if value is None:
+            if rule[1] == NOT_PLAIN:
                 part = registers[at : at + rule[0]]
-                value = _by_profile(station, index, part, qualities)
-            values[index] = value
+                values[index] = _by_profile(station, index, part, qualities)
+                continue
+            value = values[index] = read_plain(rule, registers, at)
+            if value is None:
+                qualities[index] = why_none(rule, registers, at)
         raw = self._raw(places, evidence) if evidence else {}
         return Look(values, qualities, raw)
 
@@ -125,9 +127,10 @@ def _by_profile(
     station: "Station", index: int, registers: tuple[int, ...], qualities: dict[int, int]
 ) -> int | None:
     """The value of a point by the rules for all of them; its quality goes to `qualities`."""
+    from edge.core.bus.decode import decode_point
+
     device = station.device
-    value: int | None
-    value, quality = device.profile.decode(device.points[index], registers)
+    value, quality = decode_point(device.profile, device.points[index], registers)
     if quality != Quality.GOOD:
         qualities[index] = quality
     return value

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edge.app.config import Device
     from edge.core.bus.block import Block, Learned
     from edge.core.bus.patience import Patience
-    from edge.core.bus.profile import Point
+    from edge.core.bus.points import Point
 
 #: How the points of a device are read; devices of one model share it. places: where each one is,
 #: see `place_of`; rules: how, see `station_plan.rule_of`; evidence: (index, registers) of those

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from edge.app.config import Bus, Device
     from edge.core.bus.block import Block, Learned
+    from edge.core.bus.model import Model
     from edge.core.bus.plan import Timing
-    from edge.core.bus.profile import Point, Profile
+    from edge.core.bus.points import Point
 
 
 def plan_station(
@@ -76,6 +77,6 @@ def _layout(device: "Device", others: "Sequence[Station]") -> Layout:
     return Layout(tuple(places), tuple(rules), tuple(evidence), tuple(counters))
 
 
-def rule_of(point: "Point", profile: "Profile") -> tuple:
+def rule_of(point: "Point", profile: "Model") -> tuple:
     """The rule of a point that is plain; of any other it says the span alone."""
     return plan_rule(point, profile) or (point.span, NOT_PLAIN, 0, 0, ())

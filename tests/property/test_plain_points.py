@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge.core.bus.plain import read_plain
+from edge.core.bus.plain import read_plain, why_none
 from edge.core.bus.plain_rule import plan_rule
 from edge.core.bus.profile import Point, Profile, parse_profile
 from edge.core.numbers.quality import Quality
@@ -63,11 +63,8 @@ def test_what_is_read_quickly_is_what_the_rules_say(
         return
     assert kind in (*PLAIN, "bit") and swapped == "big"
     found = read_plain(rule, around, at)
-    value, quality = profile.decode(point, tuple(around[at : at + point.span]))
-    if found is None:
-        assert quality != Quality.GOOD or kind == "f32", "only what is rare is left to the rules"
-    else:
-        assert (found, Quality.GOOD) == (value, quality)
+    quality = Quality.GOOD if found is not None else why_none(rule, around, at)
+    assert (found, quality) == profile.decode(point, tuple(around[at : at + point.span]))
 
 
 @given(patterns, st.integers(0, 6))

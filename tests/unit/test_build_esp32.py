@@ -160,15 +160,17 @@ def test_an_mpy_cross_of_another_firmware_is_refused(head: bytes):
     assert "mpy-cross" in str(caught.value.fields["reason"])
 
 
-def test_methods_that_no_stream_uses_stay_behind(site: Site):
+def test_methods_that_no_stream_and_no_point_uses_stay_behind(site: Site):
     facts = read_board(DEVKIT)
     plan, _ = compile_config(site.config, facts, None, None)
     methods = {
+        "edge.core.bus.decode",
         "edge.core.carbon.cems",
         "edge.core.carbon.stack_tally",
         "edge.core.carbon.tariff",
         "edge.core.carbon.timed",
         "edge.core.carbon.virtual",
+        "edge.core.numbers.words",
     }
     assert set(unused_methods(plan)) == methods <= set(needed_modules(ENTRIES))
     assert set(unused_methods(docs_plan())) == set()

@@ -16,8 +16,9 @@ from edge.app.service import read_settings
 from edge.app.station import Station
 from edge.app.station_plan import plan_station
 from edge.core.bus.block import Learned
+from edge.core.bus.model import Model
 from edge.core.bus.plan import character_bits
-from edge.core.bus.profile import Point, Profile, parse_profile
+from edge.core.bus.profile import Point, parse_profile
 from edge.core.carbon.tariff import Tariff
 from edge.core.errors import ConfigError
 
@@ -38,7 +39,7 @@ def docs_plan() -> GatewayPlan:
 
 def bare(value: object) -> object:
     """A value down to its builtins, types told, lists as tuples."""
-    if isinstance(value, Profile):
+    if isinstance(value, Model):
         rules = (value.id, value.word_order, value.byte_order, value.digest, value.gap_ms)
         return ("Profile", *rules, value.max_block_registers, value.forbidden, value.sentinels)
     if isinstance(value, Tariff):

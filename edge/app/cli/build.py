@@ -36,6 +36,7 @@ from edge.app.cli.build_tree import (
 from edge.app.config import Library, Settings
 from edge.app.gateway_plan import GatewayPlan
 from edge.app.service import SCHEMA
+from edge.core.bus.plain_rule import plan_rule
 from edge.core.errors import ConfigError, UsageError
 from edge.core.schema import check_document, nearest
 from edge.ports.esp32.bundle import Bundle, encode_bundle
@@ -225,7 +226,7 @@ def _network(
 
 
 def unused_methods(plan: GatewayPlan) -> list[str]:
-    """Modules that are imported when a stream needs them, and that no stream here does.
+    """Modules that are imported when a stream or a point needs them, and that none here does.
 
     Only what the streams of the configuration ask for: facts are taken from the journal as well.
     """
@@ -234,6 +235,8 @@ def unused_methods(plan: GatewayPlan) -> list[str]:
         found += ["edge.core.carbon.cems", "edge.core.carbon.stack_tally"]
     if not any(stream.summands for stream in plan.streams):
         found.append("edge.core.carbon.virtual")
+    if all(plan_rule(point, device.profile) for device in plan.devices for point in device.points):
+        found += ["edge.core.bus.decode", "edge.core.numbers.words"]
     return found
 
 

@@ -8,8 +8,10 @@ from edge.app.drafts import draft_streams
 from edge.app.gateway_plan import BYTES, GIVEN, MADE, MAKERS, NEGATIVE, TEXT, WHOLE, GatewayPlan
 from edge.app.packed_points import ROW, PackedPoints, PointTable
 from edge.core.bus.block import Block
+from edge.core.bus.model import Model
 from edge.core.bus.plan import character_bits, line_timing, plan_blocks
-from edge.core.bus.profile import Point, Profile
+from edge.core.bus.points import Point
+from edge.core.bus.profile import Profile
 from edge.core.carbon.cems import Method, Stack
 from edge.core.carbon.tariff import Tariff
 from edge.core.numbers import pack
@@ -20,7 +22,13 @@ _RECORD_BYTES = 64
 
 _KINDS = {maker: MADE + at for at, maker in enumerate(MAKERS)}
 _PLACES = {getattr(maker, "__name__", ""): MADE + at for at, maker in enumerate(MAKERS)}
-_MADE_BY = {Profile: "_profile", Method: "_method", Stack: "_stack", Tariff: "_tariff"}
+_MADE_BY = {
+    Profile: "_profile",
+    Model: "_profile",
+    Method: "_method",
+    Stack: "_stack",
+    Tariff: "_tariff",
+}
 
 
 def plan_of(settings: Settings) -> GatewayPlan:
@@ -173,7 +181,7 @@ def _kind(value: object) -> int:
 
 
 def _parts(value: object) -> list[object]:
-    if isinstance(value, Profile):
+    if isinstance(value, Model):
         sentinels = tuple((kind, value.sentinels[kind]) for kind in sorted(value.sentinels))
         head = (value.id, value.word_order, value.byte_order, value.max_block_registers)
         return [*head, value.gap_ms, value.forbidden, sentinels, value.digest]

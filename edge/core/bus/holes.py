@@ -6,7 +6,7 @@ until it knows the holes one by one, so that every other merge stays.
 """
 
 from edge.core.bus.block import Block, Learned
-from edge.core.bus.profile import Point, width
+from edge.core.bus.points import Point, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,14 +1,14 @@
 """How a point is read, where it is plain: decided once, before the first poll."""
 
+from edge.core.bus.model import Model
 from edge.core.bus.plain import FORMS, U32
 from edge.core.bus.points import Point
-from edge.core.bus.profile import Profile
 
 #: Units per count that keep every integer, and every float that `plain` reads, within 64 bits.
 _UNITS_MAX = 1 << 30
 
 
-def plan_rule(point: Point, profile: Profile) -> tuple | None:
+def plan_rule(point: Point, profile: Model) -> tuple | None:
     """How to read a plain point; None for one that is not."""
     kind = "u16" if point.kind == "bit" else point.kind
     mantissa, places = point.scale

@@ -9,7 +9,8 @@ anyway moves there for nothing, and a block inside another one is not needed.
 from collections import namedtuple
 
 from edge.core.bus.block import Block
-from edge.core.bus.profile import Point, Profile, most_in_block, width
+from edge.core.bus.model import Model, most_in_block
+from edge.core.bus.points import Point, width
 from edge.core.bus.rtu import READ_HOLDING, data_bytes
 
 #: What one byte costs and what each transaction adds, in microseconds.
@@ -40,7 +41,7 @@ def block_us(count: int, timing: Timing, function: int = READ_HOLDING) -> int:
 
 def plan_blocks(
     points: tuple[Point, ...],
-    profile: Profile,
+    profile: Model,
     timing: Timing,
     holes: tuple[tuple[int, int, int], ...] = (),
     limit: int = 0,
@@ -58,7 +59,7 @@ def block_of(group: tuple[Point, ...]) -> Block:
 
 def plan_groups(
     points: tuple[Point, ...],
-    profile: Profile,
+    profile: Model,
     timing: Timing,
     holes: tuple[tuple[int, int, int], ...] = (),
     limit: int = 0,

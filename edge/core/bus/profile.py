@@ -7,26 +7,23 @@ alone, so its digest names the rules that made them.
 
 import hashlib
 
-from edge.core.bus.points import IDENTITY, list_of, parse_point, refuse
+from edge.core.bus.decode import decode_point
+from edge.core.bus.model import Model, most_in_block
+from edge.core.bus.point_document import list_of, parse_point, refuse
+from edge.core.bus.points import IDENTITY
 from edge.core.bus.points import Point as Point
 from edge.core.bus.points import width as width
-from edge.core.bus.rtu import BIT_FUNCTIONS, BITS_PER_REGISTER, REGISTERS_MAX
+from edge.core.bus.rtu import REGISTERS_MAX
 from edge.core.errors import ProfileError
 from edge.core.numbers import pack, words
-from edge.core.numbers.quality import Quality
 
 
-class Profile:
+class Profile(Model):
     """One device model, immutable after `parse_profile`.
 
     points: tuple of Point to poll, ascending by (function, address).
     identity: tuple of Point of class "identity": never polled, they tell which device it is.
-    max_block_registers: most in one request; 16 times as many bits.
-    forbidden: tuple of (first, last) wire addresses that no block may touch.
-    gap_ms: rest the station needs between two requests.
     confidence: "high", "medium", "low", or "" when the document does not say.
-    digest: SHA-256 over everything that decides how a register becomes a reading; of a profile
-        that was planned elsewhere it is given, and its points are with those who poll them.
     """
 
     def __init__(
@@ -40,20 +37,22 @@ class Profile:
         sentinels: dict[str, tuple[int, ...]],
         points: tuple[Point, ...],
         confidence: str = "",
-        digest: bytes | None = None,
     ) -> None:
         """points: of every class, ascending by (function, address)."""
-        self.id = profile_id
-        self.word_order = word_order
-        self.byte_order = byte_order
-        self.max_block_registers = max_block_registers
-        self.gap_ms = gap_ms
-        self.forbidden = forbidden
-        self.sentinels = sentinels
+        super().__init__(
+            profile_id,
+            word_order,
+            byte_order,
+            max_block_registers,
+            gap_ms,
+            forbidden,
+            sentinels,
+            b"",
+        )
         self.confidence = confidence
         self.points = tuple([p for p in points if p.point_class != IDENTITY])
         self.identity = tuple([p for p in points if p.point_class == IDENTITY])
-        self.digest = hashlib.sha256(self._meaning()).digest() if digest is None else digest
+        self.digest = hashlib.sha256(self._meaning()).digest()
 
     def _meaning(self) -> bytes:
         sentinels = [
@@ -77,42 +76,12 @@ class Profile:
         return tuple(point for point in self.points if not names or point.name in names)
 
     def decode(self, point: Point, registers: tuple[int, ...]) -> tuple[int | None, int]:
-        """Decode the registers of a point's span to (mantissa at point.places, quality).
-
-        One sentinel among its terms, or a scale register without an exponent, and there is none.
-        """
-        if len(registers) != point.span or point.kind == "str":
-            return None, Quality.CORRUPT
-        exponent = self._exponent(point, registers)
-        if exponent is None:
-            return None, Quality.SENTINEL
-        parts = []
-        for term in point.terms:
-            first = term.address - point.address
-            part = registers[first : first + words.WIDTHS[term.kind]]
-            raw = words.raw_of(part, term.kind, self.word_order, self.byte_order)
-            if raw in point.sentinels or raw in self.sentinels.get(term.kind, ()):
-                return None, Quality.SENTINEL
-            ratio = words.decode_ratio(raw, term.kind)
-            if ratio is None:
-                return None, Quality.SENTINEL
-            parts.append((ratio, term.scale))
-        return words.sum_terms(parts, exponent, point.offset, point.places)
-
-    def _exponent(self, point: Point, registers: tuple[int, ...]) -> int | None:
-        if point.exponent is None:
-            return 0
-        register = registers[point.exponent[0] - point.address]
-        return words.decode_exponent(register, point.exponent[1], self.byte_order)
+        """The registers of a point's span as (mantissa at point.places, quality)."""
+        return decode_point(self, point, registers)
 
     def decode_text(self, point: Point, registers: tuple[int, ...]) -> str | None:
         """The text of a point of type "str"; None when it holds none."""
         return words.decode_text(registers, self.byte_order)
-
-
-def most_in_block(function: int, registers: int) -> int:
-    """How much one request may ask for, where `registers` is the limit for registers."""
-    return registers * BITS_PER_REGISTER if function in BIT_FUNCTIONS else registers
 
 
 def _check_points(
