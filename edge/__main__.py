@@ -50,7 +50,7 @@ VERBS = {
     "demo": ("hil_tests.demo.cli:demo", "the main job on this machine, end to end"),
     "soak": ("hil_tests.soak.cli:soak", "simulate gateways with every fault: --hours H"),
     "emulate": ("hil_tests.cli:emulate", "an RS-485 bus with emulated stations"),
-    "hil": ("hil_tests.cli_hil:hil", "run the tests of the core on a board: --port PORT"),
+    "hil": ("hil_tests.cli_hil:hil", "test a board that is attached: --port PORT"),
     "bench": ("hil_tests.bench.cli:bench", "measure: bench NAME"),
 }
 

@@ -1,4 +1,4 @@
-"""`hil`: tests on a board that is attached, through mpremote: the core, and a line over RS-485."""
+"""`hil`: tests on a board that is attached, through mpremote: core, line and gateway."""
 
 import ast
 import json as json_module
@@ -15,6 +15,7 @@ import typer
 from edge.app.cli.build_tree import needed_modules
 from edge.core.errors import DataError, UsageError
 from edge.core.errors.table import printable
+from edge.ports.linux.files import read_bytes
 from hil_tests.hil_line import check_adapter, judge_line, line_facts, line_modules
 from hil_tests.micropython.device import run_mpy_cross
 
@@ -115,31 +116,52 @@ def hil(
     rs485: Annotated[
         str | None, typer.Option(help="adapter on the board's RS-485 port, for emulated stations")
     ] = None,
+    gateway: Annotated[
+        bool, typer.Option("--gateway", help="run the whole gateway, over what the board has")
+    ] = False,
+    address: Annotated[str, typer.Option(help="of this machine, for the board")] = "",
+    wifi: Annotated[str, typer.Option(help="the Wi-Fi that the board joins")] = "",
+    wifi_key: Annotated[
+        Path | None, typer.Option(help="file with its key; the board keeps it until the end")
+    ] = None,
     only: Annotated[str, typer.Option(help="test files whose name has this in it")] = "",
     seconds: Annotated[float, typer.Option(min=1, help="to wait for the first answer")] = 20,
     json: Annotated[bool, typer.Option("--json", help="one JSON object a file")] = False,
 ) -> int:
-    """Run tests/core on a real board that is attached, and its line where there is an adapter."""
+    """Run tests/core on a real board that is attached; over an adapter its line and a gateway."""
     facts = _line_facts(board)
-    found = sorted((ROOT / "tests" / "core").glob("test_*.py"))
-    tests = [path for path in found if only in path.stem]
-    if not tests:
-        raise UsageError("usage.value", option="--only", found=only, expected="a part of a name")
+    tests = _tests(only)
     if rs485 is not None:
         check_adapter(rs485)
+    elif gateway:
+        raise UsageError("usage.value", option="--gateway", found="no --rs485", expected="both")
     attached = Board(port, seconds)
     _say(json, {"event": "board", "port": port, "version": attached.version})
     with tempfile.TemporaryDirectory() as folder:
         modules = {} if rs485 is None else line_modules()
         compiled = _install(attached, tests, list(modules.values()), Path(folder))
         failed, count = _run_all(attached, compiled, lambda event: _say(json, event))
-    if rs485 is None:
-        _say(json, {"event": "skipped", "what": "line", "reason": "no --rs485 names an adapter"})
-    else:
-        _read_line(attached, rs485, facts, json)
+    _read_line(attached, rs485, facts, json)
     if failed:
         raise DataError("hil.failed", failed=failed, count=count, port=port)
+    if gateway and rs485 is not None:
+        _run_gateway(attached, rs485, board, address, (wifi, wifi_key), json)
+    else:
+        _skip(json, "gateway", "no --gateway allows to write over what the board has")
     return 0
+
+
+def _tests(only: str) -> list[Path]:
+    """Files of tests of the core; UsageError where there are none of that name."""
+    found = sorted((ROOT / "tests" / "core").glob("test_*.py"))
+    tests = [path for path in found if only in path.stem]
+    if not tests:
+        raise UsageError("usage.value", option="--only", found=only, expected="a part of a name")
+    return tests
+
+
+def _skip(json: bool, what: str, reason: str) -> None:
+    _say(json, {"event": "skipped", "what": what, "reason": reason})
 
 
 def _line_facts(board: str) -> dict[str, Any]:
@@ -151,8 +173,11 @@ def _line_facts(board: str) -> dict[str, Any]:
     return line_facts(BOARDS_FOLDER / BOARDS.get(board, board))
 
 
-def _read_line(board: Board, rs485: str, facts: dict[str, Any], json: bool) -> None:
+def _read_line(board: Board, rs485: str | None, facts: dict[str, Any], json: bool) -> None:
     """Let the board read emulated stations; DataError hil.line for what it read otherwise."""
+    if rs485 is None:
+        _skip(json, "line", "no --rs485 names an adapter")
+        return
 
     def execute(code: str) -> str:
         return board.ask("exec", code, timeout_s=FILE_TIMEOUT_S)
@@ -161,6 +186,34 @@ def _read_line(board: Board, rs485: str, facts: dict[str, Any], json: bool) -> N
     _say(json, {"event": "line", "port": rs485, **line._asdict()})
     if line.wrong or line.lost:
         raise DataError("hil.line", port=rs485, **line._asdict())
+
+
+def _run_gateway(
+    board: Board,
+    rs485: str,
+    name: str,
+    address: str,
+    wifi: tuple[str, Path | None],
+    json: bool,
+) -> None:
+    """The gateway as built, on the board; DataError hil.gateway for wrong or lost ones."""
+    from hil_tests.hil_gateway import Wifi, judge_gateway, own_address
+
+    network, key_file = wifi
+    key = "" if key_file is None else read_bytes(key_file).decode().strip()
+    with tempfile.TemporaryDirectory() as folder:
+        found = judge_gateway(
+            board.ask,
+            (board.port, rs485),
+            BOARDS_FOLDER / BOARDS.get(name, name),
+            address or own_address(),
+            Wifi(network, key),
+            Path(folder),
+        )
+    _say(json, {"event": "gateway", "port": board.port, **found._asdict()})
+    if found.wrong or found.lost:
+        wrong = {"readings": found.readings, "wrong": found.wrong, "lost": found.lost}
+        raise DataError("hil.gateway", port=board.port, **wrong)
 
 
 def _install(board: Board, tests: list[Path], modules: list[Path], folder: Path) -> list[Path]:
@@ -227,6 +280,9 @@ def _say(json: bool, event: dict[str, Any]) -> None:
     elif event["event"] == "line":
         numbers = "{reads} reads over {port}, {wrong} wrong, {lost} lost".format(**event)
         print(f"line: {numbers}", flush=True)
+    elif event["event"] == "gateway":
+        numbers = "{records} records, {readings} readings, {wrong} wrong, {lost} lost"
+        print(f"gateway: {numbers.format(**event)}", flush=True)
     elif event["event"] == "board":
         version = ".".join(str(part) for part in event["version"])
         print(f"MicroPython {version} on {event['port']}", flush=True)

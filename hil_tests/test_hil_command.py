@@ -2,39 +2,31 @@
 
 import json
 import os
-import select
 import subprocess
-import threading
-import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from hil_tests import cli_hil
+from edge.core.errors import DataError
+from hil_tests import cli_hil, hil_gateway
 from hil_tests.emulator.frame import encode_reply
 from hil_tests.emulator.ledger import ServedReply
 from hil_tests.hil_line import READS, TIMEOUT, TURNS, compare
-from hil_tests.micropython.device import shim_folder
+from hil_tests.micropython.attached import Attached, attached, line, pty
+from hil_tests.micropython.built import BOARD, JOURNAL_BYTES
+from hil_tests.micropython.device import Device, shim_folder
 from hil_tests.micropython.prerequisite import require_command
 from hil_tests.processes import Command
 
 pytestmark = pytest.mark.system
 
+HOST = "127.0.0.1"
+HEAP_BYTES = 384 * 1024
+#: Of the partition `romfs` of the board file.
+ROM_BYTES = 0x28000
 REPL = Path(__file__).parent / "micropython" / "board" / "repl.mjs"
-
-
-@contextmanager
-def pty() -> Iterator[tuple[int, str]]:
-    """(the board's end, the name that a master opens)."""
-    ours, theirs = os.openpty()
-    tty.setraw(theirs)
-    try:
-        yield ours, os.ttyname(theirs)
-    finally:
-        os.close(ours)
-        os.close(theirs)
 
 
 @contextmanager
@@ -53,32 +45,6 @@ def board(wire: str | None = None) -> Iterator[str]:
             process.wait(20)
 
 
-@contextmanager
-def line() -> Iterator[tuple[str, str]]:
-    """(the board's end, the adapter's end) of a wire."""
-    with pty() as (board_end, wire), pty() as (adapter_end, adapter):
-        stop_read, stop_write = os.pipe()
-
-        def carry() -> None:
-            while True:
-                ready = select.select([board_end, adapter_end, stop_read], [], [])[0]
-                if stop_read in ready:
-                    return
-                if board_end in ready:
-                    os.write(adapter_end, os.read(board_end, 4096))
-                if adapter_end in ready:
-                    os.write(board_end, os.read(adapter_end, 4096))
-
-        carrier = threading.Thread(target=carry, daemon=True)
-        carrier.start()
-        try:
-            yield wire, adapter
-        finally:
-            os.close(stop_write)
-            carrier.join(20)
-            os.close(stop_read)
-
-
 def run(tmp_path: Path, *arguments: str) -> Command:
     command = Command(["hil", *arguments, "--json"], tmp_path / "errors.txt")
     command.status = command.wait_end(180)
@@ -90,11 +56,52 @@ def test_the_core_and_the_line_over_the_adapter_run_on_what_answers(tmp_path: Pa
         options = ["--board", "esp32", "--port", port, "--rs485", adapter]
         command = run(tmp_path, *options, "--only", "uplink_split")
     assert command.status == 0, command.errors
-    first, core, last = command.events
+    first, core, last, skipped = command.events
     assert first == {"event": "board", "port": port, "version": [1, 27]}
     assert core["file"] == "test_uplink_split" and core["failed"] == [] and core["passed"] > 5
     wanted = {"event": "line", "port": adapter, "reads": len(READS), "wrong": 0, "lost": 0}
     assert last == wanted and len(READS) > 40
+    assert (skipped["event"], skipped["what"]) == ("skipped", "gateway")
+
+
+@contextmanager
+def whole_board(tmp_path: Path, wire: str) -> Iterator[Attached]:
+    """As it comes from the factory: firmware with ROMFS, nothing on it yet."""
+    blank = tmp_path / "blank.img"
+    blank.write_bytes(b"\xff" * ROM_BYTES)
+    device = Device(
+        tmp_path / "device", None, {"tally": JOURNAL_BYTES}, heap_bytes=HEAP_BYTES, rom=blank
+    )
+    uarts = {"2": {"tty": wire, "de_pin": 4}}
+    with attached(device, uarts=uarts, clock={"rtc_unix_ms": None}) as board:
+        yield board
+
+
+def test_the_whole_gateway_goes_from_flash_to_cloud(tmp_path: Path) -> None:
+    with line() as (wire, adapter), whole_board(tmp_path, wire) as board:
+        options = ["--board", BOARD.name, "--port", board.port, "--rs485", adapter, "--gateway"]
+        command = run(tmp_path, *options, "--only", "uplink_split", "--address", HOST)
+        ended = [end["reason"] for end in board.ends]
+    assert command.status == 0, command.errors
+    last = command.events[-1]
+    assert last["event"] == "gateway" and (last["wrong"], last["lost"]) == (0, 0)
+    assert last["records"] >= 60 and last["readings"] > 300
+    assert ended == ["reset", "reset"], "once into the program, once out of it"
+    assert not list((tmp_path / "device" / "root").glob("main.py"))
+
+
+def test_a_gateway_that_brings_nothing_is_told_with_what_it_said() -> None:
+    with pty() as (end, port), hil_gateway.listening(port) as said:
+        os.write(end, b"gateway\r\nfailed: store.open\r\n")
+        with pytest.raises(DataError) as caught:
+            hil_gateway.wait_for(lambda: said() == "", 0.5, port, said)
+    assert caught.value.code == "hil.start"
+    assert caught.value.fields["reason"] == "failed: store.open"
+
+
+def test_a_gateway_without_a_bus_is_refused(tmp_path: Path) -> None:
+    command = run(tmp_path, "--port", str(tmp_path / "tty"), "--gateway")
+    assert command.status == 2 and "error[usage.value]" in command.errors
 
 
 def test_a_board_that_reads_what_nobody_has_said_is_told() -> None:

@@ -137,10 +137,12 @@ class Findings:
     unheard: dict[str, int] = field(default_factory=dict)
 
 
-def judge_cloud(cloud: Path, ledger: Path, profiles: Path = PROFILE_DIR) -> Findings:
+def judge_cloud(
+    cloud: Path, ledger: Path, profiles: Path = PROFILE_DIR, apart_ms: int = 0
+) -> Findings:
     """Match every block of every poll to a reply of its own, in the order of the wire.
 
-    profiles: folder with those of the devices.
+    profiles: folder with those of the devices. apart_ms: how late the gateway's clock may be.
     """
     findings = Findings()
     with reading(cloud) as database:
@@ -148,7 +150,7 @@ def judge_cloud(cloud: Path, ledger: Path, profiles: Path = PROFILE_DIR) -> Find
             "SELECT journal, number, name, bus, station, profile FROM devices"
         ).fetchall()
         for journal, number, name, bus, station, profile_id in devices:
-            polls = _cloud_polls(database, journal, number)
+            polls = _cloud_polls(database, journal, number, apart_ms)
             replies = [row for row in read_replies(ledger, bus, station) if _is_intact(row)]
             profile = read_profile(profiles / f"{profile_id}.toml")
             findings.polls += len(polls)
@@ -160,15 +162,15 @@ def judge_cloud(cloud: Path, ledger: Path, profiles: Path = PROFILE_DIR) -> Find
 
 
 def _cloud_polls(
-    database: sqlite3.Connection, journal: int, device: int
+    database: sqlite3.Connection, journal: int, device: int, late_ms: int
 ) -> list[tuple[int, int, Values]]:
     """(seq, wall_ms, values) of a device's polls in order."""
     rows = database.execute(
-        "SELECT r.seq, x.wall_ms, p.name, r.value, r.quality FROM readings r"
+        "SELECT r.seq, x.wall_ms + ?, p.name, r.value, r.quality FROM readings r"
         " JOIN records x ON x.journal = r.journal AND x.seq = r.seq"
         " JOIN points p ON p.journal = r.journal AND p.device = r.device AND p.number = r.point"
         " WHERE r.journal = ? AND r.device = ? ORDER BY r.seq, r.point",
-        (journal, device),
+        (late_ms, journal, device),
     )
     polls: list[tuple[int, int, Values]] = []
     for seq, wall_ms, name, value, quality in rows:

@@ -1,4 +1,4 @@
-"""The embedded MQTT broker of the demonstration: amqtt in a thread, on loopback alone."""
+"""The embedded MQTT broker: amqtt in a thread, on loopback where nobody else is meant."""
 
 import asyncio
 import logging
@@ -32,10 +32,14 @@ def find_broker(port: int) -> None:
 
 
 class EmbeddedBroker:
-    """A broker that can be stopped and started on the same port, as an outage does."""
+    """A broker that can be stopped and started on the same port, as an outage does.
 
-    def __init__(self, port: int) -> None:
+    host: an address of this machine, where others than this machine have to reach it.
+    """
+
+    def __init__(self, port: int, host: str = HOST) -> None:
         self.port = port
+        self.host = host
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._over: asyncio.Event | None = None
@@ -68,7 +72,7 @@ class EmbeddedBroker:
         self._over = asyncio.Event()
         broker = Broker(
             {
-                "listeners": {"default": {"type": "tcp", "bind": f"{HOST}:{self.port}"}},
+                "listeners": {"default": {"type": "tcp", "bind": f"{self.host}:{self.port}"}},
                 "plugins": {
                     "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
                 },

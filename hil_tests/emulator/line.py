@@ -123,6 +123,8 @@ class Line:
         wait_s = max(0.0, min(_IDLE_S, self._next_due_s() - time.monotonic()))
         ready, _, _ = select.select([self._port.fileno(), self._stop_read_fd], [], [], wait_s)
         if self._stop_read_fd in ready:
+            if not self._port.paced:
+                self._tell_sent(self._wire.handed_over_s(), time.time_ns() // 1_000_000)
             return False
         self._send(time.monotonic())
         if self._replug_s is not None:
@@ -213,6 +215,9 @@ class Line:
         wall_ms = time.time_ns() // 1_000_000
         if data:
             self._port.write(data)
+        self._tell_sent(now_s, wall_ms)
+
+    def _tell_sent(self, now_s: float, wall_ms: int) -> None:
         for sending in self._wire.take_over(now_s):
             sending.sent(sending, wall_ms)
             if sending.unplug_s:

@@ -171,6 +171,12 @@ class Wire:
         whole = slot.sending if in_bursts else None
         return (slot.end_s if whole is None else whole.end_s) <= now_s
 
+    def handed_over_s(self) -> float:
+        """When the last ends that a port which paces them itself has been given whole."""
+        waiting = {id(slot.sending) for slot in self._slots}
+        ends = [sending.end_s for sending in self._sendings if id(sending) not in waiting]
+        return max(ends, default=0.0)
+
     def take_run(self, now_s: float) -> bytes:
         """The bytes of the run that has begun, to its end, for a port that paces them itself."""
         count, end_s = 0, now_s

@@ -3,6 +3,7 @@
 // standard output, what the program prints included; takes commands on standard input.
 import fs from "node:fs";
 import os from "node:os";
+import { Console } from "./console.mjs";
 import { Flash } from "./flash.mjs";
 import { copyIn, Mirror } from "./files.mjs";
 import { mountRom, start } from "./interpreter.mjs";
@@ -32,17 +33,24 @@ const world = new World(plan, clock);
 const flash = plan.flash ? new Flash(plan.flash, world) : null;
 const serial = new Serial(plan.uarts ?? {}, world);
 const sockets = new Sockets(plan.network ?? {}, world);
+const terminal = plan.console ? new Console(plan.console, world) : null;
 
 let mirror = null;
 let printed = []; // what mem_info prints is for us
 let capturing = false;
+const print = (said) => {
+  if (capturing) printed.push(terminal ? Buffer.from(said).toString() : said);
+  else if (terminal) terminal.write(said);
+  else world.say({ event: "print", line: said });
+};
 const { mp, view } = await start({
   npmPackage: plan.package,
   build: plan.build,
   heapBytes: plan.heap_bytes,
   pystackWords: plan.pystack_words ?? 2048,
   clock,
-  print: (line) => (capturing ? printed.push(line) : world.say({ event: "print", line })),
+  isRaw: terminal !== null,
+  print,
   onFileChange: (synced) => mirror?.save(synced),
   isWritten: (descriptor) => mirror?.isWritten(descriptor),
 });
@@ -68,7 +76,7 @@ function heapNow() {
   capturing = true;
   memoryInfo();
   capturing = false;
-  const largest = /max free sz: (\d+)/.exec(printed.join(" "));
+  const largest = /max free sz: (\d+)/.exec(printed.join(terminal ? "" : " "));
   printed = [];
   return { heap: { ...heap, largest_free_bytes: largest ? Number(largest[1]) * 16 : null } };
 }
@@ -98,8 +106,8 @@ Object.assign(host, {
   // Integers cross as 32 bits.
   wall_s: () => Math.floor(clock.wallMs() / 1000),
   wall_part_ms: () => clock.wallMs() % 1000,
-  set_wall_s: (unixS) => {
-    clock.setWallMs(unixS * 1000);
+  set_wall: (unixS, partMs) => {
+    clock.setWallMs(unixS * 1000 + partMs);
     return 0;
   },
   sleep_us: guarded((us) => {
@@ -107,8 +115,8 @@ Object.assign(host, {
     return 0;
   }),
   sleep_ms: guarded((ms) => {
-    world.rest(ms * 1000);
-    return 0;
+    world.rest(ms * 1000, () => terminal?.isInterrupted);
+    return terminal?.takeInterrupt() ? -LINUX.EINTR : 0;
   }),
   // select.poll: wait for any event of a socket or a tty, at most `ms`.
   rest_ms: guarded((ms, seen) => {
@@ -142,6 +150,19 @@ Object.assign(host, {
     saveState();
     return 0;
   }),
+  // Of the partition `romfs`: what is written is mounted at the next start.
+  rom_write: guarded((offset, address, length) => {
+    view(address, length).forEach((byte, at) => (rom[offset + at] = byte));
+    return length;
+  }),
+  rom_erase: guarded((offset, length) => {
+    rom.fill(0xff, offset, offset + length);
+    return 0;
+  }),
+  rom_done: guarded(() => {
+    fs.writeFileSync(plan.rom, rom);
+    return 0;
+  }),
   partitions: () => JSON.stringify(flash?.partitions ?? []),
   random: () => Math.floor(Math.random() * 256),
   ...serial.functions(view, ERRNO, guarded),
@@ -162,11 +183,16 @@ sys.path[:] = ["/shim", "", "/lib"]
 import _device
 `;
 mp.runPython(RUN);
-if (plan.rom) mountRom(mp, view, fs.readFileSync(plan.rom));
+const rom = plan.rom ? fs.readFileSync(plan.rom) : null;
+if (rom) mountRom(mp, view, rom);
+terminal?.letInterrupt(mp);
 world.say({ event: "ready", ...heapNow() });
 world.lastTrafficMs = -Infinity;
 for (const name of plan.programs ?? ["boot.py", "main.py"]) {
   const trouble = mp.globals.get("_device").run(name);
-  if (trouble) world.end("exception", { program: name, traceback: trouble });
+  if (trouble && terminal) terminal.write(Buffer.from(trouble.replaceAll("\n", "\r\n")));
+  else if (trouble) world.end("exception", { program: name, traceback: trouble });
+  if (trouble) break;
 }
+if (terminal) terminal.prompt(mp);
 world.end("finished");

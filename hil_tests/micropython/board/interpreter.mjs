@@ -27,6 +27,7 @@ export function translateErrors(imports) {
 /**
  * Start the interpreter. Returns {mp, view}.
  *
+ * print(line): without its end; print(bytes) as they come where `isRaw`.
  * npmPackage, build: of the release, and the file that `collecting_interpreter` made of it.
  * view(address, length): bytes of Python's memory; take it anew in each call.
  * onFileChange(synced): called after each system call that may have changed a file for good;
@@ -34,7 +35,7 @@ export function translateErrors(imports) {
  * isWritten(descriptor): whether an open file is one that is written; closing others changes nothing.
  */
 export async function start(options) {
-  const { npmPackage, build, heapBytes, pystackWords, clock, print } = options;
+  const { npmPackage, build, heapBytes, pystackWords, clock, print, isRaw } = options;
   let memory = null;
   const stock = WebAssembly.instantiate;
   WebAssembly.instantiate = async (_, imports) => {
@@ -46,7 +47,7 @@ export async function start(options) {
     memory = made.instance.exports.memory;
     return made;
   };
-  const sizes = { heapsize: heapBytes, pystack: pystackWords, linebuffer: true };
+  const sizes = { heapsize: heapBytes, pystack: pystackWords, linebuffer: !isRaw };
   const { loadMicroPython } = await import(`${npmPackage}/micropython.mjs`);
   const mp = await loadMicroPython({ ...sizes, stdout: print, stderr: print });
   WebAssembly.instantiate = stock;

@@ -3,14 +3,11 @@
 import fs from "node:fs";
 import os from "node:os";
 import { loadMicroPython } from "@micropython/micropython-webassembly-pyscript";
+import { NO_PASTE, split } from "./console.mjs";
 import { copyIn } from "./files.mjs";
 import { translateErrors } from "./interpreter.mjs";
 import { Serial } from "./serial.mjs";
 import { Clock, World } from "./world.mjs";
-
-// This build can't take a paste with flow control; a board without it says so.
-const PASTE = Buffer.from([0x05, 0x41, 0x01]);
-const NO_PASTE = Buffer.from("R\x00");
 
 let memory = null;
 const stock = WebAssembly.instantiate;
@@ -26,10 +23,9 @@ const mp = await loadMicroPython({ heapsize: 1 << 20, stdout: write, linebuffer:
 if (process.argv[2]) addBoard(JSON.parse(process.argv[2]));
 mp.replInit();
 process.stdin.on("data", (chunk) => {
-  const at = chunk.indexOf(PASTE);
-  const typed = at < 0 ? chunk : chunk.subarray(0, at);
-  for (const character of typed) mp.replProcessChar(character);
-  if (at >= 0) write(NO_PASTE);
+  const [characters, isPaste] = split(chunk);
+  for (const character of characters) mp.replProcessChar(character);
+  if (isPaste) write(NO_PASTE);
 });
 
 function addBoard({ shim, uarts }) {

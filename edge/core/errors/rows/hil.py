@@ -36,6 +36,20 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "check A and B, the ground, both terminations, and that --board is wired as its file says",
         "检查 A、B 线、地线和两端终端电阻，并确认接线与 --board 的板文件一致",
     ),
+    "hil.start": (
+        65,
+        "the gateway on the board on {port} brings nothing within {seconds} s: {reason}",
+        "{port} 上开发板的网关在 {seconds} 秒内没有送来数据：{reason}",
+        "the reason is the last that its console said; check --wifi, --address and the wires",
+        "请查看原因（控制台最后的输出），并检查 --wifi、--address 和接线",
+    ),
+    "hil.gateway": (
+        65,
+        "of {readings} readings of the board on {port} {wrong} are wrong, {lost} replies are lost",
+        "{port} 上开发板的 {readings} 个读数中有 {wrong} 个与总线应答不符，丢失 {lost} 个应答",
+        "see whether the line test of hil holds: then it is the program, else the wires",
+        "先看 hil 的线路测试是否通过：通过则是程序问题，否则检查接线",
+    ),
     "hil.failed": (
         65,
         "{failed} of {count} tests fail on the board on {port}",

@@ -5,10 +5,15 @@
 import sys
 import vfs
 
+import _host
 import uctypes
 
 _NUMBER_OF_SEGMENTS = 1
 _GET_SEGMENT = 2
+_PREPARE_WRITE = 3
+_WRITE = 4
+_COMPLETE_WRITE = 5
+_LEAST_WRITE_BYTES = 4
 
 
 class _Vfs:
@@ -19,10 +24,19 @@ class _Vfs:
             setattr(self, name, getattr(vfs, name))
         self._image = image
 
-    def rom_ioctl(self, op, *_):
+    def rom_ioctl(self, op, *values):
         if op == _NUMBER_OF_SEGMENTS:
             return 1
-        return self._image if op == _GET_SEGMENT else -22
+        if op == _GET_SEGMENT:
+            return self._image
+        if op == _PREPARE_WRITE:
+            size = values[-1]
+            _host.rom_erase(values[1] if len(values) > 2 else 0, size)
+            return _LEAST_WRITE_BYTES
+        if op == _WRITE:
+            _, offset, data = values
+            return _host.rom_write(offset, uctypes.addressof(data), len(data))
+        return _host.rom_done() if op == _COMPLETE_WRITE else -22
 
 
 def mount(address, length):

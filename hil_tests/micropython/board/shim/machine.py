@@ -102,9 +102,9 @@ class RTC:
         if fields is None:
             year, month, day, hour, minute, second, weekday, _ = time.gmtime()
             return year, month, day, weekday, hour, minute, second, 0
-        year, month, day, _, hour, minute, second, _ = fields
+        year, month, day, _, hour, minute, second, part_us = fields
         seconds = time.mktime((year, month, day, hour, minute, second, 0, 0))
-        _host.set_wall_s(seconds + 946684800)
+        _host.set_wall(seconds + 946684800, part_us // 1000)
 
     init = datetime
 
