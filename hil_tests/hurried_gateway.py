@@ -69,7 +69,7 @@ class HurriedGateway:
         definitions = Definitions([])
         self.devices = [(definitions.device(d), len(d.points)) for d in devices]
         self.recorder.keep_time(0)
-        for part in definitions.fresh:
+        for part in definitions.fresh():
             self.recorder.add(Kind.TABLE, [part], 0)
 
     def now_ms(self) -> int:

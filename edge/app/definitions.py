@@ -5,153 +5,174 @@ record; a number is never given another one. A changed device or stream gets the
 an unchanged one keeps its own across restarts, and only what is new is written.
 """
 
+import hashlib
+
 from edge.app.config import Device, Settings
 from edge.app.drafts import draft_streams
+from edge.app.learned import decode_learned
 from edge.core.bus.block import NOTHING_LEARNED, Learned
 from edge.core.carbon.counter import Limits
 from edge.core.carbon.streams import KINDS, Stream, numbered
 from edge.core.journal.record import Part
+from edge.core.numbers import pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from edge.app.gateway_plan import GatewayPlan
 
 
 class Definitions:
-    """The definitions of one epoch, as recorded so far and as extended now."""
+    """The definitions of one epoch, as recorded so far and as extended now.
 
-    def __init__(self, parts: list[list[object]]) -> None:
-        """parts: of all TABLE records of the epoch, in order."""
-        self.known = list(parts)
-        self.fresh: list[list[object]] = []
+    Of what is recorded a digest is kept: a board has no room for what it says.
+    """
 
-    def _number(self, part: int, meaning: list[object]) -> int:
+    def __init__(self, parts: "Iterable[list[object]]") -> None:
+        """parts: of all TABLE records of the epoch, in order; each is looked at and dropped."""
+        #: Digest of what a part says -> its number, the first where several say the same; 0 for
+        #: one that has none.
+        self._numbers: dict[bytes, int] = {}
+        self._next = {Part.DEVICE: 0, Part.STREAM: 0}
+        #: Part of which the newest holds -> its digest.
+        self._newest: dict[int, bytes] = {}
+        self._learned: dict[int, list] = {}
+        #: (digest of name and source, number) of each stream.
+        self._sources: list[tuple[bytes, int]] = []
+        self._fresh: list[tuple[int, int, object]] = []
+        for body in parts:
+            self._note(body)
+
+    def _note(self, body: list) -> None:
+        """Take in that a part is recorded."""
+        part = body[0]
+        if part in self._next:
+            number = body[1]
+            self._numbers.setdefault(_digest([part] + body[2:]), number)
+            self._next[part] = max(self._next[part], number + 1)
+            if part == Part.STREAM:
+                self._sources.append((_digest([body[2], body[11]]), number))
+        elif part in (Part.CONFIG, Part.WINDOWS):
+            self._newest[part] = _digest(body)
+        elif part == Part.LEARNED:
+            self._learned[body[1]] = body
+        elif part != Part.SERIAL:
+            self._numbers[_digest(body)] = 0
+
+    def _number(self, part: int, meaning: list[object], thing: object) -> int:
         """The number of a definition; defines it when it is new."""
-        highest = -1
-        for body in self.known:
-            if body[0] == part:
-                if body[2:] == meaning:
-                    return int(str(body[1]))
-                highest = max(highest, int(str(body[1])))
-        self._define([part, highest + 1] + meaning)
-        return highest + 1
+        number = self._numbers.get(_digest([part] + meaning))
+        if number is None:
+            number = self._next[part]
+            self._note([part, number] + meaning)
+            self._fresh.append((part, number, thing))
+        return number
 
-    def _define(self, body: list[object]) -> None:
-        self.known.append(body)
-        self.fresh.append(body)
+    def _define(self, body: list) -> None:
+        self._note(body)
+        self._fresh.append((body[0], -1, body))
 
     def config(self, digest: bytes, version: str) -> None:
         """Record the configuration in force, when it is not the one recorded last."""
-        body: list[object] = [Part.CONFIG, digest, version]
-        if self.last(Part.CONFIG) != body:
-            self._define(body)
+        self._latest([Part.CONFIG, digest, version])
 
     def factor_set(self, set_id: str, digest: bytes) -> None:
         """Record a factor set once."""
-        body: list[object] = [Part.FACTORS, set_id, digest]
-        if body not in self.known:
-            self._define(body)
+        self.once(Part.FACTORS, [set_id, digest])
 
     def device(self, device: Device) -> int:
         """The number of a device."""
-        points = [[p.name, p.unit, p.places, p.point_class] for p in device.points]
-        return self._number(
-            Part.DEVICE,
-            [
-                device.name,
-                device.bus,
-                device.station,
-                device.profile.id,
-                device.profile.digest,
-                device.poll_ms,
-                points,
-            ],
-        )
+        return self._number(Part.DEVICE, _of_device(device), device)
 
     def stream(self, stream: Stream) -> int:
         """The number of a stream; its own number field is not looked at."""
-        meaning: list[object] = [
-            stream.name,
-            stream.kind,
-            KINDS[stream.kind].scope,
-            stream.unit,
-            stream.numerator,
-            stream.denominator,
-            stream.factor,
-            stream.factor_digest,
-            stream.method,
-            stream.source_digest,
-            stream.basis,
-            [list(rate) for rate in stream.rates],
-            stream.where,
-            _limits(stream.limits),
-            [list(place) for place in stream.inputs],
-            [list(summand) for summand in stream.summands],
-        ]
-        if stream.rules is not None or stream.coal:
-            meaning += [_stack(stream), [list(coal) for coal in stream.coal]]
-        return self._number(Part.STREAM, meaning)
+        return self._number(Part.STREAM, _of_stream(stream), stream)
 
     def once(self, part: int, fields: list[object]) -> None:
-        """Record a swap or a fact, when it is not recorded yet."""
+        """Record a factor set, a swap or a fact, when it is not recorded yet."""
         body = [part] + fields
-        if body not in self.known:
+        if _digest(body) not in self._numbers:
             self._define(body)
 
     def windows(self, windows: list[list[object]]) -> None:
         """Record the declared windows in force, when they are not those recorded last."""
-        recorded = self.last(Part.WINDOWS)
-        body: list[object] = [Part.WINDOWS, windows]
-        if recorded != body and (recorded is not None or windows):
+        if windows or Part.WINDOWS in self._newest:
+            self._latest([Part.WINDOWS, windows])
+
+    def _latest(self, body: list[object]) -> None:
+        if self._newest.get(int(str(body[0]))) != _digest(body):
             self._define(body)
 
-    def last(self, part: int) -> list[object] | None:
-        """The part of this kind that was recorded last."""
-        recorded = [body for body in self.known if body[0] == part]
-        return recorded[-1] if recorded else None
-
-    def serials(self) -> dict[str, int]:
-        """Device name -> its meter's serial number as recorded last."""
-        return {str(body[1]): int(str(body[2])) for body in self.known if body[0] == Part.SERIAL}
-
-    def facts(self) -> list[list[object]]:
-        """FACT parts, in order."""
-        return [body for body in self.known if body[0] == Part.FACT]
+    def fresh(self) -> "Iterator[list[object]]":
+        """The parts to be recorded, in order; each is made as it is asked for, and forgotten."""
+        while self._fresh:
+            part, number, thing = self._fresh.pop(0)
+            head: list[object] = [part, number]
+            if isinstance(thing, Device):
+                yield head + _of_device(thing)
+            elif isinstance(thing, Stream):
+                yield head + _of_stream(thing)
+            elif isinstance(thing, list):
+                yield thing
 
     def learned(self, number: int) -> tuple[Learned, int | None]:
         """What a device has taught in earlier runs: (Learned, reply timeout in ms or None)."""
-        for part in reversed(self.known):
-            if part[0] == Part.LEARNED and part[1] == number:
-                return decode_learned(part)
-        return NOTHING_LEARNED, None
+        part = self._learned.get(number)
+        return (NOTHING_LEARNED, None) if part is None else decode_learned(part)
 
     def predecessors(self, stream: Stream) -> list[int]:
         """Numbers under which the same counter was counted before, the newest first.
 
         Same name and same source: only factor, method or kind differ, so the count goes on.
         """
-        digest = stream.source_digest
-        found = [
-            int(str(body[1]))
-            for body in self.known
-            if body[0] == Part.STREAM and body[2] == stream.name and body[11] == digest
-        ]
+        wanted = _digest([stream.name, stream.source_digest])
+        found = [number for source, number in self._sources if source == wanted]
         return list(reversed(found))
 
 
-def encode_learned(number: int, learned: Learned, timeout_ms: int) -> list[object]:
-    """The LEARNED part of a TABLE."""
-    holes = [item for hole in learned.holes for item in hole]
-    return [Part.LEARNED, number, learned.limit, holes, list(learned.missing), timeout_ms]
+def _digest(body: list) -> bytes:
+    """What tells one part from another: 15 bytes are one block of a board's heap."""
+    return hashlib.sha256(pack.encode(body)).digest()[:15]
 
 
-def decode_learned(part: list) -> tuple[Learned, int]:
-    """What a LEARNED part says."""
-    _, _, limit, flat, missing, timeout_ms = part
-    holes = tuple((flat[at], flat[at + 1], flat[at + 2]) for at in range(0, len(flat), 3))
-    return Learned(holes, tuple(missing), limit), timeout_ms
+def _of_device(device: Device) -> list[object]:
+    """What a DEVICE part says after its number."""
+    points = [[p.name, p.unit, p.places, p.point_class] for p in device.points]
+    return [
+        device.name,
+        device.bus,
+        device.station,
+        device.profile.id,
+        device.profile.digest,
+        device.poll_ms,
+        points,
+    ]
+
+
+def _of_stream(stream: Stream) -> list[object]:
+    """What a STREAM part says after its number."""
+    meaning: list[object] = [
+        stream.name,
+        stream.kind,
+        KINDS[stream.kind].scope,
+        stream.unit,
+        stream.numerator,
+        stream.denominator,
+        stream.factor,
+        stream.factor_digest,
+        stream.method,
+        stream.source_digest,
+        stream.basis,
+        [list(rate) for rate in stream.rates],
+        stream.where,
+        _limits(stream.limits),
+        [list(place) for place in stream.inputs],
+        [list(summand) for summand in stream.summands],
+    ]
+    if stream.rules is not None or stream.coal:
+        meaning += [_stack(stream), [list(coal) for coal in stream.coal]]
+    return meaning
 
 
 def _limits(limits: Limits | None) -> list[object] | None:

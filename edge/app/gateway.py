@@ -4,8 +4,8 @@ The same object runs under a Linux loop, in MicroPython's main.py and in virtual
 all state, blocks nowhere and reads time only as an argument.
 """
 
-from edge.app.definitions import encode_learned
 from edge.app.identity import Identities
+from edge.app.learned import encode_learned
 from edge.app.poller import Poll, Poller
 from edge.app.recorder import Recorder
 from edge.app.replay import Replay
@@ -15,6 +15,10 @@ from edge.core.carbon.account import Accountant
 from edge.core.errors import StoreError
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, Part
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: The system clock is compared with the anchor this often.
 CLOCK_CHECK_MS = 1_000
@@ -59,17 +63,16 @@ class Gateway:
         self._noted: dict[tuple[str, str], int] = {}
 
     def start(
-        self, definitions: list[list[object]], ancestors: dict[int, list[int]], now_ms: int
+        self, definitions: "Iterable[list[object]]", ancestors: dict[int, list[int]], now_ms: int
     ) -> None:
         """Take up the account where the journal left it; record this boot and what is new.
 
-        definitions: parts of a TABLE to record; taken out of the list, so that their memory is
-        free when they are committed. ancestors: see `Accountant.restore`.
+        definitions: parts of a TABLE to record. ancestors: see `Accountant.restore`.
         """
         self._take_up(ancestors, now_ms)
         self._keep_time(now_ms)
-        while definitions:
-            self._state(definitions.pop(0), now_ms)
+        for part in definitions:
+            self._state(part, now_ms)
         self.recorder.event("gateway.boot", {"boot": self.recorder.boot}, now_ms)
         self.recorder.commit(now_ms, True)
 

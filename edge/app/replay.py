@@ -57,14 +57,14 @@ class Replay:
 
     def _recall(self, seq: int, ancestors: dict[int, list[int]]) -> None:
         """What was stated, and the hours that stacks look back to, up to the last interval."""
-        for data in self._store.of_kind(Kind.TABLE):
+        for data in self._store.each_of_kind(Kind.TABLE):
             record = decode_record(data)
             if record.seq < seq:
                 for part in record.body:
                     if part[0] != Part.SWAP:
                         self.apply(part)
         if looks_back(self._account):
-            for data in self._store.of_kind(Kind.INTERVAL):
+            for data in self._store.each_of_kind(Kind.INTERVAL):
                 recall(self._account, decode_record(data).body, ancestors)
 
     def _look_back(self, record: Record) -> None:

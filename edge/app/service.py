@@ -110,8 +110,8 @@ class Service:
         self.store = SqliteStore(
             self._folder / settings.journal, settings.gateway, quota_bytes=settings.quota_bytes
         )
-        tables = [decode_record(data).body for data in self.store.of_kind(Kind.TABLE)]
-        definitions = Definitions([part for table in tables for part in table])
+        tables = (decode_record(data).body for data in self.store.each_of_kind(Kind.TABLE))
+        definitions = Definitions(part for table in tables for part in table)
         definitions.config(files.digest(data), VERSION)
         for found in settings.factor_sets:
             definitions.factor_set(found.id, found.digest)
@@ -132,7 +132,7 @@ class Service:
             ),
         )
         ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
-        self.gateway.start(definitions.fresh, ancestors, self.clock.mono_ms())
+        self.gateway.start(definitions.fresh(), ancestors, self.clock.mono_ms())
         self._stop_at_ms: int | None = None
         self.notifier = Notifier()
         self.supervision = self._supervision(settings.status_port)

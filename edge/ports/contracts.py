@@ -7,7 +7,7 @@ from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from edge.core.errors import BusError
     from edge.core.journal.retain import Removal
@@ -237,6 +237,10 @@ class Store:
     def of_kind(self, kind: int) -> "list[bytes]":
         """All records of a kind that is not POLL, ascending."""
         raise NotImplementedError
+
+    def each_of_kind(self, kind: int) -> "Iterator[bytes]":
+        """The same, each read as it is asked for."""
+        return iter(self.of_kind(kind))
 
     def last_of_kind(self, kind: int) -> "bytes | None":
         """The newest record of a kind that is not POLL."""

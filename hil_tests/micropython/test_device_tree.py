@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from edge.app.cli.names import explain_line, read_meanings
-from edge.app.device import CRASHES_MAX
 from edge.core.journal.record import Kind
 from edge.ports.esp32.config_file import read_copies, write_copies
 from hil_tests.micropython.built import (
@@ -32,6 +31,8 @@ from tests.contract.brokers import mosquitto, wait_until
 pytestmark = pytest.mark.system
 
 POLLS = 60
+#: As `edge.app.starting` has it, which only a board can import.
+CRASHES_MAX = 5
 CUTS = 8
 SET_CLOCK = {"virtual": True, "rtc_unix_ms": 1_800_000_000_000}
 #: Of the whole program in bytes; see docs/esp32.md.
@@ -179,7 +180,7 @@ def test_a_fault_of_the_program_is_told_in_names_that_the_build_explains(tmp_pat
     last = board_with(made, tmp_path / "device").run(uarts=EMPTY_BUS, clock=SET_CLOCK)
     assert last["reason"] == "reset" and "failed: AttributeError" in last["lines"][-1], last
     found = explain_line(last["lines"][-1], known)
-    assert any("edge.app.device.Program" in meant for meant in found.values()), found
+    assert any("edge.app.program.Program" in meant for meant in found.values()), found
 
 
 #: What is added to `edge.app.device`.
@@ -187,7 +188,7 @@ HANGS = {
     "the loop": """
 whole = Program.step
 def step(self):
-    while self.clock.mono_ms() > 5000: self.board.sleep(10)
+    while self.board.clock.mono_ms() > 5000: self.board.sleep(10)
     return whole(self)
 Program.step = step
 """,
@@ -200,11 +201,13 @@ from edge.ports.mqtt_uplink import MQTTUplink
 MQTTUplink.check_msg = lambda self: 0
 """,
     "syncing": """
+from edge.app.uploader import Uploader
 import edge.app.progress
 edge.app.progress.DEAF_MAX_MS = 10_000
 Uploader.step = lambda self, now_ms, flush=False: []
 """,
     "committing": """
+from edge.app.recorder import Recorder
 whole_commit = Recorder.commit
 calls = []
 def commit(self, *rest):
@@ -233,7 +236,7 @@ def test_whatever_hangs_is_ended_by_the_watchdog_and_told_and_nothing_is_lost(tm
 
 def begin_with(device: Device, code: str) -> None:
     """Give it a program with this in it; nothing answers, so nobody has to look for it often."""
-    made = built(added="\nBUSY_MS = 50\n" + code)
+    made = built(added="\nimport edge.app.program\nedge.app.program.BUSY_MS = 50\n" + code)
     shutil.copytree(made.out / "tree", device.root, dirs_exist_ok=True)
     assert device.rom is not None
     device.rom.write_bytes((made.out / "romfs.img").read_bytes())

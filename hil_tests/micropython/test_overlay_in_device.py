@@ -20,9 +20,6 @@ LOADED_BYTES = FUNCTIONS * 24
 SOURCES = {
     "edge": "",
     "edge.app": "",
-    "edge.ports": "",
-    "edge.ports.esp32": "",
-    "edge.ports.esp32.board": "",
     "edge.app.early": "".join(f"def f{at}(n): return n + {at}\n" for at in range(FUNCTIONS))
     + "def begin(n): return "
     + " + ".join(f"f{at}(n)" for at in range(FUNCTIONS))

@@ -90,7 +90,7 @@ def start_gateway(
     )
     gateway.clock, gateway.link = clock, link
     ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
-    gateway.start(definitions.fresh, ancestors, 0)
+    gateway.start(definitions.fresh(), ancestors, 0)
     return gateway
 
 

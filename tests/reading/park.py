@@ -245,7 +245,7 @@ def run(document: dict[str, Any], days: int = DAYS) -> ListStore:
         Accountant(streams, settings.interval_ms),
         Uploader(uplink, store, identity["id"], identity["tenant"], KEY, 60_000),
     )
-    gateway.start(definitions.fresh, {stream.number: [] for stream in streams}, 0)
+    gateway.start(definitions.fresh(), {stream.number: [] for stream in streams}, 0)
     end_ms = HOUR_MS + days * DAY_MS + 16 * MINUTE_MS
     while clock.mono < end_ms + 5_000:
         for (station, address), value in registers(identity["id"], clock.mono).items():

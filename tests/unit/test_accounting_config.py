@@ -201,11 +201,12 @@ def test_swaps_and_facts_become_parts_once():
             1_798_732_800_000,
         ],
     ]
-    assert [part for part in definitions.fresh if part[0] in (5, 6)] == wanted
-    again = Definitions(definitions.known)
+    fresh = list(definitions.fresh())
+    assert [part for part in fresh if part[0] in (5, 6)] == wanted
+    again = Definitions(fresh)
     for device in settings.devices:
         again.device(device)
-    assert define_streams(settings, list(range(5)), again) == streams and again.fresh == []
+    assert define_streams(settings, list(range(5)), again) == streams and list(again.fresh()) == []
     too_fine = {**swap, "new": "0.12345", "why": "meter"}
     assert refusal(GRID, swap=[too_fine])[0] == "config.value"
 

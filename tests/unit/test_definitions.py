@@ -47,8 +47,9 @@ class Journal:
             definitions.factor_set(factor.set_id, factor.set_digest)
         numbers = [definitions.device(device) for device in settings.devices]
         streams = define_streams(settings, numbers, definitions)
-        self.parts += definitions.fresh
-        return numbers, streams, definitions.fresh, definitions
+        fresh = list(definitions.fresh())
+        self.parts += fresh
+        return numbers, streams, fresh, definitions
 
 
 def changed(path: tuple, value) -> dict:

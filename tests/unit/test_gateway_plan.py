@@ -84,7 +84,7 @@ def test_a_gateway_of_the_plan_defines_what_one_of_the_settings_does(text: str):
         else:
             streams = number_streams(stated.streams, numbers, definitions)
             state_facts(stated, definitions)
-        told.append((bare(streams), definitions.fresh))
+        told.append((bare(streams), list(definitions.fresh())))
     assert told[0] == told[1]
     assert [found.id for found in settings.factor_sets] == [name for name, _ in plan.factor_sets]
 

@@ -120,7 +120,7 @@ class Site:
         )
         self.gateway.shown = {}
         ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
-        self.gateway.start(definitions.fresh, ancestors, 0)
+        self.gateway.start(definitions.fresh(), ancestors, 0)
 
     def settings(self) -> Settings:
         """What the gateway is told at its next start."""

@@ -45,7 +45,7 @@ from edge.ports.esp32.rom import CHECK_BYTES
 from edge.ports.linux import files
 
 #: Where the device starts; the imports of these say what it needs.
-ENTRIES = ("edge.app.device", "edge.ports.esp32.board")
+ENTRIES = ("edge.app.device",)
 #: What main.py calls.
 START = "edge.app.device:run"
 

@@ -29,6 +29,14 @@ OVERLAYS: dict[str, tuple[str, ...]] = {
         "edge.core.carbon.intensity",
         "edge.core.carbon.totals",
     ),
+    # At the start.
+    "start": (
+        "edge.app.starting",
+        "edge.app.definitions",
+        "edge.app.gateway_plan",
+        "edge.ports.esp32.board_parts",
+        "edge.ports.esp32.config_file",
+    ),
 }
 
 

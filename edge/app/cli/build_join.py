@@ -144,7 +144,7 @@ def needed_of(group: str, body: list[ast.stmt]) -> list[str]:
             if other in OVERLAYS:
                 reason += f": it is in the overlay {other}, which only functions import by name"
             raise ConfigError("config.file", file=node.id, reason=reason)
-        if not isinstance(node.ctx, ast.Load):
+        if group in OVERLAYS and not isinstance(node.ctx, ast.Load):
             reason = f"{group} may not set it: it is in {other}"
             raise ConfigError("config.file", file=node.id, reason=reason)
     return sorted({node.id for node in named})

@@ -63,7 +63,7 @@ def _check_definition(settings: Settings, device: Device) -> None:
     """What says the points of a device is one record, which is one entry of a board's journal."""
     definitions = Definitions([])
     definitions.device(device)
-    size = len(pack.encode(definitions.fresh)) + _RECORD_BYTES
+    size = len(pack.encode(list(definitions.fresh()))) + _RECORD_BYTES
     if size > PAYLOAD_MAX:
         found = f"{len(device.points)} points, {size} bytes to tell what they are"
         expected = f"fewer: this board stores {PAYLOAD_MAX} bytes in one record"

@@ -223,10 +223,16 @@ class RingReader(Store):
         return None if gap is None else Gap(*gap)
 
     def of_kind(self, kind: int) -> list[bytes]:
+        return list(self.each_of_kind(kind))
+
+    def each_of_kind(self, kind: int) -> "Iterator[bytes]":
         if kind == Kind.TABLE:
-            return [self.row(seq).data for seq in self.state.tables]
-        last = self.next_seq - 1
-        return [row.data for row in self.rows(0, last) if row.record.kind == kind]
+            for seq in self.state.tables:
+                yield self.row(seq).data
+            return
+        for row in self.rows(0, self.next_seq - 1):
+            if row.record.kind == kind:
+                yield row.data
 
     def last_of_kind(self, kind: int) -> bytes | None:
         state = self.state

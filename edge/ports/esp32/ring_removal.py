@@ -17,6 +17,8 @@ from edge.core.journal.retain import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from edge.ports.esp32.ring_store import RingStore
 
 #: Polls that one step looks at, and how many of them are in memory at once.
@@ -33,7 +35,7 @@ _DEVICE_POINTS = 8
 class Meters:
     """What thinning has to know of the devices: {number: its counter points}, shortest period."""
 
-    def __init__(self, tables: list[bytes]) -> None:
+    def __init__(self, tables: "Iterable[bytes]") -> None:
         self.counters: dict[int, tuple[int, ...]] = {}
         self.period_ms = 1 << 40
         for data in tables:

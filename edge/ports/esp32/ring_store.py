@@ -196,7 +196,7 @@ class RingStore(RingWriter):
         """What the newest tables say of the devices."""
         if self._meters is None or self._meters_of != self.state.tables[-1:]:
             self._meters_of = self.state.tables[-1:]
-            self._meters = Meters(self.of_kind(Kind.TABLE))
+            self._meters = Meters(self.each_of_kind(Kind.TABLE))
         return self._meters
 
     def remove(self, rows: "list[tuple[int, int, bytes, bytes]]", removal: Removal) -> None:

@@ -241,7 +241,7 @@ class Twin:
             self._uploader(stated, records_max),
         )
         ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
-        self.gateway.start(definitions.fresh, ancestors, 0)
+        self.gateway.start(definitions.fresh(), ancestors, 0)
 
     def _uploader(self, stated: object, records_max: int) -> Uploader:
         return Uploader(

@@ -1,0 +1,102 @@
+"""A gateway in the loop of an ESP32: a step of everything, and what is done when it fails."""
+
+import edge.app.recorder
+import edge.app.replay
+import edge.app.uploader
+from edge.app.gateway import Gateway
+from edge.app.progress import Progress
+from edge.core.errors import TallyError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edge.ports.esp32.board import Board
+    from edge.ports.esp32.sntp import Sntp
+
+#: What a board has memory for: bytes of the records of a batch, records of a read at the start,
+#: those that wait for the flash.
+ROWS_BYTES = 1024
+REPLAY_CHUNK = 1
+LOOK_BACK = 64
+WAITING_MAX = 96
+
+#: The longest the loop sleeps, and while a reply is awaited.
+REST_MS = 50
+BUSY_MS = 3
+
+#: While it only waits for a reply, everything else is looked at this often; its progress always.
+LOOK_MS = 20
+PROGRESS_MS = 500
+
+_WHY_BYTES = 100
+
+
+class Program:
+    """One start of a gateway. limit_ms: how long work may be due; ssid: of its Wi-Fi."""
+
+    def __init__(
+        self,
+        board: "Board",
+        gateway: Gateway,
+        limit_ms: int,
+        sntp: "Sntp | None",
+        ssid: str | None,
+    ) -> None:
+        self.board = board
+        self.gateway = gateway
+        self._sntp, self._ssid = sntp, ssid
+        self._links = [poller.link for poller in gateway.pollers]
+        self._look_ms = self._progress_ms = now_ms = board.clock.mono_ms()
+        self._progress = Progress(gateway, limit_ms, now_ms)
+
+    def step(self) -> int:
+        """One step of everything; the milliseconds until the next one is wanted."""
+        now_ms = self.board.clock.mono_ms()
+        if now_ms < self._look_ms and self._is_waiting():
+            return BUSY_MS
+        self.board.join(self._ssid, now_ms)
+        if self._sntp is not None:
+            self._sntp.step(now_ms)
+        due_ms = self.gateway.step(now_ms)
+        self._look_ms = min(due_ms, now_ms + LOOK_MS)
+        if now_ms >= self._progress_ms:
+            self._progress_ms = now_ms + PROGRESS_MS
+            if not self._progress.look(now_ms):
+                self.board.feed()
+        for link in self._links:
+            if link.is_busy:  # type: ignore[attr-defined]
+                return BUSY_MS
+        return max(1, min(REST_MS, due_ms - self.board.clock.mono_ms()))
+
+    def _is_waiting(self) -> bool:
+        """True when a reply is awaited, and nothing has come on any bus since the last step."""
+        is_any = False
+        for link in self._links:
+            if link.is_busy:  # type: ignore[attr-defined]
+                if not link.is_waiting:  # type: ignore[attr-defined]
+                    return False
+                is_any = True
+        return is_any
+
+
+def bound_memory() -> None:
+    """Of the app's bounds, those that are for machines with more memory."""
+    edge.app.replay.CHUNK = REPLAY_CHUNK
+    edge.app.replay.LOOK_BACK = LOOK_BACK
+    edge.app.recorder.WAITING_MAX = WAITING_MAX
+    edge.app.recorder.WAITING_ALL_MAX = WAITING_MAX + WAITING_MAX // 4
+    edge.app.uploader.ROWS_BYTES = ROWS_BYTES
+
+
+def fail(board: "Board", error: Exception) -> None:
+    """Say what ended a start, keep it for the next one, and begin anew."""
+    told = _describe(error)
+    print("failed:", told)
+    board.vault.write("why", told.encode()[:_WHY_BYTES])
+    board.reset()
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, TallyError):
+        parts = [name + "=" + str(error.fields[name]) for name in sorted(error.fields, key=str)]
+        return " ".join([error.code] + parts)
+    return type(error).__name__ + " " + str(error)
