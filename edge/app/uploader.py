@@ -1,8 +1,6 @@
 """Journal to cloud: keeps a session, sends what the window allows, releases what was acked."""
 
 from edge.core.errors import DataError, StoreError, SyncError, TallyError
-from edge.core.sync.ack import decode_ack
-from edge.core.sync.batch import PAYLOAD_MAX_BYTES, encode_rows
 from edge.core.sync.jitter import seed_of, spread
 from edge.core.sync.topics import ACK, BATCH, STATE, topic
 from edge.core.sync.uplink import Uplink as Window
@@ -25,11 +23,11 @@ RECONNECT_MAX_MS = 120_000
 #: An acknowledgement that cannot be used is an event this often at most, by kind.
 COMPLAINT_MS = 3_600_000
 
+#: A message of more bytes is not looked at.
+MESSAGE_MAX_BYTES = 65_536
+
 #: Acks that may wait for the next step; older ones are worthless once a newer one is there.
 ACKS_MAX = 8
-
-#: An uplink without room is asked again after this long.
-FULL_MS = 20
 
 
 class Uploader:
@@ -56,26 +54,26 @@ class Uploader:
         self.error: TallyError | None = None
         self.batches_sent = 0
         self.last_ack_ms: int | None = None
-        self._key = key
-        self._shrink = shrink
-        self._topics = {leaf: topic(tenant, gateway, leaf) for leaf in (BATCH, ACK, STATE)}
+        self.key = key
+        self.shrink = shrink
+        self.topics = {leaf: topic(tenant, gateway, leaf) for leaf in (BATCH, ACK, STATE)}
         self._acks: list[bytes] = []
-        self._ack_ms = 0  # newest receiver's time in an ack
+        self.ack_ms = 0  # newest receiver's time in an ack
         self._retry_at_ms = 0
         self._wait_ms = 2 * RECONNECT_MIN_MS
         self._connected = False
-        self._full_until_ms = 0
+        self.full_until_ms = 0
         self._complained: dict[str, int] = {}
         uplink.set_callback(self._on_message)
         uplink.on_connect = self._on_connect
 
     def _on_connect(self, session_present: bool) -> None:
-        self.uplink.send_subscribe(self._topics[ACK], 1)
-        self.uplink.send(self._topics[STATE], b"online", True, 1)
+        self.uplink.send_subscribe(self.topics[ACK], 1)
+        self.uplink.send(self.topics[STATE], b"online", True, 1)
         self._connected = True
 
     def _on_message(self, name: bytes, payload: bytes) -> None:
-        if name == self._topics[ACK].encode() and len(payload) <= PAYLOAD_MAX_BYTES:
+        if name == self.topics[ACK].encode() and len(payload) <= MESSAGE_MAX_BYTES:
             self._acks = self._acks[1 - ACKS_MAX :] + [payload]
 
     def step(self, now_ms: int, flush: bool = False) -> list[TallyError]:
@@ -88,10 +86,15 @@ class Uploader:
             self._begin_epoch(now_ms)
         try:
             self._keep_session(now_ms)
-            self._take_acks(now_ms, errors)
+            if self._acks:
+                self._take_acks(now_ms, errors)
             if self.window.is_deaf(now_ms):
                 self._begin_session_anew(now_ms)
-            self._send(now_ms, flush)
+            span = self.wanted(now_ms, flush)
+            if span is not None:
+                from edge.app.sending import send
+
+                send(self, span, now_ms, flush)
             if self.uplink.state == "online":
                 # Only now: a session that fails at once each time is still the same outage.
                 self.error = None
@@ -138,10 +141,12 @@ class Uploader:
         self._retry_at_ms = now_ms
 
     def _take_acks(self, now_ms: int, errors: list[TallyError]) -> None:
+        from edge.app.releasing import release
+
         acks, self._acks = self._acks, []
         for payload in acks:
             try:
-                self._release(payload, now_ms)
+                release(self, payload, now_ms)
             except (SyncError, DataError) as error:
                 # Whoever may publish could fill the journal with events: each kind once an hour.
                 # An authentic ack that contradicts the journal is always for the gateway.
@@ -151,91 +156,12 @@ class Uploader:
                     self._complained[error.code] = now_ms + COMPLAINT_MS
                     errors.append(error)
 
-    def _release(self, payload: bytes, now_ms: int) -> None:
-        ack = decode_ack(payload, self.gateway, self._key)
-        if ack.epoch != self.store.epoch:
-            return  # retained from another incarnation of this journal
-        head_seq = self.store.next_seq - 1
-        if ack.seq > head_seq:
-            reason = f"seq {ack.seq} is beyond the head {head_seq}"
-            raise SyncError("sync.rewound", reason=reason)
-        if ack.fork is not None and ack.fork[0] <= head_seq:
-            self._compare(*ack.fork)
-        seq = ack.seq
-        ours = self.store.hash_at(seq)
-        if ours is None:
-            seq = self._before_range(seq, ack.gaps)
-        else:
-            self._compare(seq, ack.hash)
-        # An ack that was overtaken tells what was missing then.
-        gaps = ack.gaps if ack.received_ms >= self._ack_ms else ()
-        self._ack_ms = ack.received_ms
-        self.window.acknowledged(seq, head_seq, now_ms, gaps)
-        self.last_ack_ms = now_ms
-        # Inside of a removed range there is nothing to compare with: nothing more is released,
-        # but the window moves on to the tombstone of that range, which the cloud wants next.
-        if seq < self.store.acked_seq or (ours is not None and seq > self.store.acked_seq):
-            self.store.ack(seq)
-
-    def _compare(self, seq: int, theirs: bytes) -> None:
-        """Where the cloud holds another record, it refuses ours and what follows it for ever."""
-        ours = self.store.hash_at(seq)
-        if ours is not None and ours != theirs:
-            raise SyncError("sync.rewound", reason=f"another hash at seq {seq}")
-
-    def _before_range(self, seq: int, gaps: tuple[int, ...]) -> int:
-        """The last seq before the removed range that holds `seq`, the cloud's head.
-
-        The cloud that has the tombstone of that range and still stands inside of it holds other
-        records there than those that were removed.
-        """
-        gap = self.store.gap_from(seq)
-        if gap is None or gap.first > seq:
-            raise StoreError("store.corrupt", file="journal", seq=seq)
-        if _has(gap.tombstone, gaps):
-            raise SyncError("sync.rewound", reason=f"other records before seq {gap.last}")
-        return int(gap.first) - 1
-
-    def _send(self, now_ms: int, flush: bool) -> None:
-        while True:
-            span = self.window.want(self.store.next_seq - 1, now_ms, flush)
-            if span is None or self.uplink.state != "online":
-                return
-            first, last = span
-            gap = self.store.gap_from(first)
-            if gap is not None and gap.first <= first:
-                # What is gone cannot be sent; the record that says so closes the hole.
-                payload, _ = self._cut(gap.tombstone, gap.tombstone)
-                last = gap.last
-            else:
-                payload, last = self._cut(first, last if gap is None else min(last, gap.first - 1))
-            if self.uplink.send(self._topics[BATCH], payload, False, 1) is None:
-                self._full_until_ms = now_ms + FULL_MS
-                return
-            self.window.sent(first, last, now_ms)
-            self.batches_sent += 1
-
-    def _cut(self, first: int, last: int) -> tuple[bytes | bytearray, int]:
-        """Encode from `first` on as many records up to `last` as one payload takes."""
-        before = self.store.hash_at(first - 1)
-        rows = []
-        size = 0
-        for row in self.store.read(first, last):
-            rows.append(row)
-            size += len(row[0])
-            if size >= ROWS_BYTES:
-                break
-        if before is None or not rows or (size < ROWS_BYTES and len(rows) <= last - first):
-            raise StoreError("store.corrupt", file="journal", seq=first)
-        while True:
-            payload: bytes | bytearray = encode_rows(
-                self.gateway, self.store.epoch, before, rows, self._key
-            )
-            if len(payload) <= PAYLOAD_MAX_BYTES or len(rows) == 1:
-                if self._shrink is not None:
-                    payload = self._shrink(payload, self.store.epoch)
-                return payload, first + len(rows) - 1
-            rows = rows[: len(rows) // 2]
+    def wanted(self, now_ms: int, flush: bool) -> tuple[int, int] | None:
+        """The (first, last) seq to send now, None for nothing."""
+        if now_ms < self.full_until_ms:
+            return None
+        span = self.window.want(self.store.next_seq - 1, now_ms, flush)
+        return span if self.uplink.state == "online" else None
 
     def next_ms(self, now_ms: int) -> int | None:
         """When `step` is needed again though the uplink's stream has nothing; None for never."""
@@ -245,7 +171,7 @@ class Uploader:
         due = [self.window.deaf_ms(), None if wait_ms is None else now_ms + wait_ms]
         sending_ms = self.window.next_ms(self.store.next_seq - 1, now_ms)
         if sending_ms is not None:
-            due.append(max(sending_ms, self._full_until_ms))
+            due.append(max(sending_ms, self.full_until_ms))
         known = [due_ms for due_ms in due if due_ms is not None]
         return min(known) if known else None
 
@@ -253,15 +179,7 @@ class Uploader:
         """Say goodbye: state offline, DISCONNECT."""
         if self.uplink.state == "online":
             try:
-                self.uplink.send(self._topics[STATE], b"offline", True, 0)
+                self.uplink.send(self.topics[STATE], b"offline", True, 0)
             except SyncError:
                 pass
         self.uplink.close()
-
-
-def _has(seq: int, gaps: tuple[int, ...]) -> bool:
-    """True when an ack with these gaps says for sure that the cloud has `seq`, above its head."""
-    for at in range(0, len(gaps), 2):
-        if seq <= gaps[at + 1]:
-            return seq < gaps[at]
-    return bool(gaps) and seq == gaps[-1] + 1

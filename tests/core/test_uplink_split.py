@@ -1,6 +1,7 @@
 """A window that a backlog has split: live records first, history with its share."""
 
-from edge.core.sync.uplink import SHARE, SPLIT_GAPS_MAX, WINDOW, Uplink
+from edge.core.sync.settling import SPLIT_GAPS_MAX
+from edge.core.sync.uplink import SHARE, WINDOW, Uplink
 
 
 def online(acked_seq=-1, linger_ms=0, records_max=10, now_ms=0):

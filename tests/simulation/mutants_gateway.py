@@ -5,6 +5,8 @@ from typing import Any
 import edge.core.sync.ack as ack_module
 import edge.core.sync.batch as batch_module
 import edge.core.sync.row_columns as row_columns
+import edge.core.sync.settling as settling
+from edge.app import releasing, sending
 from edge.app.recorder import Recorder
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
@@ -38,24 +40,24 @@ def _release_on_puback(patches: Patches) -> None:
         self.uplink.on_published = published
 
     patches.set(Uploader, "__init__", begin)
-    patches.set(Uploader, "_release", release)
+    patches.set(releasing, "release", release)
 
 
 def _never_rewind(patches: Patches) -> None:
-    patches.set(Window, "_rewind", _nothing)
-    patches.set(Window, "_lose", _nothing)
-    patches.set(Window, "_find_holes", _nothing)
+    patches.set(Window, "rewind", _nothing)
+    patches.set(settling, "_lose", _nothing)
+    patches.set(settling, "_find_holes", _nothing)
 
 
 def _lower_acks_ignored(patches: Patches) -> None:
-    release = patches.set(Uploader, "_release", None)
+    release = patches.set(releasing, "release", None)
 
     def released(self: Uploader, payload: bytes, now_ms: int) -> None:
-        ack = ack_module.decode_ack(payload, self.gateway, self._key)
+        ack = ack_module.decode_ack(payload, self.gateway, self.key)
         if ack.epoch != self.store.epoch or ack.seq >= self.store.acked_seq:
             release(self, payload, now_ms)
 
-    patches.set(Uploader, "_release", released)
+    patches.set(releasing, "release", released)
 
 
 def _never_begin_anew(patches: Patches) -> None:
@@ -63,13 +65,13 @@ def _never_begin_anew(patches: Patches) -> None:
 
 
 def _hash_of_itself(patches: Patches) -> None:
-    def cut(self: Uploader, first: int, last: int) -> tuple[bytearray, int]:
-        rows = self.store.read(first, last)
-        before = self.store.hash_at(first) or b""
-        args = (self.gateway, self.store.epoch, before, rows, self._key)
+    def cut(uploader: Uploader, first: int, last: int) -> tuple[bytearray, int]:
+        rows = uploader.store.read(first, last)
+        before = uploader.store.hash_at(first) or b""
+        args = (uploader.gateway, uploader.store.epoch, before, rows, uploader.key)
         return batch_module.encode_rows(*args), last
 
-    patches.set(Uploader, "_cut", cut)
+    patches.set(sending, "_cut", cut)
 
 
 def _skip_to_the_end(patches: Patches) -> None:

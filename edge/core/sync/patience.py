@@ -5,7 +5,6 @@ without progress is followed by one twice as long: a receiver may be away for da
 of retries costs a whole window of traffic.
 """
 
-from edge.core.sync.ack import has_batch
 from edge.core.sync.jitter import spread
 
 #: FIRST: before any ack was timed.
@@ -23,26 +22,23 @@ class Patience:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._times_ms: list[int] = []
-        self._timed: tuple[int, int, int] | None = None  # first, last, when sent
+        self.timed: tuple[int, int, int] | None = None  # first, last, when sent
 
     def sent(self, first: int, last: int, now_ms: int) -> None:
         """A batch left for the first time."""
-        if self._timed is None:
-            self._timed = (first, last, now_ms)
+        if self.timed is None:
+            self.timed = (first, last, now_ms)
 
     def forget(self, first: int | None = None) -> None:
         """The batch from `first` on, or any, is to be sent again: nobody could tell its ack."""
-        if self._timed is not None and first in (None, self._timed[0]):
-            self._timed = None
+        if self.timed is not None and first in (None, self.timed[0]):
+            self.timed = None
 
-    def heard(self, seq: int, gaps: tuple[int, ...], now_ms: int) -> None:
-        """An ack came."""
-        if self._timed is None:
-            return
-        first, last, sent_ms = self._timed
-        if has_batch(first, last, seq, gaps):
-            self._times_ms = self._times_ms[1 - ACK_TIMES_MAX :] + [now_ms - sent_ms]
-            self._timed = None
+    def heard(self, now_ms: int) -> None:
+        """What is timed was acknowledged."""
+        if self.timed is not None:
+            self._times_ms = self._times_ms[1 - ACK_TIMES_MAX :] + [now_ms - self.timed[2]]
+            self.timed = None
 
     def retry_ms(self, now_ms: int) -> int:
         """The wait after progress."""

@@ -8,8 +8,6 @@ first, as one run without a hole; the rest is history and has a share of the win
 never takes. When history has reached the split, there is one order again.
 """
 
-from edge.core.errors import SyncError
-from edge.core.sync.ack import GAPS_MAX, has_batch, is_missing
 from edge.core.sync.patience import RETRY_FIRST_MS, Patience
 
 #: Batches on their way at once.
@@ -17,9 +15,6 @@ WINDOW = 4
 
 #: Of them at most this many live ones, and as many of history, while the journal is split.
 SHARE = 3
-
-#: Gaps at the cloud up to which one more may be made by a split.
-SPLIT_GAPS_MAX = GAPS_MAX - 2 * WINDOW
 
 #: A session in which nothing sent was answered for this long may be deaf: a broker can lose a
 #: subscription and keep the connection. A new one is begun; then after twice that, and so on.
@@ -46,50 +41,50 @@ class Uplink:
         self.online = False
         self.progress_ms = 0
         self.retry_ms = RETRY_FIRST_MS
-        self._patience = Patience(seed)
+        self.patience = Patience(seed)
         self.last_sent_ms = 0  # of the newest records
-        self._again: list[tuple[int, int]] = []  # known to be lost
+        self.again: list[tuple[int, int]] = []  # known to be lost
         self._highest_seq = acked_seq  # ever sent
         self._waited_seq = -1  # records up to it have lingered, or were sent before
-        self._asked_ms: int | None = None  # the first batch since anything was heard
-        self._deaf_ms = DEAF_MS
+        self.asked_ms: int | None = None  # the first batch since anything was heard
+        self.deaf_after_ms = DEAF_MS
 
     def connected(self, now_ms: int) -> None:
         """A session stands: what was in flight before is sent again."""
         self.online = True
-        self._asked_ms = None
+        self.asked_ms = None
         self.progress_ms = now_ms
-        self.retry_ms = self._patience.retry_ms(now_ms)
-        self._rewind()
+        self.retry_ms = self.patience.retry_ms(now_ms)
+        self.rewind()
 
     def disconnected(self) -> None:
         """The session is gone; nothing may be sent until the next one."""
         self.online = False
-        self._rewind()
+        self.rewind()
 
     def deaf_ms(self) -> int | None:
         """When this session will have heard no answer for too long; None when nothing is asked."""
-        if not self.online or self._asked_ms is None:
+        if not self.online or self.asked_ms is None:
             return None
-        return self._asked_ms + self._deaf_ms
+        return self.asked_ms + self.deaf_after_ms
 
     def is_deaf(self, now_ms: int) -> bool:
         """True when a new session should be begun: this one has heard no answer for too long."""
         due_ms = self.deaf_ms()
         if due_ms is None or now_ms < due_ms:
             return False
-        self._deaf_ms = min(2 * self._deaf_ms, DEAF_MAX_MS)
+        self.deaf_after_ms = min(2 * self.deaf_after_ms, DEAF_MAX_MS)
         return True
 
-    def _rewind(self) -> None:
+    def rewind(self) -> None:
         """Everything unacked is to be sent again, in both parts from the first unconfirmed on."""
         if self.split_seq is not None:
-            for first, _ in self.in_flight + self._again:
+            for first, _ in self.in_flight + self.again:
                 if self.split_seq <= first < self.live_seq:
                     self.live_seq = first
         self.in_flight = []
-        self._again = []
-        self._patience.forget()
+        self.again = []
+        self.patience.forget()
         self.next_seq = self.acked_seq + 1
 
     def want(self, head_seq: int, now_ms: int, flush: bool = False) -> tuple[int, int] | None:
@@ -100,13 +95,13 @@ class Uplink:
         if not self.online:
             return None
         if self._is_waiting() and now_ms - self.progress_ms >= self.retry_ms:
-            self.retry_ms = self._patience.longer_ms(self.retry_ms, now_ms)
-            self._rewind()
+            self.retry_ms = self.patience.longer_ms(self.retry_ms, now_ms)
+            self.rewind()
             self.progress_ms = now_ms
         if len(self.in_flight) >= WINDOW:
             return None
-        if self._again:
-            return self._cut(*self._again[0])
+        if self.again:
+            return self._cut(*self.again[0])
         if self.split_seq is None:
             return self._newest(self.next_seq, head_seq, now_ms, flush)
         span = None
@@ -146,20 +141,20 @@ class Uplink:
         """A batch of records first..last left, the beginning of what `want` has named."""
         if not self.in_flight:
             self.progress_ms = now_ms
-        if self._asked_ms is None:
-            self._asked_ms = now_ms
+        if self.asked_ms is None:
+            self.asked_ms = now_ms
         self.in_flight.append((first, last))
         if last > self._highest_seq:
             self._highest_seq = last
             if self.split_seq is None or first < self.split_seq:
-                self._patience.sent(first, last, now_ms)
-        if self._again and self._again[0][0] == first:
-            rest = (last + 1, self._again.pop(0)[1])
-            self._again = ([rest] if rest[0] <= rest[1] else []) + self._again
+                self.patience.sent(first, last, now_ms)
+        if self.again and self.again[0][0] == first:
+            rest = (last + 1, self.again.pop(0)[1])
+            self.again = ([rest] if rest[0] <= rest[1] else []) + self.again
             return
         if self.split_seq is not None and first < self.split_seq:
             self.next_seq = last + 1
-            self._join()
+            self.join()
             return
         if self.split_seq is None:
             self.next_seq = last + 1
@@ -168,7 +163,7 @@ class Uplink:
         self._waited_seq = max(self._waited_seq, last)
         self.last_sent_ms = now_ms
 
-    def _join(self) -> None:
+    def join(self) -> None:
         """End the split when history has reached it."""
         if self.split_seq is not None and self.next_seq >= self.split_seq:
             self.next_seq = max(self.next_seq, self.live_seq)
@@ -186,83 +181,9 @@ class Uplink:
         A seq beyond the journal's head is refused: SyncError "sync.ack". A seq below what was
         acked before means a receiver restored from an older copy: sending resumes from there.
         """
-        if seq > head_seq:
-            raise SyncError("sync.ack", reason="seq %d is beyond the head %d" % (seq, head_seq))
-        self._asked_ms, self._deaf_ms = None, DEAF_MS
-        if seq < self.acked_seq:
-            self.acked_seq = seq
-            self.split_seq = None
-            self._rewind()
-            return False
-        released = seq > self.acked_seq
-        self.acked_seq = seq
-        self._patience.heard(seq, gaps, now_ms)
-        confirmed = self._confirm(seq, gaps)
-        if released or confirmed:  # an ack that repeats itself must not put off the retry
-            self.progress_ms = now_ms
-            self.retry_ms = self._patience.retry_ms(now_ms)
-        self._again = [(max(first, seq + 1), last) for first, last in self._again if last > seq]
-        self.next_seq = max(self.next_seq, seq + 1)
-        self._join()
-        self._split(head_seq, len(gaps) >> 1)
-        return released
+        from edge.core.sync.settling import settle
 
-    def _confirm(self, seq: int, gaps: tuple[int, ...]) -> bool:
-        """Drop from flight what has arrived; put what is lost before anything else."""
-        there = [has_batch(first, last, seq, gaps) for first, last in self.in_flight]
-        behind = 0  # how many are up to the last of them
-        for at, arrived in enumerate(there):
-            if arrived:
-                behind = at + 1
-        left = []
-        for at in range(len(there)):
-            span = self.in_flight[at]
-            if not there[at] and at < behind and is_missing(span[0], gaps):
-                self._lose(span)
-            elif not there[at]:
-                left.append(span)
-        self.in_flight = left
-        if not behind:
-            self._credit(gaps)
-        self._find_holes(gaps)
-        self._again.sort(key=lambda span: span[0])
-        return behind > 0
-
-    def _lose(self, span: tuple[int, int]) -> None:
-        self._again.append(span)
-        self._patience.forget(span[0])
-
-    def _credit(self, gaps: tuple[int, ...]) -> None:
-        """An ack names no record above its last gap but the first: it frees one live batch there.
-
-        Only its place in the window: what was lost after all is named by the ack of the next.
-        """
-        if self.split_seq is None or not gaps:
-            return
-        beyond = max(self.split_seq, gaps[-1] + 1)
-        for span in self.in_flight:
-            if span[0] >= beyond:
-                self.in_flight.remove(span)
-                return
-
-    def _find_holes(self, gaps: tuple[int, ...]) -> None:
-        """What was sent and is missing although nothing on its way would fill it."""
-        parts = [(self.acked_seq + 1, self.next_seq - 1)]
-        if self.split_seq is not None:
-            parts.append((self.split_seq, self.live_seq - 1))
-        for at in range(0, len(gaps), 2):
-            for low, high in parts:
-                first, last = max(gaps[at], low), min(gaps[at + 1], high)
-                spans = self.in_flight + self._again
-                if first <= last and not any(a <= last and first <= b for a, b in spans):
-                    self._again.append((first, last))
-
-    def _split(self, head_seq: int, gaps: int) -> None:
-        """Let live data begin behind a backlog that is longer than the window."""
-        backlog = WINDOW * self.records_max
-        begun = self.next_seq if self.split_seq is None else self.live_seq
-        if gaps <= SPLIT_GAPS_MAX and head_seq + 1 - begun > backlog:
-            self.split_seq = self.live_seq = head_seq + 1
+        return settle(self, seq, head_seq, now_ms, gaps)
 
     def next_ms(self, head_seq: int, now_ms: int) -> int | None:
         """When `want` may next answer without anything else happening; None for never."""
@@ -271,7 +192,7 @@ class Uplink:
         retry_ms = self.progress_ms + self.retry_ms if self._is_waiting() else None
         if len(self.in_flight) >= WINDOW:
             return retry_ms
-        if self._again:
+        if self.again:
             return now_ms
         first = self.next_seq
         if self.split_seq is not None:
