@@ -8,7 +8,7 @@ counts against it is that nothing comes back at all.
 """
 
 from edge.app.gateway import Gateway
-from edge.core.sync.uplink import DEAF_MAX_MS
+from edge.core.sync.bounds import DEAF_MAX_MS
 
 
 class Progress:

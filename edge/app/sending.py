@@ -1,6 +1,5 @@
 """What leaves for the cloud: batches of the journal's rows."""
 
-from edge.app import uploader as bounds
 from edge.core.errors import StoreError
 from edge.core.sync.batch import PAYLOAD_MAX_BYTES, encode_rows
 from edge.core.sync.topics import BATCH
@@ -37,7 +36,7 @@ def send(uploader: "Uploader", span: tuple[int, int] | None, now_ms: int, flush:
 def _cut(uploader: "Uploader", first: int, last: int) -> tuple[bytes | bytearray, int]:
     """Encode from `first` on as many records up to `last` as one payload takes."""
     before = uploader.store.hash_at(first - 1)
-    most = bounds.ROWS_BYTES
+    most = uploader.rows_bytes
     rows = []
     size = 0
     for row in uploader.store.read(first, last):

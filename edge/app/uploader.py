@@ -56,6 +56,7 @@ class Uploader:
         self.last_ack_ms: int | None = None
         self.key = key
         self.shrink = shrink
+        self.rows_bytes = ROWS_BYTES
         self.topics = {leaf: topic(tenant, gateway, leaf) for leaf in (BATCH, ACK, STATE)}
         self._acks: list[bytes] = []
         self.ack_ms = 0  # newest receiver's time in an ack

@@ -3,7 +3,7 @@
 from contextlib import nullcontext
 from typing import NamedTuple
 
-from edge.core.sync.uplink import DEAF_MAX_MS
+from edge.core.sync.bounds import DEAF_MAX_MS
 from hil_tests.soak.codec import fast_codec
 from hil_tests.soak.faults import NAMES, plant
 from hil_tests.soak.ledger import Violation

@@ -1,6 +1,7 @@
 from edge.core.errors import TallyError
+from edge.core.sync.bounds import WINDOW
 from edge.core.sync.patience import ACK_TIMES_MAX, RETRY_FIRST_MS, RETRY_MAX_MS, RETRY_MIN_MS
-from edge.core.sync.uplink import WINDOW, Uplink
+from edge.core.sync.uplink import Uplink
 
 
 def online(acked_seq=-1, linger_ms=0, records_max=10, now_ms=0):

@@ -1,7 +1,8 @@
 """A window that a backlog has split: live records first, history with its share."""
 
+from edge.core.sync.bounds import SHARE, WINDOW
 from edge.core.sync.settling import SPLIT_GAPS_MAX
-from edge.core.sync.uplink import SHARE, WINDOW, Uplink
+from edge.core.sync.uplink import Uplink
 
 
 def online(acked_seq=-1, linger_ms=0, records_max=10, now_ms=0):

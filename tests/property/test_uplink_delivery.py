@@ -15,8 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from edge.core.errors import SyncError
 from edge.core.sync.ack import GAPS_MAX
+from edge.core.sync.bounds import SHARE, WINDOW
 from edge.core.sync.patience import RETRY_FIRST_MS, RETRY_MAX_MS
-from edge.core.sync.uplink import SHARE, WINDOW, Uplink
+from edge.core.sync.uplink import Uplink
 
 RECORDS_MAX = 5
 

@@ -13,7 +13,7 @@ from edge.core.errors import StoreError
 from edge.core.journal.chain import Chain
 from edge.core.journal.record import Kind, Record, encode_record
 from edge.core.sync.batch import PAYLOAD_MAX_BYTES, decode_batch
-from edge.core.sync.uplink import DEAF_MAX_MS, DEAF_MS, WINDOW
+from edge.core.sync.bounds import DEAF_MAX_MS, DEAF_MS, WINDOW
 
 from .port_doubles import KEY, T0, ListStore, MemoryUplink, ack_payload
 

@@ -2,7 +2,7 @@
 
 from edge.core.errors import SyncError
 from edge.core.sync.ack import GAPS_MAX, has_batch, is_missing
-from edge.core.sync.uplink import DEAF_MS, WINDOW
+from edge.core.sync.bounds import DEAF_MS, WINDOW
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,18 +8,8 @@ first, as one run without a hole; the rest is history and has a share of the win
 never takes. When history has reached the split, there is one order again.
 """
 
+from edge.core.sync.bounds import DEAF_MAX_MS, DEAF_MS, SHARE, WINDOW
 from edge.core.sync.patience import RETRY_FIRST_MS, Patience
-
-#: Batches on their way at once.
-WINDOW = 4
-
-#: Of them at most this many live ones, and as many of history, while the journal is split.
-SHARE = 3
-
-#: A session in which nothing sent was answered for this long may be deaf: a broker can lose a
-#: subscription and keep the connection. A new one is begun; then after twice that, and so on.
-DEAF_MS = 120_000
-DEAF_MAX_MS = 600_000
 
 
 class Uplink:
