@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.app.cli.build_fold import fold
+from edge.app.cli.build_inline import inline
 from edge.app.cli.build_join import Joined, join
 from edge.app.cli.build_lean import as_one, without_origins
 from edge.app.cli.build_names import shorten
@@ -129,7 +130,7 @@ def made_short(sources: dict[str, str]) -> dict[str, Joined]:
 def run_joined(folder: Path, sources: dict[str, str]) -> object:
     """What it gives once they are joined as on a device, and their names short."""
     folder.mkdir()
-    joined = as_one(reach(fold(join(sources, ENTRIES)), KEPT))
+    joined, _ = inline(as_one(reach(fold(join(sources, ENTRIES)), KEPT)), KEPT)
     shorten(joined, KEPT)
     for name, part in joined.items():
         (folder / f"{name}.py").write_text(ast.unparse(without_origins(part.tree)))

@@ -19,6 +19,7 @@ import typer
 
 from edge.app.cli.build_board import read_board
 from edge.app.cli.build_fold import fold
+from edge.app.cli.build_inline import inline, tell_inside
 from edge.app.cli.build_join import Joined, join
 from edge.app.cli.build_lean import as_one, without_origins
 from edge.app.cli.build_names import Meanings, shorten
@@ -138,8 +139,8 @@ def device_sources(plan: GatewayPlan) -> dict[str, str]:
 
 def compile_program(sources: dict[str, str]) -> tuple[dict[str, bytes], Meanings]:
     """{file: .mpy} of a device's sources, and what the short names in them stand for."""
-    joined = as_one(_reached(sources))
-    told = shorten(joined, (START,))
+    joined, inside = inline(as_one(_reached(sources)), (START,))
+    told = tell_inside(shorten(joined, (START,)), inside)
     return {f"{name}.mpy": _compiled(name, part) for name, part in joined.items()}, told
 
 
