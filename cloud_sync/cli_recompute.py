@@ -1,10 +1,10 @@
 """Verbs over raw records: compute intervals again, and say how complete the cloud is."""
 
 import errno
-import json as json_module
+import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -23,8 +23,10 @@ from cloud_sync.cli_audit import (
 from cloud_sync.gaps import Counts, Day, find_missing, find_removed
 from cloud_sync.raw import Journal, find_journals, read_segments
 from cloud_sync.recompute import DIFFERS, UNPROVEN, Outcome, Recomputer
+from cloud_sync.results import ResultFile, ResultRows, as_line, head_of
 from cloud_sync.revise import Revision, read_set, read_tariffs
 from cloud_sync.stacks import read_stacks
+from cloud_sync.store.address import open_store, parse_address
 from edge.core.errors import StoreError, UsageError
 from edge.core.journal.record import Kind
 from edge.core.numbers.quality import NAMES
@@ -40,6 +42,7 @@ def recompute(
     factors: Annotated[
         str, typer.Option(help="another factor set, its .toml file or id, for a second result")
     ] = "",
+    result: Annotated[str, typer.Option(help="name of the second result, kept in the store")] = "",
     out: Annotated[Path | None, typer.Option(help="new NDJSON file for the second result")] = None,
     config: Annotated[
         Path | None, typer.Option(help="gateway.toml: the stacks' geometry, proven by digest")
@@ -47,58 +50,85 @@ def recompute(
     json: Annotated[bool, typer.Option("--json", help="one JSON object an interval")] = False,
 ) -> int:
     """Compute intervals again from raw polls; exit status 65 if a figure does not come out."""
-    if (factors == "") != (out is None):
-        expected = "--factors and --out, both or none: a second result goes to a file of its own"
-        raise UsageError("usage.value", option="--out", found=str(out), expected=expected)
+    if (factors == "") != (out is None and result == ""):
+        _refuse_factors(factors)
     period = period_of(since, until)
     revision = Revision(read_set(factors)) if factors else None
     given = ([], []) if config is None else (read_stacks(config), read_tariffs(config))
-    tally = _Tally(json, revision)
+    tally = _Tally(json)
     with ExitStack() as stack:
         database = stack.enter_context(reading(store))
         journals = find_journals(database, gateway)
+        if revision is not None:
+            tally.results = _results(stack, store, journals, revision, result, out)
         totals = [database.query(_COUNT, one.number, Kind.INTERVAL)[0][0] for one in journals]
-        tally.results = stack.enter_context(_new_file(out)) if out is not None else None
         advance = stack.enter_context(progress("intervals", sum(totals), json))
         for journal in journals:
             engine = Recomputer(database, journal, revision.stream if revision else None, *given)
             for outcome in engine.run(period, advance):
                 tally.take(journal, outcome)
+        for results in tally.results:
+            results.end(time.time_ns() // 1_000_000)
     if not json:
-        print(_summary(tally.counts, revision, out))
-        if tally.given:
-            names = ", ".join(sorted(tally.given))
-            print(f"taken as recorded, not computed: {names} (see --config)")
+        print(_summary(tally, revision, result or out))
     return 65 if tally.counts[DIFFERS] else 0
 
 
-class _Tally:
-    """Tells and counts outcomes. results: where the second result of each goes, None for none."""
+def _refuse_factors(factors: str) -> None:
+    expected = "--factors with --result or --out: a second result stands beside the first"
+    found = factors or "nothing"
+    raise UsageError("usage.value", option="--factors", found=found, expected=expected)
 
-    def __init__(self, json: bool, revision: Revision | None) -> None:
-        self._json, self._revision = json, revision
-        self.results: TextIO | None = None
+
+def _results(
+    stack: ExitStack,
+    store: str,
+    journals: list[Journal],
+    revision: Revision,
+    name: str,
+    out: Path | None,
+) -> list[ResultRows | ResultFile]:
+    """Where the second result goes, open as long as `stack` is."""
+    found: list[ResultRows | ResultFile] = []
+    if name:
+        writing = stack.enter_context(closing(open_store(parse_address(store))))
+        found.append(ResultRows(writing, journals, name, revision))
+    if out is not None:
+        found.append(ResultFile(stack.enter_context(_new_file(out)), revision))
+    return found
+
+
+class _Tally:
+    """Tells and counts outcomes. results: where the second result of each goes."""
+
+    def __init__(self, json: bool) -> None:
+        self._json = json
+        self.results: list[ResultRows | ResultFile] = []
         self.counts: Counter[str] = Counter()
         self.given: set[str] = set()
 
     def take(self, journal: Journal, outcome: Outcome) -> None:
         """Take the next one."""
         self.counts[outcome.status] += 1
+        self.counts["revised"] += outcome.revised is not None
         self.given.update(outcome.given)
         _tell(journal, outcome, self._json)
-        if self.results is not None and self._revision is not None:
-            self.counts["revised"] += outcome.revised is not None
-            _write_revised(self.results, journal, outcome, self._revision)
+        for results in self.results:
+            results.take(journal, outcome)
 
 
-def _summary(counts: Counter[str], revision: Revision | None, out: Path | None) -> str:
+def _summary(tally: _Tally, revision: Revision | None, name: object) -> str:
+    counts = tally.counts
     text = f"{counts['equal']} intervals equal, {counts[DIFFERS]} differ"
     text += f", {counts[UNPROVEN]} unproven"
     if revision is not None:
         digest = revision.factors.digest.hex()[:12]
-        text += f"\n{counts['revised']} with {revision.factors.id} ({digest}): {out}"
+        text += f"\n{counts['revised']} with {revision.factors.id} ({digest}): {name}"
         for stream, factor in sorted(revision.kept):
             text += f"\nkept: {stream} has {factor}, which {revision.factors.id} does not have"
+    if tally.given:
+        names = ", ".join(sorted(tally.given))
+        text += f"\ntaken as recorded, not computed: {names} (see --config)"
     return text
 
 
@@ -123,7 +153,7 @@ def _new_file(path: Path) -> Iterator[TextIO]:
 def _tell(journal: Journal, outcome: Outcome, json: bool) -> None:
     record = outcome.record
     if json:
-        print(_json(_object(journal, outcome)))
+        print(as_line(_object(journal, outcome)))
     elif outcome.status != "equal":
         start = _time(record.body[0])
         print(
@@ -135,19 +165,13 @@ def _tell(journal: Journal, outcome: Outcome, json: bool) -> None:
             print(f"  {name} {item.field}: recorded {item.recorded}, computed {item.computed}")
 
 
-def _head(journal: Journal, outcome: Outcome) -> dict[str, Any]:
-    body = outcome.record.body
-    head = {"gateway": journal.owner, "epoch": journal.epoch.hex(), "seq": outcome.record.seq}
-    return {**head, "start_ms": body[0], "end_ms": body[1]}
-
-
 def _object(journal: Journal, outcome: Outcome) -> dict[str, Any]:
     figures = []
     for stream, entry in zip(outcome.streams, outcome.record.body[2], strict=False):
         digests = [stream.factor_digest, *(rate.factor_digest for rate in stream.rates)]
         figures.append({"stream": stream.name, "emission_mg": entry[4], "digests": digests})
     return {
-        **_head(journal, outcome),
+        **head_of(journal, outcome),
         "status": outcome.status,
         "reason": outcome.reason,
         "lost": outcome.lost,
@@ -155,40 +179,6 @@ def _object(journal: Journal, outcome: Outcome) -> dict[str, Any]:
         "differences": [item._asdict() for item in outcome.differences],
         "figures": figures,
     }
-
-
-def _write_revised(
-    results: TextIO, journal: Journal, outcome: Outcome, revision: Revision
-) -> None:
-    """The second result of an interval, and the recorded figures that it stands beside."""
-    if outcome.revised is None:
-        return
-    streams, entries, totals = outcome.revised
-    figures = []
-    recorded = outcome.record.body[2]
-    for stream, old, entry, before in zip(
-        streams, outcome.streams, entries, recorded, strict=True
-    ):
-        bases = [(stream.basis, stream.factor, stream.factor_digest, entry[4])]
-        bases += [
-            (rate.basis, rate.factor, rate.factor_digest, value)
-            for rate, value in zip(stream.rates, entry[9], strict=True)
-        ]
-        olds = [(old.factor_digest, before[4])]
-        olds += [(r.factor_digest, v) for r, v in zip(old.rates, before[9], strict=True)]
-        for (basis, factor, digest, value), (old_digest, old_value) in zip(
-            bases, olds, strict=True
-        ):
-            figure = {"stream": stream.name, "basis": basis, "factor": factor}
-            figure |= {"factor_digest": digest, "emission_mg": value}
-            figures.append(figure | {"recorded_digest": old_digest, "recorded_mg": old_value})
-    result = {**_head(journal, outcome), "set": revision.factors.id}
-    result |= {"set_digest": revision.factors.digest, "figures": figures, "totals": totals}
-    results.write(_json(result) + "\n")
-
-
-def _json(value: object) -> str:
-    return json_module.dumps(value, ensure_ascii=False, default=lambda item: item.hex())
 
 
 def _time(wall_ms: int | None) -> str:
@@ -238,7 +228,7 @@ def _offset_ms(text: str) -> int:
 
 
 def _say(json: bool, fields: dict[str, Any], line_of: Any) -> None:
-    print(_json(fields) if json else line_of(fields))
+    print(as_line(fields) if json else line_of(fields))
 
 
 def _missing_line(item: dict[str, Any]) -> str:

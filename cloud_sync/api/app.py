@@ -21,7 +21,7 @@ from cloud_sync.reading.calendar import DEFAULT_ZONE, find_zone
 from cloud_sync.reading.coverage import read_coverage
 from cloud_sync.reading.database import Database
 from cloud_sync.reading.explanation import explain_interval
-from cloud_sync.reading.health import read_health, read_journals
+from cloud_sync.reading.health import read_health, read_journals, read_results
 from edge.core.errors import TallyError, UsageError
 from edge.core.errors.table import TABLE
 
@@ -164,6 +164,11 @@ def _add_gateways(app: FastAPI, tenant: Any, database: Any, wall_s: Any) -> None
     def health(token: Token = tenant, db: Database = database) -> Any:
         """One object a gateway: state, silence, newest interval, losses, alarms."""
         return {"items": read_health(db, token.tenant, int(wall_s() * 1000))}
+
+    @app.get("/v1/results", response_model=schemas.ResultList, tags=["figures"])
+    def results(token: Token = tenant, db: Database = database) -> Any:
+        """Results that `carbontally recompute` made with other factors; see result_emissions."""
+        return {"items": read_results(db, token.tenant)}
 
     @app.get("/v1/completeness", response_model=schemas.CoverageList, tags=["figures"])
     def completeness(

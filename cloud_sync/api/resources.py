@@ -118,6 +118,22 @@ RESOURCES = (
         ("gateway", "stream", "basis", "place"),
     ),
     Resource(
+        "result_emissions",
+        "v_result_emissions",
+        "Each stream's emission in each interval with a named result's factors, and as recorded.",
+        "start_ms",
+        (*_OF_INTERVAL, "result", "stream", "basis"),
+        {
+            **_WHERE,
+            **dict.fromkeys(("result", "stream", "kind"), TEXT),
+            "scope": NUMBER,
+            **dict.fromkeys(("place", "basis", "factor", "factor_digest"), TEXT),
+            **dict.fromkeys(("emission_mg", "recorded_mg"), EXACT),
+            **_SPAN,
+        },
+        ("result", "gateway", "stream", "basis", "place"),
+    ),
+    Resource(
         "events",
         "v_events",
         "Events of gateways; `fields` is a JSON object as text.",

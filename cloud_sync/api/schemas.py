@@ -53,6 +53,22 @@ class Journals(BaseModel):
     items: list[Journal]
 
 
+class Result(BaseModel):
+    """A named result of other factors, of one epoch of a gateway's journal."""
+
+    gateway: str
+    epoch: str
+    result: str
+    factor_set: str
+    factor_digest: str
+    made: str
+    made_ms: int
+
+
+class ResultList(BaseModel):
+    items: list[Result]
+
+
 class Health(BaseModel):
     """How a gateway is."""
 

@@ -11,6 +11,9 @@ _JOURNALS = """
 _MISSING = """
     SELECT gateway, epoch, CAST(sum(last_missing - first_missing + 1) AS BIGINT) FROM v_gaps
     WHERE tenant = :tenant GROUP BY gateway, epoch"""
+_RESULTS = """
+    SELECT gateway, epoch, result, factor_set, factor_digest, made_ms FROM v_results
+    WHERE tenant = :tenant ORDER BY result, gateway, epoch"""
 _ALARMS = """
     SELECT gateway, what, count(*) FROM v_alarms WHERE tenant = :tenant GROUP BY gateway, what"""
 _LAST = """
@@ -34,6 +37,15 @@ def read_journals(database: Database, tenant: str) -> list[dict[str, Any]]:
         for gateway, epoch, state, head_seq, head_hash, last_seen_ms in database.rows(
             _JOURNALS, tenant=tenant
         )
+    ]
+
+
+def read_results(database: Database, tenant: str) -> list[dict[str, Any]]:
+    """Every named result of other factors, with the set that it was made with."""
+    names = ("gateway", "epoch", "result", "factor_set", "factor_digest", "made_ms")
+    return [
+        {**dict(zip(names, row, strict=True)), "made": instant(row[5])}
+        for row in database.rows(_RESULTS, tenant=tenant)
     ]
 
 

@@ -16,6 +16,7 @@ from cloud_sync.reports.indicators import Indicator, Inputs, facts_of, indicator
 from cloud_sync.reports.park_method import account
 from cloud_sync.reports.places import sum_places
 from cloud_sync.reports.register import SiteFile, read_register
+from cloud_sync.reports.results import read_results
 from edge.core.errors import UsageError
 from edge.core.numbers.fixed import div_round, format_decimal
 
@@ -77,8 +78,16 @@ def build_document(database: Database, request: Request, made_ms: int) -> dict[s
         "covered_ms": covered_ms,
         "is_judged": is_judged,
         "facts": facts,
-        "journals": read_journals(database, tenant),
-        "register": read_register(database, tenant, list(request.files)),
+        **_beside(database, request, basis),
+    }
+
+
+def _beside(database: Database, request: Request, basis: str) -> dict[str, Any]:
+    """What stands beside the figures: results of other factors, journals, instruments."""
+    return {
+        "results": read_results(database, request.tenant, request.period, basis),
+        "journals": read_journals(database, request.tenant),
+        "register": read_register(database, request.tenant, list(request.files)),
     }
 
 

@@ -51,6 +51,15 @@ LABELS: dict[str, tuple[str, str]] = {
         "Intervals without a figure are missing from the sum:",
         "以下计量点有时段没有结果，合计中不含：",
     ),
+    "results_title": ("The same activity with other factors", "以其他因子重新核算"),
+    "result": ("Result", "结果"),
+    "factor_set": ("Factor set", "因子集"),
+    "recorded": ("as recorded (t)", "原记录 (t)"),
+    "results_note": (
+        "Made by `carbontally recompute` from the raw records of the same intervals; what was"
+        " recorded is unchanged.",
+        "由 `carbontally recompute` 依据相同时段的原始记录重新计算；原记录保持不变。",
+    ),
     "indicators_title": (
         "Wuxi indicators that meters can give",
         "无锡市零碳园区评价指标（可由计量数据得出）",

@@ -12,6 +12,7 @@ from cloud_sync.csv_cell import as_cell
 from cloud_sync.reports.labels import kinds, words
 from cloud_sync.reports.park_method import ENERGY
 from cloud_sync.reports.register import STATED
+from cloud_sync.reports.results import NAMED, SUMMED
 from edge.core.numbers.fixed import div_round, format_decimal
 
 _T_PLACES = 3
@@ -180,11 +181,20 @@ def register_rows(document: dict[str, Any]) -> Iterator[list[Any]]:
         ]
 
 
+def result_rows(document: dict[str, Any]) -> Iterator[list[Any]]:
+    """results.csv: results of other factors beside what was recorded of the same intervals."""
+    names = (*NAMED, "basis", "intervals", "unknown", *SUMMED)
+    yield [*names]
+    for row in document["results"]:
+        yield [{**row, "basis": document["basis"]}[name] for name in names]
+
+
 TABLES = {
     "figures.csv": figure_rows,
     "places.csv": place_rows,
     "indicators.csv": indicator_rows,
     "register.csv": register_rows,
+    "results.csv": result_rows,
 }
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, NoReturn
 
 from cloud_sync.ranges import Plan, Segment
-from cloud_sync.rows import Rows
+from cloud_sync.rows import Row, Rows
 from edge.core.errors import TallyError
 
 #: Bounds of what hostile or broken senders can make us keep; the oldest goes first.
@@ -115,6 +115,23 @@ class Store:
 
     def set_state(self, tenant: str, gateway: str, state: str, now_ms: int) -> None:
         """Note whether a gateway is "online" or "offline"."""
+        raise NotImplementedError
+
+    def begin_result(self, journal: int, name: str, factor_set: str, digest: bytes) -> int | None:
+        """The number of a new result of other factors, which nobody sees before `end_result`.
+
+        One of this name that was never ended is taken away. None when a whole one has the name.
+        """
+        raise NotImplementedError
+
+    def add_result(
+        self, journal: int, result: int, emissions: Sequence[Row], totals: Sequence[Row]
+    ) -> None:
+        """Add rows of `result_emissions` and `result_totals`, from seq on."""
+        raise NotImplementedError
+
+    def end_result(self, journal: int, result: int, now_ms: int) -> None:
+        """Say that a result is whole."""
         raise NotImplementedError
 
     def within(self, table: str) -> str:

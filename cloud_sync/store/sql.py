@@ -31,6 +31,8 @@ def _insert(table: str, columns: int, then: str = "") -> str:
 _IGNORE = " ON CONFLICT DO NOTHING"
 _POINT = _insert("points", 7)
 _RATE = _insert("stream_rates", 8)
+_REVISED = _insert("result_emissions", 7)
+_REVISED_TOTAL = _insert("result_totals", 8)
 
 #: Typed tables beside readings, which belong to the records, with what fills them.
 _INSERTS = {
@@ -225,6 +227,31 @@ class SqlStore(Store):
 
     def drop_refusal(self, number: int) -> None:
         self._run("DELETE FROM quarantine WHERE id = ?", number)
+
+    def begin_result(self, journal: int, name: str, factor_set: str, digest: bytes) -> int | None:
+        named = "SELECT id, made_ms FROM results WHERE journal = ? AND name = ?"
+        for result, made_ms in self._run(named, journal, name):
+            if made_ms is not None:
+                return None
+            for table in ("result_emissions", "result_totals"):
+                self._run(f"DELETE FROM {table} WHERE journal = ? AND result = ?", journal, result)
+            self._run("DELETE FROM results WHERE id = ?", result)
+        found = self._run(
+            "INSERT INTO results (journal, name, factor_set, factor_digest)"
+            " VALUES (?, ?, ?, ?) RETURNING id",
+            *(journal, name, factor_set, digest),
+        )
+        return int(found[0][0])
+
+    def add_result(
+        self, journal: int, result: int, emissions: Sequence[Row], totals: Sequence[Row]
+    ) -> None:
+        self._run_many(_REVISED, ((journal, result, *row) for row in emissions))
+        self._run_many(_REVISED_TOTAL, ((journal, result, *row) for row in totals))
+
+    def end_result(self, journal: int, result: int, now_ms: int) -> None:
+        sql = "UPDATE results SET made_ms = ? WHERE journal = ? AND id = ?"
+        self._run(sql, now_ms, journal, result)
 
     def _trim(self, table: str, owner: str) -> None:
         newest = f"SELECT id FROM {table}{{}} ORDER BY last_ms DESC, id DESC LIMIT ?"

@@ -12,7 +12,7 @@ from edge.core.journal import clock
 from edge.core.numbers import quality
 from edge.core.numbers.fixed import PLACES_MAX
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 #: "cata" in ASCII: what PRAGMA application_id says of our files.
 APPLICATION_ID = 0x63617461

@@ -174,6 +174,57 @@ JOIN intervals i ON i.journal = b.journal AND i.seq = b.seq
 JOIN journals j ON j.id = b.journal
 JOIN gateways g ON g.id = j.gateway;
 
+-- Named results of other factors that are whole.
+CREATE VIEW v_results AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, n.name AS result, n.factor_set,
+       lower(hex(n.factor_digest)) AS factor_digest,
+       strftime('%Y-%m-%dT%H:%M:%SZ', n.made_ms / 1000, 'unixepoch') AS made, n.made_ms
+FROM results n
+JOIN journals j ON j.id = n.journal
+JOIN gateways g ON g.id = j.gateway
+WHERE n.made_ms IS NOT NULL;
+
+-- Every stream of an interval in every result, beside what was recorded on the same basis.
+CREATE VIEW v_result_emissions AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, e.seq,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.start_ms / 1000, 'unixepoch') AS start,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.end_ms / 1000, 'unixepoch') AS end,
+       n.name AS result, s.name AS stream, s.kind, s.scope, s.place,
+       CASE WHEN e.position < 0 THEN s.basis ELSE r.basis END AS basis,
+       CASE WHEN e.position < 0 THEN s.factor ELSE r.factor END AS factor,
+       lower(hex(e.factor_digest)) AS factor_digest,
+       CASE WHEN e.emission_mg IS NOT NULL THEN printf('%s%d.%06d',
+           CASE WHEN e.emission_mg < 0 THEN '-' ELSE '' END,
+           abs(e.emission_mg / 1000000), abs(e.emission_mg % 1000000)) END AS emission_kg, e.emission_mg,
+       CASE WHEN e.position < 0 THEN t.emission_mg ELSE o.emission_mg END AS recorded_mg,
+       i.start_ms, i.end_ms
+FROM results n
+JOIN result_emissions e ON e.journal = n.journal AND e.result = n.id
+JOIN intervals i ON i.journal = e.journal AND i.seq = e.seq
+JOIN journals j ON j.id = e.journal
+JOIN gateways g ON g.id = j.gateway
+JOIN streams s ON s.journal = e.journal AND s.number = e.stream
+LEFT JOIN stream_rates r ON r.journal = e.journal AND r.stream = e.stream
+     AND r.position = e.position
+LEFT JOIN interval_streams t ON t.journal = e.journal AND t.seq = e.seq AND t.stream = e.stream
+LEFT JOIN interval_emissions o ON o.journal = e.journal AND o.seq = e.seq
+     AND o.stream = e.stream AND o.position = e.position
+WHERE n.made_ms IS NOT NULL;
+
+-- The totals of an interval in every result, on every basis.
+CREATE VIEW v_result_totals AS
+SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, e.seq,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.start_ms / 1000, 'unixepoch') AS start,
+       strftime('%Y-%m-%dT%H:%M:%SZ', i.end_ms / 1000, 'unixepoch') AS end,
+       n.name AS result, e.basis, e.scope1_mg, e.scope2_mg, e.electricity_mg,
+       e.intensity_mg_per_kwh, i.start_ms, i.end_ms
+FROM results n
+JOIN result_totals e ON e.journal = n.journal AND e.result = n.id
+JOIN intervals i ON i.journal = e.journal AND i.seq = e.seq
+JOIN journals j ON j.id = e.journal
+JOIN gateways g ON g.id = j.gateway
+WHERE n.made_ms IS NOT NULL;
+
 -- What a stream's number means in its journal; `details` as in the table, the digests hexadecimal.
 CREATE VIEW v_definitions AS
 SELECT g.tenant, g.gateway, lower(hex(j.epoch)) AS epoch, s.number, s.name AS stream, s.kind,

@@ -103,6 +103,7 @@ def test_the_document_is_openapi_3_1_and_the_answers_are_what_it_says(server):
         *((f"/v1/{name}", {**SPAN, **NEEDED.get(name, {}), "limit": 50}) for name in NAMES),
         ("/v1/gateways", {}),
         ("/v1/health", {}),
+        ("/v1/results", {}),
         ("/v1/completeness", SPAN),
     ):
         answer = server.get(path, **query)
@@ -118,6 +119,7 @@ def test_a_token_sees_its_tenant_alone(server):
         *((f"/v1/{name}", {**span, **NEEDED.get(name, {}), "limit": 10_000}) for name in NAMES),
         ("/v1/gateways", {}),
         ("/v1/health", {}),
+        ("/v1/results", {}),
         ("/v1/completeness", span),
     ):
         own = server.get(path, tenant=park.TENANT, **query).json()["items"]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 from cloud_sync.reports.labels import KIND_LABELS, kinds, words
 from cloud_sync.reports.render import seconds, tonnes, write_table
+from edge.__main__ import main
 from edge.core.carbon.streams import KINDS
 
-from . import park
+from . import park, revised
 from .test_reports import report
 
 
@@ -56,6 +58,28 @@ def test_the_page_stands_alone_and_every_figure_leads_to_its_explanation(
     rows = list(csv.DictReader(io.StringIO((tmp_path / "figures.csv").read_text("utf-8-sig"))))
     assert {row["explanation"] for row in rows} == {f"report.html#{name}" for name in targets}
     assert sum(int(r["emission_mg"]) for r in rows if r["scope"] == "2") == document["scope2_mg"]
+
+
+@pytest.mark.parametrize("place", ["cloud", "url"])
+def test_a_result_of_other_factors_is_shown_beside_what_was_recorded(
+    request: pytest.FixtureRequest, tmp_path: Path, place: str, capsys
+):
+    found = request.getfixturevalue(place)
+    store = f"sqlite:///{found}" if place == "cloud" else found
+    asked = ["report", "--store", store, "--tenant", park.TENANT, "--of", "2026-11", "--json"]
+    assert main([*asked, "--to", str(tmp_path)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (told,) = document["results"]
+    assert (told["result"], told["unknown"]) == (revised.NAME, 0) and told["intervals"] > 300
+    assert told["recorded_scope1_mg"] == told["scope1_mg"] == document["scope1_mg"]
+    assert told["recorded_scope2_mg"] == document["scope2_mg"]
+    (grid,) = (one for one in document["streams"] if one["stream"] == "grid_import")
+    # The set's electricity is two thirds; each end of the period is rounded.
+    assert abs(3 * (told["recorded_scope2_mg"] - told["scope2_mg"]) - grid["emission_mg"]) <= 3
+    assert revised.NAME in (tmp_path / "report.html").read_text("utf-8")
+    text = (tmp_path / "results.csv").read_text("utf-8-sig")
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert int(row["scope2_mg"]) == told["scope2_mg"] and row["basis"] == document["basis"]
 
 
 def test_every_kind_has_a_name_and_units_are_plain():
