@@ -104,6 +104,11 @@ class Definitions:
         if self._newest.get(int(str(body[0]))) != _digest(body):
             self._define(body)
 
+    @property
+    def is_extended(self) -> bool:
+        """True while there is something to be recorded."""
+        return bool(self._fresh)
+
     def fresh(self) -> "Iterator[list[object]]":
         """The parts to be recorded, in order; each is made as it is asked for, and forgotten."""
         while self._fresh:

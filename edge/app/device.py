@@ -5,7 +5,11 @@ How a start comes to it is in `edge.app.starting`, which is in memory only meanw
 
 import gc
 
-from edge.app.program import Program, fail
+from edge.app.program import Program, fail, take_up
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edge.app.starting import Made
 
 #: A start counts as good after this.
 GOOD_MS = 60_000
@@ -38,9 +42,21 @@ def _start(program: str, depth: int) -> Program | None:
     """
     if depth:
         return _start(program, depth - 1)
-    from edge.app.starting import start
+    made = _made(program)
+    if made is None:
+        return None
+    try:
+        take_up(*made)
+    except Exception as error:
+        fail(made[0].board, error)
+        return None
+    return made[0]
 
-    return start(program)
+
+def _made(program: str) -> "Made | None":
+    from edge.app.starting import make
+
+    return make(program)
 
 
 def _loop(begun: Program) -> None:

@@ -20,6 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: Definitions that wait for a commit at the start: each says all points of a device.
+STATED_MAX = 2
+
 #: The system clock is compared with the anchor this often.
 CLOCK_CHECK_MS = 1_000
 
@@ -73,6 +76,8 @@ class Gateway:
         self._keep_time(now_ms)
         for part in definitions:
             self._state(part, now_ms)
+            if self.recorder.waiting >= STATED_MAX:
+                self.recorder.commit(now_ms, True)
         self.recorder.event("gateway.boot", {"boot": self.recorder.boot}, now_ms)
         self.recorder.commit(now_ms, True)
 

@@ -3,12 +3,15 @@
 import edge.app.recorder
 import edge.app.replay
 import edge.app.uploader
+from edge import VERSION
 from edge.app.gateway import Gateway
 from edge.app.progress import Progress
 from edge.core.errors import TallyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from edge.ports.esp32.board import Board
     from edge.ports.esp32.sntp import Sntp
 
@@ -76,6 +79,20 @@ class Program:
                     return False
                 is_any = True
         return is_any
+
+
+def take_up(
+    begun: Program,
+    definitions: "Iterable[list[object]]",
+    ancestors: dict[int, list[int]],
+    cause: dict[str, object],
+) -> None:
+    """Go on with the journal; cause: why the board started. See `Gateway.start`."""
+    now_ms = begun.board.clock.mono_ms()
+    begun.gateway.start(definitions, ancestors, now_ms)
+    recorder = begun.gateway.recorder
+    recorder.event("gateway.reset", cause, now_ms)
+    print("gateway", VERSION, "boot", recorder.boot, "seq", recorder.store.next_seq)
 
 
 def bound_memory() -> None:

@@ -37,9 +37,12 @@ from edge.ports.mqtt_uplink import MQTTUplink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from edge.app.station import Station
+
+    #: As `program.take_up` takes it.
+    Made = tuple[Program, Iterable[list[object]], dict[int, list[int]], dict[str, object]]
 
 CRASHES_MAX = 5
 SAFE_MS = 300_000
@@ -51,10 +54,11 @@ WATCHDOG_MS = 60_000
 RECORDS_MAX = 8
 
 
-def start(program: str) -> Program | None:
-    """A gateway that runs; None when there is none, which was told, and the board begins anew.
+def make(program: str) -> "Made | None":
+    """A gateway that has not taken up its journal yet, and what it is to begin with.
 
-    program: names this build of the program; the configuration has to be for it.
+    None when there is none, which was told, and the board begins anew. program: names this build
+    of the program; the configuration has to be for it.
     """
     config: dict = {}
     problems: list[str] = []
@@ -76,7 +80,7 @@ def start(program: str) -> Program | None:
     try:
         if failure is not None:
             raise failure
-        return _made(config, facts, board, problems, why)
+        return _made(config, facts, board, _cause(problems, why))
     except Exception as error:  # whatever it is: tell it, and begin anew
         fail(board, error)
         return None
@@ -100,11 +104,8 @@ def _count_start(board: Board) -> str | None:
     return None
 
 
-def _made(config: dict, facts: dict, board: Board, problems: list[str], why: str) -> Program:
-    """The gateway of a configuration, which has taken up its journal.
-
-    problems: of the configuration's copies; why: see `_count_start`.
-    """
+def _made(config: dict, facts: dict, board: Board, cause: dict[str, object]) -> "Made":
+    """The gateway of a configuration. cause: why the board started."""
     bound_memory()
     plan = decode_plan(a2b_base64(config.pop("plan", "")))
     board.feed()
@@ -124,12 +125,11 @@ def _made(config: dict, facts: dict, board: Board, problems: list[str], why: str
         _uploader(plan, store, board, config.get("ca", "")),
     )
     ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
-    del plan
-    gateway.start(definitions.fresh(), ancestors, board.clock.mono_ms())
-    _tell_start(gateway, problems, why, board.clock.mono_ms())
     sntp = make_sntp(board, config["ntp"]) if config.get("ntp") else None
-    print("gateway", VERSION, "boot", store.boot, "seq", store.next_seq)
-    return Program(board, gateway, facts["watchdog_ms"] * 3 // 4, sntp, config.get("wifi"))
+    made = Program(board, gateway, facts["watchdog_ms"] * 3 // 4, sntp, config.get("wifi"))
+    # What gives the definitions holds all that is here, so only where there is one to give.
+    fresh = definitions.fresh() if definitions.is_extended else ()
+    return made, fresh, ancestors, cause
 
 
 def _recorded(store: RingStore) -> "Iterator[list[object]]":
@@ -138,14 +138,14 @@ def _recorded(store: RingStore) -> "Iterator[list[object]]":
         yield from decode_record(data).body
 
 
-def _tell_start(gateway: Gateway, problems: list[str], why: str, now_ms: int) -> None:
-    """Record why the board started."""
+def _cause(problems: list[str], why: str) -> dict[str, object]:
+    """Why the board started. problems: of the configuration's copies; why: see `_count_start`."""
     fields: dict[str, object] = {"cause": reset_cause()}
     if why:
         fields["why"] = why
     if problems:
         fields["config"] = "; ".join(problems)
-    gateway.recorder.event("gateway.reset", fields, now_ms)
+    return fields
 
 
 def _pollers(

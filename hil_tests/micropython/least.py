@@ -25,11 +25,13 @@ NAMES_MAX = 6
 UARTS = {BOARD: "2", PSRAM_BOARD: "1"}
 #: Last in the program's first module: how it says what has ended it.
 _TOLD_WHOLE = """
-def _describe(error: Exception) -> str:
+import edge.app.program
+def _told_whole(error: Exception) -> str:
     import sys
 
     sys.print_exception(error)  # type: ignore[attr-defined]
     return str(error)
+edge.app.program._describe = _told_whole
 """
 
 
