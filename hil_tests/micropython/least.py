@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge.app.cli.names import explain_line, read_meanings
 from hil_tests.micropython.built import BOARD, PSRAM_BOARD, Built, board_with
 from hil_tests.micropython.day import START_MS, judge_day, run_day, virtual_meters, workload
 from hil_tests.micropython.device import Event
+from hil_tests.micropython.told import explained
 
 KIB = 1024
 STEP_KIB = 4
@@ -20,8 +20,6 @@ STEP_KIB = 4
 MOST_KIB, LITTLE_KIB = 512, 64
 #: One start after the other, at the same meters.
 START_RUN_MS, BETWEEN_MS = 200_000, 400_000
-#: A short name may be that of many things.
-NAMES_MAX = 6
 UARTS = {BOARD: "2", PSRAM_BOARD: "1"}
 #: Last in the program's first module: how it says what has ended it.
 _TOLD_WHOLE = """
@@ -97,16 +95,4 @@ def least_kib(works: Callable[[int], Any], most: int = MOST_KIB, little: int = L
 def failure(heap_kib: int) -> str:
     """What ends two starts in too little, with a traceback in the names of the sources."""
     made = workload(added=_TOLD_WHOLE)
-    return explained(made, try_starts(made, heap_kib).problem)
-
-
-def explained(made: Built, said: str) -> str:
-    """What a device of this build said, each short name with what it stands for."""
-    known = read_meanings(made.out / "names.json")
-    told = []
-    for line in said.splitlines():
-        for meant in explain_line(line, known).values():
-            few = meant[:NAMES_MAX] + ["..."] * (len(meant) > NAMES_MAX)
-            line += f"  [{' or '.join(few)}]"
-        told.append(line)
-    return "\n".join(told)
+    return explained(made.out / "names.json", try_starts(made, heap_kib).problem)
