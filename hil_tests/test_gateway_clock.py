@@ -8,7 +8,7 @@ from hil_tests.micropython.prerequisite import require_command
 from hil_tests.site import Site
 from hil_tests.witness import read_journal
 from tests.contract.brokers import Broker, mosquitto, wait_until
-from tests.contract.test_tls_stream import make_certificates
+from tests.contract.tls_peer import make_certificates
 
 pytestmark = pytest.mark.system
 

@@ -19,7 +19,7 @@ from hil_tests.processes import ROOT
 from hil_tests.site import FACTORY, GATEWAY, Site, write_secret
 from hil_tests.witness import read_journal
 from tests.contract.brokers import HOST, free_port, mosquitto
-from tests.contract.test_tls_stream import make_certificates
+from tests.contract.tls_peer import make_certificates
 
 pytestmark = pytest.mark.system
 

@@ -46,7 +46,7 @@ def test_what_a_device_says_is_told_in_the_names_of_the_sources() -> None:
 
 
 def test_of_a_name_of_many_what_the_caller_may_call_is_told() -> None:
-    run = ["edge.app.device.run", "edge.app.replay.Replay.run"]
-    inner = ["edge.app.device._run", "edge.core.numbers.pack.Reader.array"]
-    assert chain([run, inner]) == [run[:1], inner[:1]]
-    assert chain([run, ["edge.nothing"]]) == [run, ["edge.nothing"]], "rather too many than none"
+    here = "hil_tests.micropython.told."
+    outer, inner = [here + "explained", here + "_few"], [here + "chain", "edge.app.device.run"]
+    assert chain([outer, inner]) == [outer[:1], inner[:1]]
+    assert chain([outer, ["edge.nothing"]]) == [outer, ["edge.nothing"]], "rather too many"

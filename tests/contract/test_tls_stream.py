@@ -1,9 +1,12 @@
-"""TLS of the Linux stream: chain, dates and host name are verified, whatever the server says."""
+"""TLS of the Linux stream: the contract, and what only it can tell of what is wrong.
+
+`hil_tests/micropython/test_stream_in_device.py` has the contract of the other.
+"""
 
 import os
 import ssl
-import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,45 +15,10 @@ from edge.core.errors import ConfigError, SyncError
 from edge.ports.linux.tcp import TcpStream
 from edge.ports.linux.tls import verifying_context
 from edge.ports.umqtt import MQTTClient
-from hil_tests.micropython.prerequisite import require_command
 
-from .brokers import HOST, Peer, mosquitto, scripted, wait_until
-
-
-def make_certificates(folder: Path) -> None:
-    """Mint two authorities, and server certificates good, of another host, and expired."""
-    openssl = require_command("openssl")
-
-    def run(*arguments: str) -> None:
-        subprocess.run([openssl, *arguments], cwd=folder, check=True, capture_output=True)
-
-    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    for name in ("ca", "other-ca"):
-        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
-        files = ("-keyout", f"{name}.key", "-out", f"{name}.pem")
-        run("req", "-x509", *new_key, *files, "-days", "2", "-subj", f"/CN={name}", *usage)
-    (folder / "index.txt").write_text("")
-    (folder / "ca.conf").write_text(
-        "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\nrand_serial=yes\n"
-        "default_md=sha256\npolicy=p\nunique_subject=no\ncopy_extensions=copy\n"
-        "x509_extensions=x\n[p]\ncommonName=supplied\n"
-        "[x]\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
-    )
-    day = 86400
-    for name, host, start, end in (
-        ("good", "IP:127.0.0.1,DNS:localhost", -day, day),
-        ("wrong-host", "DNS:broker.example,IP:127.0.0.2", -day, day),
-        ("expired", "IP:127.0.0.1,DNS:localhost", -2 * day, -day),
-        ("early", "IP:127.0.0.1,DNS:localhost", day, 2 * day),
-    ):
-        files = ("-keyout", f"{name}.key", "-out", f"{name}.csr")
-        run("req", *new_key, *files, "-subj", f"/CN={name}", "-addext", f"subjectAltName={host}")
-        dates = [
-            time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + at)) for at in (start, end)
-        ]
-        sign = ("ca", "-batch", "-config", "ca.conf", "-cert", "ca.pem", "-keyfile", "ca.key")
-        span = ("-startdate", dates[0], "-enddate", dates[1])
-        run(*sign, *span, "-notext", "-in", f"{name}.csr", "-out", f"{name}.pem")
+from .brokers import HOST, mosquitto, scripted, wait_until
+from .tls_contract import CHECKS
+from .tls_peer import Peers, make_certificates, tls_peers
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +26,42 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("certificates")
     make_certificates(folder)
     return folder
+
+
+class World:
+    """See `tls_contract`."""
+
+    host = HOST
+
+    def __init__(self, certificates: Path, peers: Peers, set_clock: Callable[[int], None]) -> None:
+        self.ports = peers.ports
+        self._certificates = certificates
+        self._set_clock = set_clock
+
+    def stream(self, authority: str, is_set: bool) -> TcpStream:
+        if not is_set:
+            self._set_clock(0)
+        return TcpStream(ca_file=str(self._certificates / f"{authority}.pem"))
+
+
+@pytest.fixture(scope="module")
+def peers(certificates: Path) -> Iterator[Peers]:
+    with tls_peers(certificates) as found:
+        yield found
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=[check.__name__[6:] for check in CHECKS])
+def test_it_keeps(
+    check: Callable[[World], None],
+    certificates: Path,
+    peers: Peers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def set_clock(wall_s: int) -> None:
+        monkeypatch.setattr("edge.ports.linux.tls.time.time_ns", lambda: wall_s * 10**9)
+
+    check(World(certificates, peers, set_clock))
+    assert not any(peers.heard)
 
 
 def ticks_ms() -> int:
@@ -127,18 +131,6 @@ def test_a_clock_that_cannot_be_right_says_so_before_anything_is_said_to_the_ser
     assert caught.value.code == "sync.dates"
     assert caught.value.fields["reason"] == "this clock was never set"
     assert heard == [b""]
-
-
-def test_tls_to_a_plain_server() -> None:
-    def greet(peer: Peer) -> None:
-        peer.send(b"220 ready\r\n")
-        peer.fall_silent()
-
-    with scripted(greet) as port:
-        with pytest.raises(SyncError) as caught:
-            tls_client(port, None).connect()
-        assert caught.value.code == "sync.offline"
-        assert caught.value.fields["server"] == f"{HOST}:{port}"
 
 
 def test_tls_to_a_silent_server_ends_at_the_deadline() -> None:
