@@ -236,12 +236,16 @@ class Gateway:
             poller.stopping = True
 
     def _next_ms(self, now_ms: int) -> int:
-        due = [self.recorder.next_ms()]
+        due_ms = _sooner(self._clock_due_ms, self.recorder.next_ms())
         if not self.recorder.is_renewing:
-            due.append(self.uploader.next_ms(now_ms))
-        due += [poller.next_ms() for poller in self.pollers]
-        known = [due_ms for due_ms in due if due_ms is not None]
-        return max(now_ms, min(known + [self._clock_due_ms]))
+            due_ms = _sooner(due_ms, self.uploader.next_ms(now_ms))
+        for poller in self.pollers:
+            due_ms = _sooner(due_ms, poller.next_ms())
+        return max(now_ms, due_ms)
+
+
+def _sooner(due_ms: int, other_ms: int | None) -> int:
+    return due_ms if other_ms is None or due_ms < other_ms else other_ms
 
 
 def _flat(by_index: dict) -> list[object]:
