@@ -30,7 +30,7 @@ class CountedLink(Link):
         self._answered = None
         self.link.start(request, timeout_ms, gap_ms)
 
-    def poll(self) -> bytes | None:
+    def poll(self) -> "bytes | memoryview | None":
         try:
             reply = self.link.poll()
         except BusError as error:

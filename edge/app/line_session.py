@@ -41,7 +41,7 @@ class LineSession:
         while True:
             reply = self.link.poll()
             if reply is not None:
-                return reply
+                return bytes(reply)
             self._wait()
 
     def read(self, station: int, function: int, address: int, count: int) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from edge.app.reading import Look, Reading, points_of
+from edge.app.reading import Look, Reading
 from edge.core.bus.block import REFUSALS
 from edge.core.bus.rtu import decode_read_reply, encode_read
 from edge.core.bus.schedule import Schedule
@@ -52,7 +52,9 @@ class Poller:
         self._reading = Reading()
         self._begun_ms = now_ms
         self._request = b""
-        self._pending: list[Block] = []
+        #: The reads of the poll, or of its second look, and how many of them have been asked.
+        self._pending: Sequence[Block] = ()
+        self._asked = 0
         self._block: Block | None = None
         self._retried = False
         self._hunt: Hunt | None = None
@@ -113,15 +115,15 @@ class Poller:
             if station.number == number:
                 self._reading.begin(station)
                 self._begun_ms = now_ms
-                self._pending = list(station.blocks)
+                self._pending, self._asked = station.blocks, 0
                 self._ask_next(station)
 
     def _ask_next(self, station: "Station") -> None:
         """Ask for what comes next in the poll under way."""
         question = None if self._hunt is None else self._hunt.question()
         if question is None:
-            self._block = self._pending.pop(0)
-            question = self._block
+            question = self._block = self._pending[self._asked]
+            self._asked += 1
         function, address, count = question
         self._request = encode_read(station.device.station, function, address, count)
         self._retried = False
@@ -169,14 +171,11 @@ class Poller:
                 self._hunt.answer(False)
                 return
             self._hunt = None  # interrupted: the block will be refused and hunted again
-        if refused and points_of(station, block) > 1:
-            from edge.core.bus.holes import Hunt, points_in
-
-            points = points_in(block, station.device.points, station.learned.missing)
-            self._hunt = Hunt(block, points) if len(points) > 1 else None
+        if refused:
+            self._hunt = _hunt_of(station, block)
         self._reading.fail(block, error)
         if error.code in GONE:
-            self._pending = []
+            self._pending = ()
 
     def _next(self, station: "Station", now_ms: int) -> Poll | None:
         """Go on with the poll, look twice at what is odd, or end it."""
@@ -185,33 +184,25 @@ class Poller:
 
             learn(station, self._hunt.learned(), self.bus)
             self._hunt = None
-        if self._hunt is not None or self._pending:
+        if self._hunt is not None or self._asked < len(self._pending):
             self._ask_next(station)
             return None
         look = self._reading.decode(station)
-        if self._suspects:
-            look = self._settle(station, look)
+        if self._first is not None:
+            from edge.app.doubt import settled
+
+            look = settled(self._first, look, self._suspects)
+            self._first = None
         elif self._reading.error is None:
             suspects = station.confirm.suspects(look.values, now_ms)
             if suspects:
+                from edge.app.doubt import read_again
+
                 self._suspects, self._first = suspects, look
-                self._pending = self._reading.blocks_of(station, self._suspects)
+                self._pending, self._asked = read_again(self._reading, station, suspects), 0
                 self._ask_next(station)
                 return None
         return self._finish(station, look, now_ms)
-
-    def _settle(self, station: "Station", second: Look) -> Look:
-        """The first look, with what the second says about the suspects."""
-        if self._first is None:
-            return second
-        values, qualities, evidence = self._first
-        values = station.confirm.settle(values, second.values, self._suspects, qualities)
-        for index in self._suspects:
-            if index in second.evidence:
-                evidence[index] = second.evidence[index]
-        self._suspects = []
-        self._first = None
-        return Look(values, qualities, evidence)
 
     def _finish(self, station: "Station", look: Look, now_ms: int) -> Poll:
         values, qualities, evidence = look
@@ -234,3 +225,15 @@ class Poller:
         if taught:
             station.taught = False
         return Poll(station.number, values, qualities, evidence, error, taught)
+
+
+def _hunt_of(station: "Station", block: "Block") -> "Hunt | None":
+    """Questions about a block that a station refuses, if it brings more than one point."""
+    from edge.app.doubt import points_of
+
+    if points_of(station, block) < 2:
+        return None
+    from edge.core.bus.holes import Hunt, points_in
+
+    points = points_in(block, station.device.points, station.learned.missing)
+    return Hunt(block, points) if len(points) > 1 else None

@@ -4,7 +4,7 @@ from collections import namedtuple
 
 from edge.app.station import place_of
 from edge.core.bus.plain import NOT_PLAIN, read_plain, why_none
-from edge.core.numbers.quality import Quality, of_error
+from edge.core.numbers.quality import Quality
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,29 +21,28 @@ class Reading:
     """One poll after the other, of one station each.
 
     station: whose poll is under way, None between two. answered: it said anything at all; error:
-    the first one.
+    the first one. reads: what was read, the newest last; failed: what was not.
     """
 
     def __init__(self) -> None:
         self.station: Station | None = None
         self.answered = False
         self.error: TallyError | None = None
-        #: What was read, the newest last, and what failed.
-        self._reads: list[tuple[Block, tuple[int, ...]]] = []
-        self._failed: list[tuple[Block, TallyError]] = []
+        self.reads: list[tuple[Block, tuple[int, ...]]] = []
+        self.failed: list[tuple[Block, TallyError]] = []
 
     def begin(self, station: "Station | None") -> None:
         """A poll of this station begins, or none; what was read of the last one is forgotten."""
         self.station = station
         self.answered = False
         self.error = None
-        self._reads.clear()
-        self._failed.clear()
+        self.reads.clear()
+        self.failed.clear()
 
     def take(self, block: "Block", registers: tuple[int, ...]) -> None:
         """A block was read."""
         self.answered = True
-        self._reads.append((block, registers))
+        self.reads.append((block, registers))
 
     def fail(self, block: "Block", error: "TallyError") -> None:
         """A block was not read."""
@@ -51,24 +50,15 @@ class Reading:
             self.answered = True
         if self.error is None:
             self.error = error
-        self._failed.append((block, error))
-
-    def blocks_of(self, station: "Station", indices: list[int]) -> "list[Block]":
-        """The blocks that bring these points; what was read of them is forgotten."""
-        wanted = [station.layout.places[index] for index in indices]
-        blocks = [block for block in station.blocks if any(_brings(block, at) for at in wanted)]
-        self._reads = [
-            read for read in self._reads if not any(_meet(read[0], block) for block in blocks)
-        ]
-        return blocks
+        self.failed.append((block, error))
 
     def _read_of(self, place: int, span: int) -> tuple[int, tuple[int, ...]]:
         """The newest read that has so many registers from a place on: (its place, registers).
 
         It has no registers where there is none.
         """
-        for at in range(len(self._reads) - 1, -1, -1):
-            block, registers = self._reads[at]
+        for at in range(len(self.reads) - 1, -1, -1):
+            block, registers = self.reads[at]
             first = place_of(block)
             if first <= place <= first + len(registers) - span:
                 return first, registers
@@ -81,6 +71,7 @@ class Reading:
         qualities: dict[int, int] = {}
         first = 0
         registers: tuple[int, ...] = ()
+        is_whole = True
         for index in range(len(values)):
             rule = rules[index]
             at = places[index] - first
@@ -88,7 +79,7 @@ class Reading:
                 first, registers = self._read_of(places[index], rule[0])
                 at = places[index] - first
             if not registers:
-                qualities[index] = self._why_not(station, index)
+                is_whole = False
                 continue
             if rule[1] == NOT_PLAIN:
                 part = registers[at : at + rule[0]]
@@ -97,6 +88,10 @@ class Reading:
             value = values[index] = read_plain(rule, registers, at)
             if value is None:
                 qualities[index] = why_none(rule, registers, at)
+        if not is_whole:
+            from edge.app.doubt import tell_why
+
+            tell_why(self, station, values, qualities)
         raw = self._raw(places, evidence) if evidence else {}
         return Look(values, qualities, raw)
 
@@ -111,17 +106,6 @@ class Reading:
                 found[index] = b"".join([bytes((r >> 8, r & 0xFF)) for r in part])
         return found
 
-    def _why_not(self, station: "Station", index: int) -> int:
-        """Why a point was not read: the error of its own block, else what ended the poll."""
-        missing = station.learned.missing
-        if missing and station.device.points[index].name in missing:
-            return Quality.EXCEPTION
-        for block, error in self._failed:
-            if _brings(block, station.layout.places[index]):
-                return of_error(error.code)
-        # The first error is told; the last one is what kept the rest from being asked.
-        return of_error(self._failed[-1][1].code) if self._failed else Quality.TIMEOUT
-
 
 def _by_profile(
     station: "Station", index: int, registers: tuple[int, ...], qualities: dict[int, int]
@@ -134,20 +118,3 @@ def _by_profile(
     if quality != Quality.GOOD:
         qualities[index] = quality
     return value
-
-
-def _brings(block: "Block", place: int) -> bool:
-    """True when a block has the place of a point."""
-    return bool(0 <= place - place_of(block) < block.count)
-
-
-def points_of(station: "Station", block: "Block") -> int:
-    """How many points of a station have their place in a block."""
-    return sum([_brings(block, place) for place in station.layout.places])
-
-
-def _meet(one: "Block", other: "Block") -> bool:
-    """True when two blocks have a register in common."""
-    shared = min(one.address + one.count, other.address + other.count)
-    shared -= max(one.address, other.address)
-    return bool(one.function == other.function and shared > 0)

@@ -164,10 +164,11 @@ class Link:
         """
         raise NotImplementedError
 
-    def poll(self) -> "bytes | None":
+    def poll(self) -> "bytes | memoryview | None":
         """The reply frame once it is complete, None while the transaction runs.
 
-        The frame has the length of a reply to the request; its content is not checked. Raises
+        The frame has the length of a reply to the request; its content is not checked, and it is
+        there until the next transaction begins. Raises
         BusError "bus.timeout", "bus.short", "bus.noise" or "bus.port", each once.
         """
         raise NotImplementedError

@@ -1,4 +1,5 @@
 from edge.core.bus.confirm import Confirm
+from edge.core.bus.second_look import settle
 from edge.core.numbers.quality import Quality
 
 
@@ -44,9 +45,8 @@ def test_after_trouble_every_counter_is_looked_at_once():
 
 
 def test_two_reads_that_agree_are_the_truth_and_two_that_do_not_are_none():
-    confirm = confirm_of(["counter", "counter", "counter"])
-    qualities = {}
-    values = confirm.settle([0, 700_000, 9], [0, 5, None], [0, 1, 2], qualities)
+    values, qualities = [0, 700_000, 9], {}
+    settle(values, [0, 5, None], [0, 1, 2], qualities)
     assert values == [0, None, None]
     assert qualities == {1: Quality.UNCONFIRMED, 2: Quality.UNCONFIRMED}
 

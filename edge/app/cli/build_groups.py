@@ -25,6 +25,8 @@ OVERLAYS: dict[str, tuple[str, ...]] = {
         "edge.core.bus.plain_rule",
         "edge.core.bus.plan",
     ),
+    # When a poll is not whole, or brings what is odd, or bytes come out of turn.
+    "doubt": ("edge.app.doubt", "edge.core.bus.heard", "edge.core.bus.second_look"),
     # When an accounting interval ends.
     "close": (
         "edge.core.carbon.closing",

@@ -1,4 +1,4 @@
-"""Which values of a poll deserve a second look before they count, and what the second look says.
+"""Which values of a poll deserve a second look before they count.
 
 CRC-16 lets about 1.5 in 100,000 damaged frames pass, and a late reply can look like the right
 one. A counter that moves against its nature is therefore read twice: the truth repeats itself,
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
 #: A counter may move this many times faster than it ever did before one looks twice.
 JUMP_FACTOR = 20
-
-#: Two reads of one counter agree when they differ by at most this part of it.
-AGREE_PART = 1000
 
 #: What is kept of a counter, one after the other: its last value, when that was, and its fastest
 #: move per second, rounded up; None before a first and a second reading.
@@ -55,27 +52,6 @@ class Confirm:
         # Mostly whole seconds tell it, in numbers that take no memory.
         return bool(move > most * (span_ms // 1000) and move > most * span_ms // 1000)
 
-    def settle(
-        self,
-        first: list[int | None],
-        second: list[int | None],
-        suspects: list[int],
-        qualities: dict[int, int],
-    ) -> list[int | None]:
-        """Values that count after a second read of the suspects; marks UNCONFIRMED in qualities.
-
-        Two reads that agree are the truth, however odd; of two that do not, none counts.
-        """
-        values = list(first)
-        for index in suspects:
-            one, two = first[index], second[index]
-            if one is not None and two is not None and _agree(one, two):
-                values[index] = two
-            else:
-                values[index] = None
-                qualities[index] = Quality.UNCONFIRMED
-        return values
-
     def accept(self, values: list[int | None], qualities: dict[int, int], now_ms: int) -> None:
         """Remember a finished poll."""
         kept = self._kept
@@ -96,7 +72,3 @@ class Confirm:
     def trouble(self) -> None:
         """A read failed: what comes next may be the late answer to it."""
         self._troubled = True
-
-
-def _agree(one: int, two: int) -> bool:
-    return abs(two - one) <= max(2, abs(one) // AGREE_PART)

@@ -109,7 +109,7 @@ def read_reply_bytes(request: bytes) -> int:
     return 5 + data_bytes(request[1], (request[4] << 8) | request[5])
 
 
-def bytes_missing(request: bytes, reply: bytes) -> int:
+def bytes_missing(request: bytes, reply: "bytes | memoryview") -> int:
     """How many more bytes complete the frame that `reply` begins; 0 when it is complete.
 
     The length is known from the second byte on: an exception takes 5 bytes, a reply to a read
@@ -122,7 +122,7 @@ def bytes_missing(request: bytes, reply: bytes) -> int:
     return max(0, read_reply_bytes(request) - len(reply))
 
 
-def decode_read_reply(request: bytes, reply: bytes) -> tuple[int, ...]:
+def decode_read_reply(request: bytes, reply: "bytes | memoryview") -> tuple[int, ...]:
     """Return the registers, or bits as 0 and 1, that answer `request`, in wire order.
 
     Checked in this order: length, CRC, station, function, byte count.
@@ -130,15 +130,15 @@ def decode_read_reply(request: bytes, reply: bytes) -> tuple[int, ...]:
     """
     station = request[0]
     if len(reply) < EXCEPTION_BYTES or bytes_missing(request, reply):
-        raise BusError("bus.short", station=station, frame_hex=reply.hex())
+        raise BusError("bus.short", station=station, frame_hex=bytes(reply).hex())
     if crc16(reply):
-        raise BusError("bus.crc", station=station, frame_hex=reply.hex())
+        raise BusError("bus.crc", station=station, frame_hex=bytes(reply).hex())
     if reply[0] != station or reply[1] & 0x7F != request[1]:
-        raise BusError("bus.mismatch", station=station, frame_hex=reply.hex())
+        raise BusError("bus.mismatch", station=station, frame_hex=bytes(reply).hex())
     if reply[1] & 0x80:
         raise _exception(request, reply[2])
     if len(reply) != read_reply_bytes(request) or reply[2] != len(reply) - 5:
-        raise BusError("bus.mismatch", station=station, frame_hex=reply.hex())
+        raise BusError("bus.mismatch", station=station, frame_hex=bytes(reply).hex())
     if request[1] in BIT_FUNCTIONS:
         count = (request[4] << 8) | request[5]
         return tuple((reply[3 + i // 8] >> (i % 8)) & 1 for i in range(count))

@@ -2,10 +2,10 @@
 
 The driver's own timeouts have a grain of 10 ms (FreeRTOS ticks), so none is used: `poll` asks
 how many bytes are there and takes a frame once it can be whole. Bytes land in one buffer that
-is made at the start; a reply is the only object that a transaction allocates.
+is made at the start, and a good reply is a view of it: nothing is allocated but that.
 """
 
-from edge.core.bus.hearing import HEARD_BYTES, READS, Hearing, find_reply
+from edge.core.bus.hearing import HEARD_BYTES, READS, Hearing
 from edge.core.bus.rtu import EXCEPTION_BYTES, crc16, read_reply_bytes
 from edge.core.errors import BusError
 from edge.ports.contracts import Link
@@ -76,7 +76,7 @@ class UartLink(Link):
         self._was_heard = False
         self._shown = 0  # bytes that had come at the last look
         self._skip = 0
-        self._reply = b""
+        self._reply: bytes | memoryview = b""
 
     @property
     def is_busy(self) -> bool:
@@ -99,7 +99,7 @@ class UartLink(Link):
         self._filled = 0
         self._state = _RESTING
 
-    def poll(self) -> bytes | None:
+    def poll(self) -> "bytes | memoryview | None":
         try:
             if self._state == _RESTING:
                 self._rest()
@@ -124,7 +124,9 @@ class UartLink(Link):
             return
         self._is_trusted = True
         if self._was_heard:
-            self.hearing.note(self.hearing.name(bytes(self._view[: self._filled])))
+            from edge.core.bus.heard import name_heard
+
+            self.hearing.note(name_heard(self.hearing, bytes(self._view[: self._filled])))
         self._send()
 
     def _drop(self) -> None:
@@ -171,7 +173,7 @@ class UartLink(Link):
         got = self._uart.readinto(view, min(count, len(view)))  # type: ignore[attr-defined]
         self._filled += got or 0
 
-    def _hear(self) -> bytes | None:
+    def _hear(self) -> "bytes | memoryview | None":
         """Take the frame once it is there; its length is known from its second byte on."""
         waiting = self._uart.any()  # type: ignore[attr-defined]
         if self._skip and waiting:
@@ -211,11 +213,12 @@ class UartLink(Link):
             self._take(HEARD_BYTES)
             self._fail("bus.short")
 
-    def _whole(self) -> bytes | None:
+    def _whole(self) -> "bytes | memoryview | None":
         """The frame is there; one that is none may be an echo, or lie behind stray bytes."""
-        request, reply = self._request, bytes(self._view[: self._filled])
-        if not crc16(reply):
-            return self._end(reply)
+        frame = self._view[: self._filled]
+        if not crc16(frame):
+            return self._end(frame)
+        request, reply = self._request, bytes(frame)
         if reply[: len(request)] == request[: len(reply)]:
             self._begin_past_echo(reply)
             return None
@@ -243,12 +246,14 @@ class UartLink(Link):
         self._skip -= count
         return count
 
-    def _trail(self) -> bytes | None:
+    def _trail(self) -> "bytes | memoryview | None":
         """Hear out what began with stray bytes, as a driver that comes on early makes them."""
         if self._uart.any() and self._filled < HEARD_BYTES:  # type: ignore[attr-defined]
             self._take(HEARD_BYTES)
             self._heard.restart()
         elif self._heard.elapsed_us() >= max(self._silence_us, DRIVER_US):
+            from edge.core.bus.heard import find_reply
+
             heard = bytes(self._view[: self._filled])
             # Without a whole reply behind them the caller sees the wrong CRC.
             first = heard[: read_reply_bytes(self._request)]
@@ -263,7 +268,7 @@ class UartLink(Link):
             raise BusError(code, station=request[0], timeout_ms=timeout_ms)
         raise BusError(code, station=request[0], frame_hex=heard.hex())
 
-    def _end(self, reply: bytes) -> bytes:
+    def _end(self, reply: "bytes | memoryview") -> "bytes | memoryview":
         self.hearing.asked(self._request, not reply)
         self._reply = reply
         self._quiet.restart()
@@ -274,7 +279,9 @@ class UartLink(Link):
 
     def distrust(self) -> None:
         self._is_trusted = False
-        self.hearing.distrusted(self._reply)
+        from edge.core.bus.heard import note_distrusted
+
+        note_distrusted(self.hearing, bytes(self._reply))
 
     def findings(self) -> "Sequence[BusError]":
         return self.hearing.taken()

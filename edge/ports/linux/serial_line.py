@@ -13,7 +13,8 @@ import time
 import minimalmodbus
 import serial
 
-from edge.core.bus.hearing import HEARD_BYTES, READS, Hearing, find_reply
+from edge.core.bus.heard import find_reply, name_heard, note_distrusted
+from edge.core.bus.hearing import HEARD_BYTES, READS, Hearing
 from edge.core.bus.plan import character_bits, line_timing
 from edge.core.bus.rtu import FRAME_MAX_BYTES, bytes_missing, crc16
 from edge.core.errors import BusError
@@ -104,7 +105,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
     def quarantine(self) -> None:
         """Distrust the line: the next request waits until a late reply would have come."""
         self._trusted_from = self._late_until
-        self.hearing.distrusted(self.last_reply)
+        note_distrusted(self.hearing, self.last_reply)
 
     def cancel(self) -> None:
         """From another thread: end the transaction under way as a timeout; the last one there is.
@@ -146,7 +147,7 @@ class Line(minimalmodbus.Instrument):  # type: ignore[misc]
                     raise BusError("bus.noise", station=station, frame_hex=heard[-8:].hex())
             elif time.monotonic() >= quiet_at:
                 if heard:
-                    self.hearing.note(self.hearing.name(heard))
+                    self.hearing.note(name_heard(self.hearing, heard))
                 return
 
     def _read_past_echo(self, request: bytes, heard: bytes, good_bytes: int) -> bytes:
