@@ -27,6 +27,7 @@ from edge.app.cli.build_plan import encode_plan, plan_of
 from edge.app.cli.build_reach import reach
 from edge.app.cli.build_rom import write_rom
 from edge.app.cli.build_shake import shake
+from edge.app.cli.build_texts import share_texts
 from edge.app.cli.build_tree import (
     MPY_VERSION,
     ROOT,
@@ -141,6 +142,7 @@ def compile_program(sources: dict[str, str]) -> tuple[dict[str, bytes], Meanings
     """{file: .mpy} of a device's sources, and what the short names in them stand for."""
     joined, inside = inline(as_one(_reached(sources)), (START,))
     told = tell_inside(shorten(joined, (START,)), inside)
+    share_texts(joined)
     return {f"{name}.mpy": _compiled(name, part) for name, part in joined.items()}, told
 
 
