@@ -12,7 +12,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from edge.app.recorder import RETRY_MS, Recorder
+from edge.app.mending import RETRY_MS
+from edge.app.recorder import Recorder
 from edge.core.errors import StoreError
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, decode_record

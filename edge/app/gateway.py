@@ -8,23 +8,23 @@ from edge.app.identity import Identities
 from edge.app.learned import encode_learned
 from edge.app.poller import Poll, Poller
 from edge.app.recorder import Recorder
-from edge.app.replay import Replay
 from edge.app.station import Station
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
-from edge.core.errors import StoreError
 from edge.core.journal.clock import ClockQuality
-from edge.core.journal.record import Kind, Part
+from edge.core.journal.record import Kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Definitions that wait for a commit at the start: each says all points of a device.
-STATED_MAX = 2
-
 #: The system clock is compared with the anchor this often.
 CLOCK_CHECK_MS = 1_000
+
+#: Records that are read at once as a journal is taken up, and those before the last interval in
+#: which what a stack takes in is looked for.
+CHUNK = 1_000
+LOOK_BACK = 1_000
 
 #: What a station has taught about its patience is recorded this often, when it has changed.
 REMEMBER_MS = 3_600_000
@@ -55,12 +55,12 @@ class Gateway:
         self.uploader = uploader
         self.stations = {s.number: s for poller in pollers for s in poller.stations}
         self.identities = Identities(self.stations, accountant)
-        self.replay = Replay(recorder.store, accountant, self.stations, self.identities)
         self.scope1_mg = 0
         self.scope2_mg = 0
         self.intervals = 0
         self.intensity_mg_per_kwh: int | None = None
         self.stopping = False
+        self.bounds = (CHUNK, LOOK_BACK)
         self._clock_due_ms = 0
         self._remember_due_ms = REMEMBER_MS
         self._noted: dict[tuple[str, str], int] = {}
@@ -72,44 +72,16 @@ class Gateway:
 
         definitions: parts of a TABLE to record. ancestors: see `Accountant.restore`.
         """
-        self._take_up(ancestors, now_ms)
-        self._keep_time(now_ms)
-        for part in definitions:
-            self._state(part, now_ms)
-            if self.recorder.waiting >= STATED_MAX:
-                self.recorder.commit(now_ms, True)
-        self.recorder.event("gateway.boot", {"boot": self.recorder.boot}, now_ms)
-        self.recorder.commit(now_ms, True)
+        from edge.app.replay import begin
 
-    def _state(self, part: list[object], now_ms: int) -> None:
-        """Record a part of a TABLE; it takes effect here."""
-        names = self.replay.apply(part)
-        self.recorder.add(Kind.TABLE, [part], now_ms)
-        if part[0] == Part.SWAP:
-            _, device, point, old, new, at, why, note = part
-            fields = {"device": device, "point": point, "old": old, "new": new, "why": why}
-            fields["at"], fields["streams"], fields["note"] = at, " ".join(names), note
-            self.recorder.event("counter.swap", fields, now_ms)
-
-    def _take_up(self, ancestors: dict[int, list[int]], now_ms: int) -> None:
-        """Replay the journal; one that turns out to be damaged is renewed first."""
-        try:
-            self.replay.run(ancestors)
-        except StoreError as error:
-            if error.code != "store.corrupt":
-                raise
-            self.recorder.renew("damaged", now_ms)
-            while self.recorder.is_renewing:
-                self.recorder.commit(now_ms, True)
-            if self.recorder.failure is None:
-                self.replay.run(ancestors)
+        begin(self, definitions, ancestors, now_ms)
 
     def step(self, now_ms: int) -> int:
         """Do what can be done now; return when to be called again at the latest.
 
         A port's wake-up may come earlier. now_ms: monotonic since this boot.
         """
-        self._keep_time(now_ms)
+        self.keep_time(now_ms)
         for poller in self.pollers:
             while True:
                 poll = poller.step(now_ms)
@@ -133,7 +105,7 @@ class Gateway:
             if error.code in RENEWING:
                 self.recorder.renew(RENEWING[error.code], now_ms)
 
-    def _keep_time(self, now_ms: int) -> None:
+    def keep_time(self, now_ms: int) -> None:
         if now_ms >= self._clock_due_ms:
             self.recorder.keep_time(now_ms)
             self._clock_due_ms = now_ms + CLOCK_CHECK_MS
@@ -151,8 +123,12 @@ class Gateway:
         )
         for error in errors:
             self.recorder.event(error.code, error.fields, now_ms)
-        for part in self.identities.take(poll.device, poll.values):
-            self._state(part, now_ms)
+        parts = self.identities.take(poll.device, poll.values)
+        if parts:
+            from edge.app.replay import state
+
+            for part in parts:
+                state(self, part, now_ms)
         if poll.taught:
             self._remember(self.stations[poll.device], now_ms)
         self._watch(poll, now_ms)

@@ -1,7 +1,7 @@
 """A gateway in the loop of an ESP32: a step of everything, and what is done when it fails."""
 
+import edge.app.gateway
 import edge.app.recorder
-import edge.app.replay
 import edge.app.uploader
 from edge import VERSION
 from edge.app.gateway import Gateway
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROWS_BYTES = 1024
 REPLAY_CHUNK = 1
 LOOK_BACK = 64
-WAITING_MAX = 96
+WAITING_MAX = 32
 
 #: The longest the loop sleeps, and while a reply is awaited.
 REST_MS = 50
@@ -97,8 +97,8 @@ def take_up(
 
 def bound_memory() -> None:
     """Of the app's bounds, those that are for machines with more memory."""
-    edge.app.replay.CHUNK = REPLAY_CHUNK
-    edge.app.replay.LOOK_BACK = LOOK_BACK
+    edge.app.gateway.CHUNK = REPLAY_CHUNK
+    edge.app.gateway.LOOK_BACK = LOOK_BACK
     edge.app.recorder.WAITING_MAX = WAITING_MAX
     edge.app.recorder.WAITING_ALL_MAX = WAITING_MAX + WAITING_MAX // 4
     edge.app.uploader.ROWS_BYTES = ROWS_BYTES

@@ -5,7 +5,8 @@ import hashlib
 import pytest
 
 from edge.app import recorder as module
-from edge.app.recorder import RETRY_MS, Recorder
+from edge.app.mending import RETRY_MS
+from edge.app.recorder import Recorder
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind
 

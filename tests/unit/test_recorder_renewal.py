@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from edge.app import recorder as module
-from edge.app.recorder import RETRY_MS, Recorder
+from edge.app.mending import RETRY_MS
+from edge.app.recorder import Recorder
 from edge.app.uploader import Uploader
 from edge.core.errors import StoreError
 from edge.core.journal.record import Kind, decode_record

@@ -15,6 +15,10 @@ GROUPS = {"core": ("edge.core",), "app": ("edge",)}
 OVERLAYS: dict[str, tuple[str, ...]] = {
     # When a connection to the broker begins or ends.
     "connect": ("edge.core.sync.mqtt_connect", "edge.ports.esp32.socket_open"),
+    # When a journal is taken up, and when something is stated about a meter.
+    "resume": ("edge.app.replay", "edge.core.carbon.resume"),
+    # When the store fails, is full or damaged.
+    "mend": ("edge.app.mending",),
     # When a batch leaves, and when one was acknowledged.
     "batch": ("edge.app.sending", "edge.core.sync.batch", "edge.core.sync.row_columns"),
     "settle": ("edge.app.releasing", "edge.core.sync.ack", "edge.core.sync.settling"),
