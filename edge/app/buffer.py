@@ -1,8 +1,8 @@
 """What waits in a journal for the cloud, and what it had to give up: figures for people."""
 
 from edge.core.journal.clock import ClockQuality
-from edge.core.journal.record import Kind, Record, decode_record
-from edge.core.journal.retain import REASONS, Step, decode_tombstone
+from edge.core.journal.record import REASONS, Kind, Record, decode_record
+from edge.core.journal.retain import Step, decode_tombstone
 from edge.ports.contracts import Store
 
 #: Reasons of tombstones that are no loss: the cloud has it, or it was made coarser.

@@ -2,8 +2,7 @@
 
 from edge.core.errors import StoreError
 from edge.core.journal.chain import Chain
-from edge.core.journal.record import Kind, decode_record
-from edge.core.journal.retain import MEMORY, Removal
+from edge.core.journal.record import MEMORY, Kind, decode_record
 
 #: A failed commit is tried again after this long.
 RETRY_MS = 1_000
@@ -11,6 +10,7 @@ RETRY_MS = 1_000
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edge.app.recorder import Recorder
+    from edge.core.journal.retain import Removal
 
 
 def drop(recorder: "Recorder", kind: int, now_ms: int) -> None:
@@ -65,7 +65,7 @@ def begin_anew(recorder: "Recorder", reason: str) -> None:
     recorder.rows = [recorder.sealed(decode_record(row[2])) for row in recorder.rows]
 
 
-def remove(recorder: "Recorder", removal: Removal, now_ms: int) -> None:
+def remove(recorder: "Recorder", removal: "Removal", now_ms: int) -> None:
     """Commit the records that stand for others, and let those go."""
     rows = [recorder.sealed(record) for record in removal.carried]
     rows += [recorder.made(Kind.TOMBSTONE, list(tomb), now_ms) for tomb in removal.tombstones]

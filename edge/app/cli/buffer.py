@@ -17,8 +17,7 @@ from rich.table import Table
 from edge.app.config import Settings
 from edge.app.service import read_settings
 from edge.core.errors import StoreError, UsageError
-from edge.core.journal.record import KIND_NAMES, decode_record
-from edge.core.journal.retain import REASONS
+from edge.core.journal.record import KIND_NAMES, REASONS, decode_record
 from edge.core.schema import nearest
 from edge.core.sync.batch import PAYLOAD_MAX_BYTES, encode_rows
 from edge.ports.linux import files

@@ -13,6 +13,17 @@ GROUPS = {"core": ("edge.core",), "app": ("edge",)}
 #: Overlay -> the modules that are in it. They may import what stays, and nothing imports them but
 #: functions.
 OVERLAYS: dict[str, tuple[str, ...]] = {
+    # When the journal is opened, and after a write that failed.
+    "opening": ("edge.ports.esp32.ring_opening", "edge.ports.esp32.ring_recovery"),
+    # When the journal cannot be believed.
+    "renewal": ("edge.ports.esp32.ring_renewal",),
+    # When the room for the journal is short.
+    "room": (
+        "edge.core.journal.retain",
+        "edge.ports.esp32.ring_ranges",
+        "edge.ports.esp32.ring_release",
+        "edge.ports.esp32.ring_removal",
+    ),
     # When a connection to the broker begins or ends.
     "connect": ("edge.core.sync.mqtt_connect", "edge.ports.esp32.socket_open"),
     # When a journal is taken up, and when something is stated about a meter.

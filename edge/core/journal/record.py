@@ -59,6 +59,12 @@ class Kind:
 
 KIND_NAMES = ("table", "poll", "interval", "event", "clock", "tombstone")
 
+#: Why the range of a TOMBSTONE is gone, by step of `journal.retain`; part of the wire format.
+REASONS = ("acked", "minute", "quarter", "dropped", "dropped")
+
+#: Polls that found no room in memory while the store failed; they never had a seq.
+MEMORY = "memory"
+
 
 class Part:
     """Parts of a TABLE body."""

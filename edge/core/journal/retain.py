@@ -13,7 +13,7 @@ from collections import namedtuple
 from edge.core.errors import DataError
 from edge.core.journal.chain import HASH_BYTES
 from edge.core.journal.clock import ClockQuality
-from edge.core.journal.record import Kind, Record, is_integer
+from edge.core.journal.record import REASONS, Kind, Record, is_integer
 
 
 class Step:
@@ -25,12 +25,6 @@ class Step:
     POLLS = 3
     REST = 4
 
-
-#: Why a range is gone, by step; part of the wire format.
-REASONS = ("acked", "minute", "quarter", "dropped", "dropped")
-
-#: Polls that found no room in memory while the store failed; they never had a seq.
-MEMORY = "memory"
 
 #: Window of a thinning step in ms, 0 for a step that keeps nothing.
 WINDOWS_MS = (0, 60_000, 900_000, 0, 0)

@@ -5,10 +5,9 @@ what is new are sent in turn, each from a place of its own. What a segment gives
 the hash that the next one begins with.
 """
 
-from edge.core.errors import DataError, StoreError
+from edge.core.errors import StoreError
 from edge.core.journal import chain
 from edge.core.journal.record import Kind
-from edge.core.journal.retain import Tombstone, decode_tombstone
 from edge.ports.contracts import Gap, Store
 from edge.ports.esp32.ring_cursor import Cursor, Row
 from edge.ports.esp32.ring_state import RingState
@@ -18,16 +17,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Hashes remembered: those at the ends of what was read or appended lately.
-HASHES_MAX = 16
+#: Hashes remembered, each behind its seq: those at the ends of what was read lately.
+HASHES_MAX = 8
+_SEQ_BYTES = 4
+_HASH_ENTRY_BYTES = _SEQ_BYTES + chain.HASH_BYTES
 
 #: Places from which reading goes on, and rows read elsewhere after which one is given up: a place
 #: takes some KiB of the heap.
 CURSORS_MAX = 2
 IDLE_ROWS = 512
 
-#: Commits without a read after which no place is kept.
+#: Commits without a read after which no place is kept, and no row.
 IDLE_COMMITS = 8
+
+#: Rows of so many bytes are kept as they were written: who sends them at once needs no place.
+RECENT_BYTES = 3_072
 
 
 class RingReader(Store):
@@ -40,16 +44,46 @@ class RingReader(Store):
     def forget(self) -> None:
         """Read anew from flash from now on."""
         self._cursors: list[Cursor] = []  # the one used last is the last
-        self._idle_rows = self._idle_commits = 0
-        self._firsts: dict[int, int] = {}
-        self._hashes: list[tuple[int, bytes]] = []
+        self._idle_rows = self._idle_commits = self._unread_commits = 0
+        self._recent: list[bytes] = []  # the newest rows, the hash before them
+        self._recent_before = b""
+        self.firsts: dict[int, int] = {}
+        self._hashes = bytearray(b"\xff" * HASHES_MAX * _HASH_ENTRY_BYTES)
+        self._hash_at = 0  # where the next one goes
 
     def damage(self, seq: int) -> StoreError:
         """The error for a journal that cannot be believed at `seq`."""
         return StoreError("store.corrupt", file=self.segments.flash.name, seq=seq)
 
     def read(self, first: int, last: int) -> list[tuple[bytes, bytes]]:
-        return [(row.data, row.digest) for row in self.rows(first, last)]
+        self._unread_commits = 0
+        gap = self.state.gap_from(first)
+        if first < self.next_seq - len(self._recent) or (gap is not None and gap[0] <= last):
+            return [(row.data, row.digest) for row in self.rows(first, last)]
+        found = []
+        seq, digest = self.next_seq - len(self._recent), self._recent_before
+        for data in self._recent:
+            digest = chain.link(digest, data)
+            if first <= seq <= last:
+                found.append((data, digest))
+            seq += 1
+        if found:
+            self._remember(min(last, seq - 1), found[-1][1])
+        return found
+
+    def _keep_recent(self, rows: "list[tuple[int, int, bytes, bytes]]", before: bytes) -> None:
+        """Rows were written behind the hash `before`."""
+        if not self._recent:
+            self._recent_before = before
+        size = 0
+        for row in rows:
+            self._recent.append(row[2])
+        for data in self._recent:
+            size += len(data)
+        while size > RECENT_BYTES or (self._recent and self._unread_commits > IDLE_COMMITS):
+            data = self._recent.pop(0)
+            size -= len(data)
+            self._recent_before = chain.link(self._recent_before, data)
 
     def rows(self, first: int, last: int) -> "Iterator[Row]":
         """The rows first..last that are kept, each read as it is asked for."""
@@ -76,28 +110,39 @@ class RingReader(Store):
     def _rest(self) -> None:
         """Another commit was made: nothing may have been read since the last ones."""
         self._idle_commits += 1
+        self._unread_commits += 1
         if self._idle_commits > IDLE_COMMITS:
             self._cursors = []
 
     def _remember(self, seq: int, digest: bytes) -> None:
-        if (seq, digest) not in self._hashes:
-            self._hashes = self._hashes[1 - HASHES_MAX :] + [(seq, digest)]
+        if self._remembered(seq) is None:
+            at = self._hash_at
+            self._hash_at = (at + _HASH_ENTRY_BYTES) % len(self._hashes)
+            entry = seq.to_bytes(_SEQ_BYTES, "big") + digest
+            self._hashes[at : at + _HASH_ENTRY_BYTES] = entry
 
-    def _first_of(self, generation: int) -> int:
+    def _remembered(self, seq: int) -> bytes | None:
+        for at in range(0, len(self._hashes), _HASH_ENTRY_BYTES):
+            behind = at + _SEQ_BYTES
+            if int.from_bytes(self._hashes[at:behind], "big") == seq:
+                return bytes(self._hashes[behind : at + _HASH_ENTRY_BYTES])
+        return None
+
+    def first_of(self, generation: int) -> int:
         """The first seq of a segment of this epoch."""
-        if generation not in self._firsts:
+        if generation not in self.firsts:
             head = self.segments.head(generation)
             if head is None or head.epoch != self.epoch:
                 raise self.damage(-1)
-            self._firsts[generation] = head.first_seq
-        return self._firsts[generation]
+            self.firsts[generation] = head.first_seq
+        return self.firsts[generation]
 
-    def _segment_of(self, seq: int) -> int:
+    def segment_of(self, seq: int) -> int:
         state = self.state
         low, high = max(state.oldest, state.begun), state.generation
         while low < high:
             middle = (low + high + 1) >> 1
-            if self._first_of(middle) <= seq:
+            if self.first_of(middle) <= seq:
                 low = middle
             else:
                 high = middle - 1
@@ -106,7 +151,7 @@ class RingReader(Store):
     def _cursor_before(self, seq: int) -> Cursor:
         """The cursor whose next row is the last one not behind `seq`, in its segment."""
         self._idle_commits = 0
-        generation = self._segment_of(seq)
+        generation = self.segment_of(seq)
         best: Cursor | None = None
         for cursor in self._cursors:
             if cursor.generation != generation or cursor.seq > seq:
@@ -138,7 +183,7 @@ class RingReader(Store):
 
     def _check_end(self, cursor: Cursor, before: bytes) -> None:
         """A segment read to its end gave what the next one begins with."""
-        if cursor.seq == self._first_of(cursor.generation + 1) and cursor.digest != before:
+        if cursor.seq == self.first_of(cursor.generation + 1) and cursor.digest != before:
             raise self.damage(cursor.seq)
 
     def _row(self, seq: int) -> Row:
@@ -178,45 +223,29 @@ class RingReader(Store):
             return state.head
         if not 0 <= seq < state.next_seq:
             return None
-        for known, digest in self._hashes:
-            if known == seq:
-                return digest
+        known = self._remembered(seq)
+        if known is not None:
+            return known
         gap = state.gap_from(seq)
         if gap is not None and gap[0] <= seq:
-            last: bytes = self.tombstone(gap).hash_last
-            return last if gap[1] == seq else None
+            return self._hash_behind(gap) if gap[1] == seq else None
+        if seq >= self.next_seq - len(self._recent):
+            return self.read(seq, seq)[0][1]
         head = self.head_behind(seq)
         if head is not None:
             return head.before
         return bytes(self.row(seq).digest)
 
+    def _hash_behind(self, gap: list[int]) -> bytes:
+        from edge.ports.esp32.ring_ranges import tombstone
+
+        return bytes(tombstone(self, gap).hash_last)
+
     def head_behind(self, seq: int) -> SegmentHead | None:
         """The head of the segment that begins right behind a row, None where none does."""
-        generation = self._segment_of(seq + 1)
-        found = self._first_of(generation) == seq + 1 and seq + 1 < self.next_seq
+        generation = self.segment_of(seq + 1)
+        found = self.first_of(generation) == seq + 1 and seq + 1 < self.next_seq
         return self.segments.head(generation) if found else None
-
-    def end_of_segment(self, seq: int) -> int:
-        """The first seq behind the segment that a row was appended to."""
-        generation = self._segment_of(seq)
-        if generation == self.state.generation:
-            return self.next_seq
-        return self._first_of(generation + 1)
-
-    def wall_at(self, seq: int) -> int:
-        """The wall time of a row that is there."""
-        head = self.head_behind(seq)
-        return int(self.row(seq).record.wall_ms) if head is None else head.ended_ms
-
-    def tombstone(self, gap: list[int]) -> Tombstone:
-        """The tombstone of a removed range."""
-        try:
-            tomb = decode_tombstone(self.row(gap[2]).record.body)
-        except (DataError, IndexError):
-            raise self.damage(gap[2])
-        if tomb.first != gap[0] or tomb.last != gap[1]:
-            raise self.damage(gap[2])
-        return tomb
 
     def gap_from(self, seq: int) -> Gap | None:
         gap = self.state.gap_from(seq)
@@ -229,6 +258,7 @@ class RingReader(Store):
         if kind == Kind.TABLE:
             for seq in self.state.tables:
                 yield self.row(seq).data
+            self._cursors = []  # nobody goes on from there
             return
         for row in self.rows(0, self.next_seq - 1):
             if row.record.kind == kind:
@@ -239,6 +269,8 @@ class RingReader(Store):
         if kind == Kind.INTERVAL:
             if state.newest_interval < 0:
                 return state.interval or None
-            return bytes(self.row(state.newest_interval).data)
+            row = self.row(state.newest_interval)
+            self._cursors = []
+            return bytes(row.data)
         found = self.of_kind(kind)
         return found[-1] if found else None

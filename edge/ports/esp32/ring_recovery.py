@@ -100,7 +100,8 @@ def finish_segment(segments: Segments, head: SegmentHead) -> int:
     again = _Walk(segments, head, finished)
     while again.next():
         if again.bits & LIVE and not again.is_resume:
-            segments.void(head.generation, again.offset, again.bits)
+            cleared = (again.bits & ~LIVE & 0xFFFF).to_bytes(2, "big")
+            segments.flash.program(segments.at(head.generation) + again.offset, cleared)
     if walk.is_torn:
         entry = encode_entry(_RESUME, LAST)
         if end + len(entry) > segments.size:

@@ -4,9 +4,8 @@ What a step keeps is told anew at the head, so what is thinned comes round again
 be thinned further. Polls are thinned a few at a time: a run of them fits into little memory.
 """
 
-from edge.core.journal.record import Kind, Part, Record, decode_record
+from edge.core.journal.record import REASONS, Kind, Part, Record, decode_record
 from edge.core.journal.retain import (
-    REASONS,
     WINDOWS_MS,
     Removal,
     Step,
@@ -14,11 +13,10 @@ from edge.core.journal.retain import (
     plan_step,
     thin_polls,
 )
+from edge.ports.esp32.ring_ranges import end_of_segment, missing, tombstone, wall_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from edge.ports.esp32.ring_store import RingStore
 
 #: Polls that one step looks at, and how many of them are in memory at once.
@@ -32,26 +30,42 @@ _POLL_MS = 7
 _DEVICE_POINTS = 8
 
 
-class Meters:
-    """What thinning has to know of the devices: {number: its counter points}, shortest period."""
+def plan(store: "RingStore", is_pressed: bool) -> Removal | None:
+    """What has to go now, a bounded step of it. is_pressed: no segment is left for appending."""
+    weakest = Step.MINUTE
+    if is_pressed:
+        # Appending has what is left of this segment, and no other.
+        weakest = Step.POLLS if 4 * store.offset < 3 * store.segments.size else Step.REST
+    is_crowded = len(store.state.kept) + store.kept_of_segment > store.kept_max
+    return _plan_removal(store, is_crowded, weakest)
 
-    def __init__(self, tables: "Iterable[bytes]") -> None:
-        self.counters: dict[int, tuple[int, ...]] = {}
-        self.period_ms = 1 << 40
-        for data in tables:
+
+def _meters(store: "RingStore") -> "tuple[dict[int, tuple[int, ...]], int]":
+    """What the newest tables say of the devices: {number: its counter points}, shortest period.
+
+    Kept until there is another table.
+    """
+    newest = store.state.tables[-1:]
+    if store.meters is None or store.meters[0] != newest:
+        counters: dict[int, tuple[int, ...]] = {}
+        period_ms = 1 << 40
+        for data in store.each_of_kind(Kind.TABLE):
             for part in decode_record(data).body:
                 if part[0] == Part.DEVICE:
                     points = part[_DEVICE_POINTS]
-                    counters = [at for at in range(len(points)) if points[at][3] == "counter"]
-                    self.counters[part[1]] = tuple(counters)
-                    self.period_ms = min(self.period_ms, part[_POLL_MS])
-
-    def gains(self, window_ms: int) -> bool:
-        """False where a window holds no more polls of a device than it keeps."""
-        return 2 * self.period_ms < window_ms
+                    found = [at for at in range(len(points)) if points[at][3] == "counter"]
+                    counters[part[1]] = tuple(found)
+                    period_ms = min(period_ms, part[_POLL_MS])
+        store.meters = (newest, counters, period_ms)
+    return store.meters[1], store.meters[2]
 
 
-def plan_removal(store: "RingStore", is_crowded: bool, weakest: int) -> Removal | None:
+def _gains(store: "RingStore", window_ms: int) -> bool:
+    """False where a window holds no more polls of a device than it keeps."""
+    return 2 * _meters(store)[1] < window_ms
+
+
+def _plan_removal(store: "RingStore", is_crowded: bool, weakest: int) -> Removal | None:
     """The next bounded step.
 
     is_crowded: no more rows can outlive their segment. weakest: of the steps that may be taken;
@@ -60,8 +74,8 @@ def plan_removal(store: "RingStore", is_crowded: bool, weakest: int) -> Removal 
     state = store.state
     newest = state.newest_interval
     floor = newest if newest >= 0 else 0 if state.interval else store.next_seq
-    begin, behind = store.oldest_span()
-    end = min(behind, floor)
+    begin = store.first_of(max(state.oldest, state.begun))
+    end = min(end_of_segment(store, begin), floor)
     ends = (min(state.acked + 1, floor), end, end, end, end)
     looked = 0
     while looked < CHUNK_ROWS:
@@ -75,7 +89,7 @@ def plan_removal(store: "RingStore", is_crowded: bool, weakest: int) -> Removal 
             step, swept[Step.REST] = Step.REST, max(state.swept[Step.REST], state.acked + 1)
         if step is None or swept[step] >= ends[step]:
             return None
-        if WINDOWS_MS[step] and not store.meters().gains(WINDOWS_MS[step]):
+        if WINDOWS_MS[step] and not _gains(store, WINDOWS_MS[step]):
             state.swept[step] = ends[step]
             continue
         if step in (Step.ACKED, Step.REST):
@@ -84,7 +98,7 @@ def plan_removal(store: "RingStore", is_crowded: bool, weakest: int) -> Removal 
         else:
             first, last, done, kept = _poll_run(store, step, swept[step], ends[step])
         if done > swept[step]:
-            looked += done - swept[step] - state.missing(swept[step], done)
+            looked += done - swept[step] - missing(store, swept[step], done)
         if last < first:
             state.swept[step] = done
             continue
@@ -104,7 +118,7 @@ def _any_run(store: "RingStore", step: int, first: int, end: int) -> tuple[int, 
         return first, first - 1, gap[1] + 1
     if first in state.tables:
         return first, first - 1, first + 1
-    stops = [end, store.end_of_segment(first)] + [seq for seq in state.tables if seq > first]
+    stops = [end, end_of_segment(store, first)] + [seq for seq in state.tables if seq > first]
     if gap is not None and step == Step.ACKED:
         stops.append(gap[0])
     last = min(stops) - 1
@@ -146,7 +160,7 @@ def _poll_run(
             seq = row.seq + 1
         count += len(polls)
         if window_ms and polls:
-            kept = thin_polls(kept + polls, window_ms, store.meters().counters)
+            kept = thin_polls(kept + polls, window_ms, _meters(store)[0])
     if first < 0 or (window_ms and len(kept) + TOMBSTONE_POLLS >= count):
         return 0, -1, seq, []
     return first, last, last + 1, kept
@@ -156,7 +170,7 @@ def _tombstones(store: "RingStore", step: int, first: int, last: int) -> tuple[T
     """For one run, and for ranges elsewhere whose tombstone lies in it."""
     made = _tombstone(store, step, first, last)
     again = [
-        store.tombstone(gap)
+        tombstone(store, gap)
         for gap in store.state.gaps
         if first <= gap[2] <= last and not made.first <= gap[1] <= made.last
     ]
@@ -166,11 +180,11 @@ def _tombstones(store: "RingStore", step: int, first: int, last: int) -> tuple[T
 def _tombstone(store: "RingStore", step: int, first: int, last: int) -> Tombstone:
     """For one run; it takes in the ranges before it where the reason can speak for all."""
     state = store.state
-    within = [store.tombstone(gap) for gap in state.gaps if first <= gap[0] and gap[1] <= last]
-    count = last - first + 1 - state.missing(first, last + 1)
-    walls = [store.wall_at(first)]
+    within = [tombstone(store, gap) for gap in state.gaps if first <= gap[0] and gap[1] <= last]
+    count = last - first + 1 - missing(store, first, last + 1)
+    walls = [wall_at(store, first)]
     if not within or within[-1].last < last:
-        walls.append(store.wall_at(last))
+        walls.append(wall_at(store, last))
     for tomb in within:
         count += tomb.count
         walls.append(tomb.start_ms)
@@ -183,7 +197,7 @@ def _tombstone(store: "RingStore", step: int, first: int, last: int) -> Tombston
         gap = state.gap_from(made.first - 1)
         if gap is None or gap[1] != made.first - 1:
             break
-        before = store.tombstone(gap)
+        before = tombstone(store, gap)
         if before.reason != made.reason and step == Step.ACKED:
             break  # what was thinned or dropped did not all reach the cloud
         made = Tombstone(

@@ -1,15 +1,14 @@
 """What a ring log knows beside its rows: every segment begins with it, entries change it."""
 
-from edge.core.errors import DataError
 from edge.core.journal import chain
-from edge.core.journal.record import Kind, Record
-from edge.core.journal.retain import REASONS
+from edge.core.journal.record import REASONS, Kind, Record
 
 #: What an Op.SET entry may set, by its index: part of the format.
 SETTABLE: tuple[str, ...] = ("oldest", "boot", "acked", "is_clean", "news", "swept", "interval")
 SETTABLE += ("moving", "progress")
 
-_FIELDS = SETTABLE + ("gateway", "begun", "gaps", "tables", "newest_interval", "kept")
+#: What the head of a segment says.
+FIELDS = SETTABLE + ("gateway", "begun", "gaps", "tables", "newest_interval", "kept")
 
 
 class RingState:
@@ -48,19 +47,12 @@ class RingState:
     def snapshot(self) -> list[object]:
         """Everything that a segment's head does not say itself."""
         made = []
-        for name in _FIELDS:
+        for name in FIELDS:
             value = getattr(self, name)
             if name == "kept":
                 value = [[seq, value[seq]] for seq in sorted(value, key=int)]
             made.append(value)
         return made
-
-    def restore(self, fields: list[object]) -> None:
-        """Take a snapshot; raises DataError "data.record"."""
-        if len(fields) != len(_FIELDS):
-            raise DataError("data.record", seq=-1, reason="not the state of a ring")
-        for name, value in zip(_FIELDS, fields):
-            setattr(self, name, dict(value) if name == "kept" else value)  # type: ignore[call-overload]
 
     def set(self, pairs: list[object]) -> None:
         """Take [index, value, ...] of an Op.SET."""
@@ -94,10 +86,3 @@ class RingState:
             if gap[1] >= seq:
                 return gap
         return None
-
-    def missing(self, first: int, end: int) -> int:
-        """How many of the seqs first..end - 1 are removed."""
-        count = 0
-        for gap in self.gaps:
-            count += max(0, min(gap[1] + 1, end) - max(gap[0], first))
-        return count

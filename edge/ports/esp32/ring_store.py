@@ -10,13 +10,7 @@ import os
 
 from edge.core.errors import StoreError
 from edge.core.journal import chain
-from edge.core.journal.record import Kind
-from edge.core.journal.retain import Removal, Step
 from edge.ports.esp32.flash import SECTOR_ERASES, Flash
-from edge.ports.esp32.ring_recovery import find_newest
-from edge.ports.esp32.ring_removal import Meters, plan_removal
-from edge.ports.esp32.ring_renewal import carry_on, leave
-from edge.ports.esp32.ring_state import RingState
 from edge.ports.esp32.ring_writer import RingWriter
 from edge.ports.esp32.row_codec import RowCodec
 from edge.ports.esp32.segments import Segments
@@ -24,6 +18,8 @@ from edge.ports.esp32.segments import Segments
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from edge.core.journal.retain import Removal
 
 #: Sectors of a segment: the larger, the fewer records are told as they are, and the longer it
 #: takes to find one.
@@ -61,67 +57,30 @@ class RingStore(RingWriter):
         Raises StoreError "store.foreign" for another gateway's journal, "store.open" for a
         partition that is too small.
         """
+        from edge.ports.esp32.ring_opening import open_ring
+
         self.flash = Flash(partition)
         self.segments = Segments(self.flash, sectors)
-        self._kept_of_segment = self.segments.size // KEPT_BYTES
-        self._kept_max = self.segments.count * KEPT_PER_SEGMENT
+        self.kept_of_segment = self.segments.size // KEPT_BYTES
+        self.kept_max = self.segments.count * KEPT_PER_SEGMENT
         self.gateway = gateway
         self.new_epoch = new_epoch
         self._mark = mark
         self._news_taken = False
-        self._meters: Meters | None = None
-        self._meters_of: list[int] = []
-        self._codec = RowCodec()
+        self.meters: tuple[list[int], dict[int, tuple[int, ...]], int] | None = None
+        self.codec = RowCodec()
         self.forget()
-        if self.segments.count < 4:
-            reason = f"{self.segments.count} segments, 4 are needed"
-            raise StoreError("store.open", file=self.flash.name, reason=reason)
-        self._open()
-        state = self.state
-        news = list(state.news)
-        if not state.is_clean:
-            news.append(["journal.cut", ["last", state.next_seq - 1]])
-        self.commit([], {"boot": state.boot + 1, "is_clean": 0, "news": news})
-        self.boot = state.boot
+        open_ring(self)
         self._note_mark()
 
-    def _open(self) -> None:
-        newest = find_newest(self.segments)
-        mark = self._read_mark()
-        if newest is None:
-            self._create(mark)
-            return
-        self.take_up(newest)
-        if self.state.gateway != self.gateway:
-            found = self.state.gateway
-            fields = {"file": self.flash.name, "found": found, "expected": self.gateway}
-            raise StoreError("store.foreign", **fields)
-        if self.is_damaged or not self._agrees(mark):
-            self._renew("damaged", mark)
-        elif self.state.moving is not None:
-            carry_on(self)
-
-    def _read_mark(self) -> tuple[bytes, int, int, int] | None:
+    def read_mark(self) -> tuple[bytes, int, int, int] | None:
+        """What is remembered elsewhere."""
         return None if self._mark is None else self._mark.read()  # type: ignore[attr-defined]
 
     def _note_mark(self) -> None:
         if self._mark is not None:
             told = (self.epoch, self.next_seq - 1, self.boot, self.acked_seq)
             self._mark.write(told)  # type: ignore[attr-defined]
-
-    def _agrees(self, mark: tuple[bytes, int, int, int] | None) -> bool:
-        """The mark is never ahead of a journal that has lost nothing."""
-        return mark is None or (mark[0] == self.epoch and mark[1] < self.next_seq)
-
-    def _create(self, mark: tuple[bytes, int, int, int] | None) -> None:
-        """A ring with nothing in it; the mark may know what was there."""
-        self.state = RingState(self.gateway, self.new_epoch())
-        self.state.news = [["journal.begun", []]]
-        if mark is not None:
-            self.state.boot = mark[2]
-            self.state.news = [["journal.lost", ["epoch", mark[0].hex(), "last", mark[1]]]]
-        self.begin_segment(False)
-        self.settle()
 
     def append(self, rows: "list[tuple[int, int, bytes, bytes]]") -> None:
         self.freshen()
@@ -141,16 +100,13 @@ class RingStore(RingWriter):
         self.retake()
         if self.is_damaged or self.epoch != epoch or self.next_seq < expected:
             raise self.damage(self.next_seq)
-        if self.state.moving is not None:
-            carry_on(self)
+        self.carry_on()
 
     def retake(self) -> None:
         """Forget what memory holds; go on from what the flash has."""
-        newest = find_newest(self.segments)
-        if newest is None:
-            raise self.damage(self.next_seq - 1)
-        self.take_up(newest)
-        self.is_stale = False
+        from edge.ports.esp32.ring_opening import retake
+
+        retake(self)
 
     def _not_yet_there(
         self, rows: "list[tuple[int, int, bytes, bytes]]"
@@ -175,31 +131,18 @@ class RingStore(RingWriter):
         self.commit([], {"acked": seq})
         self._tidy()
 
-    def plan_removal(self) -> Removal | None:
-        state = self.state
-        used = state.generation + 1 - state.oldest
-        if used < self.segments.count - BEGIN:
+    def is_short(self, spare: int = BEGIN) -> bool:
+        """True when fewer segments are left than so many."""
+        return self.state.generation + 1 - self.state.oldest >= self.segments.count - spare
+
+    def plan_removal(self) -> "Removal | None":
+        if not self.is_short():
             return None
-        weakest = Step.MINUTE
-        if used >= self.segments.count - SPARE:
-            # Appending has what is left of this segment, and no other.
-            weakest = Step.POLLS if 4 * self.offset < 3 * self.segments.size else Step.REST
-        is_crowded = len(state.kept) + self._kept_of_segment > self._kept_max
-        return plan_removal(self, is_crowded, weakest)
+        from edge.ports.esp32.ring_removal import plan
 
-    def oldest_span(self) -> tuple[int, int]:
-        """(first seq of the oldest segment, first seq behind it)."""
-        oldest = max(self.state.oldest, self.state.begun)
-        return self._first_of(oldest), self.end_of_segment(self._first_of(oldest))
+        return plan(self, self.is_short(SPARE))
 
-    def meters(self) -> Meters:
-        """What the newest tables say of the devices."""
-        if self._meters is None or self._meters_of != self.state.tables[-1:]:
-            self._meters_of = self.state.tables[-1:]
-            self._meters = Meters(self.each_of_kind(Kind.TABLE))
-        return self._meters
-
-    def remove(self, rows: "list[tuple[int, int, bytes, bytes]]", removal: Removal) -> None:
+    def remove(self, rows: "list[tuple[int, int, bytes, bytes]]", removal: "Removal") -> None:
         self.freshen()
         rows = self._not_yet_there(rows)
         if not rows:
@@ -213,50 +156,33 @@ class RingStore(RingWriter):
         self._tidy()
 
     def _tidy(self) -> None:
-        """Let the oldest segments go while they hold next to nothing and space is short."""
-        state = self.state
-        while (
-            state.generation + 1 - state.oldest >= self.segments.count - BEGIN
-            and state.oldest < state.generation
-        ):
-            kept = self._outlives()
-            if kept is None:
-                return
-            self.commit([], {"oldest": state.oldest + 1}, kept)
-            self._firsts.pop(state.oldest - 1, None)
+        if self.is_short() and self.state.oldest < self.state.generation:
+            from edge.ports.esp32.ring_release import release
 
-    def _outlives(self) -> list[tuple[int, bytes]] | None:
-        """(seq, record) of what outlives the oldest segment; None: too much."""
-        state = self.state
-        seqs = sorted([seq for seq in state.kept if state.kept[seq] == state.oldest], key=int)
-        if state.oldest >= state.begun:
-            first, end = self._first_of(state.oldest), self._first_of(state.oldest + 1)
-            count = end - first - state.missing(first, end)
-            if count > self._kept_of_segment or len(state.kept) + count > self._kept_max:
-                return None
-            seq = first
-            while seq < end:
-                gap = state.gap_from(seq)
-                if gap is not None and gap[0] <= seq:
-                    seq = gap[1] + 1
-                    continue
-                if seq not in state.kept:
-                    seqs.append(seq)
-                seq += 1
-        return [(seq, self.read(seq, seq)[0][0]) for seq in seqs]
+            release(self)
 
     def renew(self, reason: str) -> None:
         if self.is_stale:
             self.retake()
-        self._renew(reason, self._read_mark())
+        self.leave(reason, self.read_mark())
         self.commit([], {"is_clean": 0})
         self._note_mark()
 
-    def _renew(self, reason: str, mark: tuple[bytes, int, int, int] | None) -> None:
+    def leave(self, reason: str, mark: tuple[bytes, int, int, int] | None) -> None:
+        """Go on in a new epoch. mark: as `read_mark` gave it."""
+        from edge.ports.esp32.ring_renewal import leave
+
         leave(self, reason, mark, self._news_taken)
         self._news_taken = False
-        carry_on(self)
+        self.carry_on()
         self.is_damaged = False
+
+    def carry_on(self) -> None:
+        """Carry what is left of an epoch that is being left."""
+        if self.state.moving is not None:
+            from edge.ports.esp32.ring_renewal import carry_on
+
+            carry_on(self)
 
     def findings(self) -> list[tuple[str, dict[str, object]]]:
         if self._news_taken:

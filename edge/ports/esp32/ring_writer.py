@@ -1,13 +1,12 @@
 """Writing a ring log: commits of entries, all or nothing, in segments that follow one another."""
 
-from edge.core.errors import DataError, StoreError
+from edge.core.errors import StoreError
 from edge.core.journal.record import Record
 from edge.core.numbers import pack
 from edge.ports.esp32.flash import Flash
-from edge.ports.esp32.ring_cursor import Cursor, kept_payload, rows_payload
+from edge.ports.esp32.ring_cursor import kept_payload, rows_payload
 from edge.ports.esp32.ring_reader import RingReader
-from edge.ports.esp32.ring_recovery import finish_segment
-from edge.ports.esp32.ring_state import SETTABLE, RingState
+from edge.ports.esp32.ring_state import SETTABLE
 from edge.ports.esp32.row_codec import RowCodec
 from edge.ports.esp32.segments import LAST, PAYLOAD_MAX, ROWS, Op, encode_entry, encode_head
 
@@ -21,40 +20,9 @@ class RingWriter(RingReader):
 
     flash: Flash
     gateway: str
+    codec: RowCodec
     is_stale = False
     is_damaged = False
-
-    def take_up(self, generation: int) -> None:
-        """Work with what the flash has, from its newest segment on."""
-        self.forget()
-        head = self.segments.head(generation)
-        if head is None:
-            raise self.damage(-1)
-        self.is_damaged = False
-        state = self.state = RingState(self.gateway, head.epoch)
-        state.generation = generation
-        cursor = Cursor(self.segments, head)
-        try:
-            state.restore(head.state)
-            state.next_seq, state.head, state.ended_ms = head.first_seq, head.before, head.ended_ms
-            self.offset = finish_segment(self.segments, head)
-            while cursor.next(self.offset, state) is not None:
-                pass
-            self._check_segments()
-        except (StoreError, DataError):
-            self.is_damaged = True
-            self.offset = self.segments.size
-        self._codec = cursor.codec
-        self.settle()
-
-    def _check_segments(self) -> None:
-        """Every segment between the oldest and the newest is there."""
-        before = -1
-        for generation in range(self.state.oldest, self.state.generation):
-            head = self.segments.head(generation)
-            if head is None or (generation >= self.state.begun and head.first_seq < before):
-                raise self.damage(before)
-            before = head.first_seq if generation >= self.state.begun else -1
 
     def settle(self) -> None:
         """Show what the contract shows."""
@@ -78,7 +46,7 @@ class RingWriter(RingReader):
             state.generation -= 1
             self.is_stale = True
             raise
-        self._codec = RowCodec(self._codec)
+        self.codec = RowCodec(self.codec)
 
     def commit(
         self,
@@ -99,6 +67,7 @@ class RingWriter(RingReader):
         except StoreError:
             self.is_stale = True
             raise
+        self._keep_recent(rows, self.head)
         self.settle()
         self._rest()
 
@@ -118,10 +87,10 @@ class RingWriter(RingReader):
     def _encoded(self, group: object, flags: int) -> tuple[bytes, list[Record | None]]:
         records: list[Record | None] = []
         if isinstance(group, list):
-            payload, records = rows_payload(self._codec, group)
+            payload, records = rows_payload(self.codec, group)
             flags |= ROWS
         elif isinstance(group, tuple):
-            payload = kept_payload(self._codec, *group)
+            payload = kept_payload(self.codec, *group)
         else:
             payload = bytes((Op.SET,)) + pack.encode(_pairs(group))
         if len(payload) > PAYLOAD_MAX:

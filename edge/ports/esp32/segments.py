@@ -119,11 +119,6 @@ class Segments:
             at -= count
         return offset
 
-    def void(self, generation: int, offset: int, bits: int) -> None:
-        """Take back an entry of a commit that was not finished."""
-        head = (bits & ~LIVE & 0xFFFF).to_bytes(2, "big")
-        self.flash.program(self.at(generation) + offset, head)
-
     def begin(self, generation: int, head: bytes) -> int:
         """Erase a segment and give it its head; the offset behind it."""
         first = self.at(generation) // self.flash.sector_bytes

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.core.errors import DataError, StoreError
-from edge.core.journal.record import KIND_NAMES, Kind
-from edge.core.journal.retain import REASONS
+from edge.core.journal.record import KIND_NAMES, REASONS, Kind
 from edge.core.numbers import pack
 
 SCHEMA_VERSION = 2

@@ -4,9 +4,8 @@ import os
 import time
 from collections.abc import Iterator
 
-from edge.core.journal.record import Kind, Part, Record, decode_record
+from edge.core.journal.record import REASONS, Kind, Part, Record, decode_record
 from edge.core.journal.retain import (
-    REASONS,
     WINDOWS_MS,
     Removal,
     Row,

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from edge.core.journal.record import KIND_NAMES, Kind
-from edge.core.journal.retain import REASONS
+from edge.core.journal.record import KIND_NAMES, REASONS, Kind
 
 
 class Row(NamedTuple):

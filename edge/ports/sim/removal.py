@@ -1,8 +1,7 @@
 """Retention on a simulated disk: which rows `core.journal.retain` may take next."""
 
-from edge.core.journal.record import Kind, Part, decode_record
+from edge.core.journal.record import REASONS, Kind, Part, decode_record
 from edge.core.journal.retain import (
-    REASONS,
     WINDOWS_MS,
     Removal,
     Row,
