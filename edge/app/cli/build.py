@@ -55,6 +55,8 @@ BOOT = "# Nothing before main.py.\n"
 #: Garbage in bytes after which the heap is cleared while the program is loaded: what stays then
 #: lies side by side. Cleared only when it is full, half of the heap is holes.
 LOADING_BYTES = 4096
+#: The program is loaded some calls deep: what a call leaves on the stack is taken for something in
+#: use where no other call overwrites it, and below main.py are the frames of a loop without end.
 MAIN = f"""import gc
 import sys
 from binascii import crc32
@@ -68,9 +70,14 @@ with open("%(opener)s", "rb") as file:
 
 %(opening)s
 
-from app import run
 
-run("%(program)s")
+def load(depth):
+    if depth:
+        return load(depth - 1)
+    from app import run
+    return run
+
+load(4)("%(program)s")
 """
 #: How main.py gets at the program: from a file, into the heap; or in place, from a partition.
 FROM_FILE = """from bundle import mount
