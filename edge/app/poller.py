@@ -97,7 +97,8 @@ class Poller:
             reply = self.link.poll()
             if reply is None:
                 return None
-            self._take(station, decode_read_reply(self._request, reply), now_ms)
+            registers = decode_read_reply(self._request, reply, self.link.is_checked)
+            self._take(station, registers, now_ms)
         except (BusError, DeviceError) as error:
             failure = error
         self.done += 1

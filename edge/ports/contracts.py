@@ -152,9 +152,11 @@ class Link:
     for as long as a late reply could take, so that a late reply never answers another request.
 
     latency_us: of the last good transaction, from the end of the request to the first byte.
+    is_checked: the CRC of the last reply is known to be right.
     """
 
     latency_us = 0
+    is_checked = False
 
     def start(self, request: bytes, timeout_ms: int, gap_ms: int = 0) -> None:
         """Begin a transaction and return at once; one must not be running.

@@ -122,16 +122,18 @@ def bytes_missing(request: bytes, reply: "bytes | memoryview") -> int:
     return max(0, read_reply_bytes(request) - len(reply))
 
 
-def decode_read_reply(request: bytes, reply: "bytes | memoryview") -> tuple[int, ...]:
+def decode_read_reply(
+    request: bytes, reply: "bytes | memoryview", is_checked: bool = False
+) -> tuple[int, ...]:
     """Return the registers, or bits as 0 and 1, that answer `request`, in wire order.
 
-    Checked in this order: length, CRC, station, function, byte count.
+    Checked in this order: length, CRC unless it `is_checked`, station, function, byte count.
     Raises BusError "bus.short", "bus.crc", "bus.mismatch", or DeviceError for an exception.
     """
     station = request[0]
     if len(reply) < EXCEPTION_BYTES or bytes_missing(request, reply):
         raise BusError("bus.short", station=station, frame_hex=bytes(reply).hex())
-    if crc16(reply):
+    if not is_checked and crc16(reply):
         raise BusError("bus.crc", station=station, frame_hex=bytes(reply).hex())
     if reply[0] != station or reply[1] & 0x7F != request[1]:
         raise BusError("bus.mismatch", station=station, frame_hex=bytes(reply).hex())

@@ -57,9 +57,8 @@ class UartLink(Link):
         timing = line_timing(baud, bits)
         self._character_us = timing.character_us
         self._silence_us = timing.silence_us
-        self._buffer = bytearray(HEARD_BYTES)
         # Cut once: cutting a view allocates, and cutting a buffer copies it as well.
-        self._view = memoryview(self._buffer)
+        self._view = memoryview(bytearray(HEARD_BYTES))
         self._head = self._view[:EXCEPTION_BYTES]
         self._tail = self._view[EXCEPTION_BYTES:]
         self._filled = 0
@@ -95,7 +94,7 @@ class UartLink(Link):
         self._timeout_us = timeout_ms * 1000
         self._gap_us = gap_ms * 1000
         self._begun.restart()
-        self._was_heard = False
+        self.is_checked = self._was_heard = False
         self._filled = 0
         self._state = _RESTING
 
@@ -185,7 +184,7 @@ class UartLink(Link):
             waiting = self._uart.any()  # type: ignore[attr-defined]
         expected = read_reply_bytes(self._request)
         if self._filled >= EXCEPTION_BYTES:
-            if self._buffer[1] & 0x80:
+            if self._view[1] & 0x80:
                 expected = EXCEPTION_BYTES
             if self._filled + waiting >= expected:
                 self._take(expected - self._filled)
@@ -217,6 +216,7 @@ class UartLink(Link):
         """The frame is there; one that is none may be an echo, or lie behind stray bytes."""
         frame = self._view[: self._filled]
         if not crc16(frame):
+            self.is_checked = True
             return self._end(frame)
         request, reply = self._request, bytes(frame)
         if reply[: len(request)] == request[: len(reply)]:
@@ -234,7 +234,7 @@ class UartLink(Link):
         echo_hex = heard[: len(request)].hex()
         self.hearing.note(BusError("bus.echo", station=request[0], frame_hex=echo_hex))
         rest = heard[len(request) :]
-        self._buffer[: len(rest)] = rest
+        self._view[: len(rest)] = rest
         self._filled = self._shown = len(rest)
         self._skip = max(0, len(request) - len(heard))
         self._heard.restart()
