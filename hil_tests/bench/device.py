@@ -14,7 +14,7 @@ from hil_tests.micropython.device import Event, shim_bytes
 from hil_tests.micropython.twins import run_in_device, run_on_cpython, said, settings_of, twin_plan
 
 HOURS = 24
-HEAP_BYTES = 368 * 1024
+HEAP_BYTES = 264 * 1024
 DEADLINE_S = 1800
 
 

@@ -59,14 +59,22 @@ class Day(NamedTuple):
 
 
 def run_day(
-    folder: Path, minutes: int, away: tuple[int, int], heap_bytes: int, sample_minutes: int
+    folder: Path,
+    minutes: int,
+    away: tuple[int, int],
+    heap_bytes: int,
+    sample_minutes: int,
+    added: str = "",
 ) -> Day:
-    """Let it run for so many minutes. away: from which minute to which there is no broker."""
+    """Let it run for so many minutes. away: from which minute to which there is no broker.
+
+    added: to the program, see `built`.
+    """
     run_ms = minutes * MINUTE_MS + REST_MS
     profiles = _write_profile(folder / "profiles")
     with mosquitto(folder) as broker:
         site = Site(folder, broker.port)
-        device = board_with(workload(), folder / "device", site.broker, heap_bytes)
+        device = board_with(workload(added=added), folder / "device", site.broker, heap_bytes)
         with site.run_receiver() as receiver:
             plan = _plan(folder / "replies.jsonl", run_ms, sample_minutes)
             with device.power_on(**plan) as run:

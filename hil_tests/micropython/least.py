@@ -4,6 +4,7 @@ Two starts without a network, the second with the journal of the first; then a s
 broker, receiver and outage. What a program says as it fails is told in the names of its sources.
 """
 
+import ast
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -64,12 +65,12 @@ def try_starts(made: Built, heap_kib: int, uart: str = "2") -> Trial:
     return _judged(run_starts(made, heap_kib, uart))
 
 
-def try_day(heap_kib: int, minutes: int, sample_minutes: int = 1) -> Trial:
+def try_day(heap_kib: int, minutes: int, added: str = "") -> Trial:
     """A day of so many minutes in so much, the broker away for a quarter of it."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             away = (minutes // 4, minutes // 2)
-            day = run_day(Path(folder), minutes, away, heap_kib * KIB, sample_minutes)
+            day = run_day(Path(folder), minutes, away, heap_kib * KIB, 1, added)
             judge_day(day, minutes)
         except AssertionError as error:
             return Trial(str(error), {})
@@ -96,3 +97,11 @@ def failure(heap_kib: int) -> str:
     """What ends two starts in too little, with a traceback in the names of the sources."""
     made = workload(added=_TOLD_WHOLE)
     return explained(made.out / "names.json", try_starts(made, heap_kib).problem)
+
+
+def day_failure(heap_kib: int, minutes: int) -> str:
+    """The same of a day: what a start of it has printed last."""
+    problem = try_day(heap_kib, minutes, _TOLD_WHOLE).problem
+    events = [line for line in problem.splitlines() if line.startswith("{'event': 'print'")]
+    said = "\n".join(ast.literal_eval(event)["line"] for event in events)
+    return explained(workload(added=_TOLD_WHOLE).out / "names.json", said) or problem

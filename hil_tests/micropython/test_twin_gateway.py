@@ -23,10 +23,10 @@ pytestmark = pytest.mark.system
 
 HOURS = 2
 #: Code included, as it is loaded from .mpy files.
-HEAP_BYTES = 416 * 1024
-LIVE_BYTES_MAX = 52 * 1024
+HEAP_BYTES = 264 * 1024
+LIVE_BYTES_MAX = 36 * 1024
 #: All rooms of carbon at once, and a plan that names every one of them.
-EXAMPLE_HEAP_BYTES = 640 * 1024
+EXAMPLE_HEAP_BYTES = 420 * 1024
 
 
 def test_micropython_makes_the_bytes_that_cpython_makes(tmp_path: Path) -> None:
