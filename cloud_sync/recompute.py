@@ -16,7 +16,7 @@ from edge.core.carbon.account import Accountant
 from edge.core.carbon.figures import facts_at, figures_of
 from edge.core.carbon.geometry import Geometry
 from edge.core.carbon.interval import OLD_ENTRY_FIELDS, TOTAL_FIELDS
-from edge.core.carbon.resume import looks_back, recall
+from edge.core.carbon.resume import looks_back, recall, restore
 from edge.core.carbon.streams import Stream
 from edge.core.carbon.tariff import Tariff
 from edge.core.carbon.totals import bases_of, totals_of
@@ -212,7 +212,7 @@ class Recomputer:
             ancestors = {one.number: self._definitions.ancestors(one.number) for one in streams}
             for past in self._past if looks_back(accountant) else ():
                 recall(accountant, past, ancestors)
-            accountant.restore(before.body, ancestors)
+            restore(accountant, before.body, ancestors)
         for device, record in self._latest.items():
             values, qualities = record.body[1], _pairs(record.body[2])
             accountant.remember(device, record.boot, record.mono_ms, values, qualities)

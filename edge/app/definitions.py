@@ -12,7 +12,7 @@ from edge.app.drafts import draft_streams
 from edge.app.learned import decode_learned
 from edge.core.bus.block import NOTHING_LEARNED, Learned
 from edge.core.carbon.counter import Limits
-from edge.core.carbon.streams import KINDS, Stream, numbered
+from edge.core.carbon.streams import Stream, numbered
 from edge.core.journal.record import Part
 from edge.core.numbers import pack
 
@@ -157,10 +157,12 @@ def _of_device(device: Device) -> list[object]:
 
 def _of_stream(stream: Stream) -> list[object]:
     """What a STREAM part says after its number."""
+    from edge.core.carbon.kinds import scope_of
+
     meaning: list[object] = [
         stream.name,
         stream.kind,
-        KINDS[stream.kind].scope,
+        scope_of(stream.kind),
         stream.unit,
         stream.numerator,
         stream.denominator,

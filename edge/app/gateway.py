@@ -70,7 +70,7 @@ class Gateway:
     ) -> None:
         """Take up the account where the journal left it; record this boot and what is new.
 
-        definitions: parts of a TABLE to record. ancestors: see `Accountant.restore`.
+        definitions: parts of a TABLE to record. ancestors: see `resume.restore`.
         """
         from edge.app.replay import begin
 

@@ -71,7 +71,7 @@ class Replay:
         self._counted_from = (0, 0)
 
     def run(self, ancestors: dict[int, list[int]]) -> None:
-        """Replay the journal; ancestors: see `Accountant.restore`.
+        """Replay the journal; ancestors: see `resume.restore`.
 
         Raises StoreError "store.corrupt" for a journal that turns out to be damaged.
         """

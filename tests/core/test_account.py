@@ -2,6 +2,7 @@ from edge.core.carbon import cems, streams
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.counter import Flag
 from edge.core.carbon.interval import FLAGS
+from edge.core.carbon.resume import restore
 from edge.core.errors import TallyError
 from edge.core.numbers.quality import Quality
 
@@ -156,7 +157,7 @@ def test_a_restart_continues_where_the_last_interval_ended():
     feed(before, 0, 0, [1000])
     body = before.close(T0 + MINUTE)
     after = Accountant((grid(),), MINUTE)
-    after.restore(body, {})
+    restore(after, body, {})
     feed(after, 0, 200, [5000])
     start, end, entries, _ = after.close(T0 + 4 * MINUTE)
     assert (start, end) == (T0 + MINUTE, T0 + 4 * MINUTE)
@@ -168,7 +169,7 @@ def test_a_new_factor_counts_on_from_where_the_old_one_ended():
     feed(before, 0, 0, [1000])
     body = before.close(T0 + MINUTE)
     after = Accountant((grid(4),), MINUTE)
-    after.restore(body, {4: [4, 0]})
+    restore(after, body, {4: [4, 0]})
     feed(after, 0, 70, [1500])
     assert after.close(T0 + 2 * MINUTE)[2][0][:4] == [4, 1500, 0, 500]
 

@@ -2,6 +2,7 @@ from edge.core.carbon import streams
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.counter import Flag
 from edge.core.carbon.interval import FLAGS, OTHERS, STATE
+from edge.core.carbon.resume import restore
 from edge.core.carbon.totals import bases_of
 
 GRID = streams.Factor("grid", "energy", 832500, "test", bytes(32))  # 0.8325 kg/kW.h
@@ -108,7 +109,7 @@ def test_a_restart_at_any_reading_changes_no_record():
             if at == restart_at:
                 account = Accountant((grid(),), MINUTE)
                 if found:
-                    account.restore(found[-1], {})
+                    restore(account, found[-1], {})
                 for second, value in journal:
                     feed(account, 0, second, [value])
             body = account.close(T0 + at * 20_000)

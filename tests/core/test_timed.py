@@ -4,6 +4,7 @@ from edge.core.carbon import streams
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.counter import Limits
 from edge.core.carbon.interval import ACTIVITY, EMISSION, FIGURES, OTHERS, TIMES
+from edge.core.carbon.resume import restore
 from edge.core.carbon.tariff import Tariff
 from edge.core.errors import ConfigError
 
@@ -95,7 +96,7 @@ def run(boundaries, restarts):
             total += last[2][0][OTHERS][0]
             if poll in restarts:
                 account = Accountant((stream,), MINUTE, (made,))
-                account.restore(last, {})
+                restore(account, last, {})
         read(account, 0, at_ms, register)
         register += 13 + poll % 5
     return total + account.close(T0 + 5 * HOUR)[2][0][OTHERS][0]
@@ -116,7 +117,7 @@ def test_a_factor_that_begins_to_change_with_time_begins_at_the_interval():
     read(account, 0, T0 + 30 * MINUTE, 1030)
     body = account.close(T0 + HOUR)
     account = Accountant((meter(4, made),), HOUR, (made,))
-    account.restore(body, {4: [4, 0]})
+    restore(account, body, {4: [4, 0]})
     read(account, 0, T0 + 90 * MINUTE, 1060)
     (entry,) = account.close(T0 + 2 * HOUR)[2]
     assert entry[ACTIVITY] == 30_000 and entry[OTHERS] == [30 * 800_000]

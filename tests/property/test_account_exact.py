@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.cems import METHODS, Sample, Stack, mass_rate_ratio
+from edge.core.carbon.resume import restore
 from edge.core.carbon.stack_meter import HOLD_PERIODS
 from edge.core.carbon.streams import KINDS, Source, stack_stream
 from tests.property.metered import INTERVALS, MINUTE, POLL_MS, SECONDS, T0, parks, run
@@ -83,7 +84,7 @@ def test_restarts_at_any_boundary_change_no_sum(park, minutes):
             bodies.append(body)
             if (body[1] - T0) // MINUTE in minutes:
                 account = Accountant(streams, MINUTE)
-                account.restore(body, {})
+                restore(account, body, {})
         account.observe(device, 1, 1000 * second, wall_ms, [register], {})
     last = account.close(T0 + 1000 * SECONDS)
     bodies += [] if last is None else [last]

@@ -6,7 +6,7 @@ import edge.core.sync.ack as ack_module
 import edge.core.sync.batch as batch_module
 import edge.core.sync.row_columns as row_columns
 import edge.core.sync.settling as settling
-from edge.app import releasing, sending
+from edge.app import releasing, replay, sending
 from edge.app.recorder import Recorder
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
@@ -144,7 +144,7 @@ def _interval_again(patches: Patches) -> None:
 
 
 def _account_anew(patches: Patches) -> None:
-    patches.set(Accountant, "restore", _nothing)
+    patches.set(replay, "restore", _nothing)
 
 
 def _waiting_lost(patches: Patches) -> None:

@@ -47,13 +47,18 @@ OVERLAYS: dict[str, tuple[str, ...]] = {
         "edge.core.carbon.closing",
         "edge.core.carbon.figures",
         "edge.core.carbon.intensity",
+        "edge.core.carbon.kinds",
         "edge.core.carbon.totals",
     ),
+    # At the start, while the next is in memory as well.
+    "wire": ("edge.core.carbon.wiring",),
     # At the start.
     "start": (
         "edge.app.starting",
         "edge.app.definitions",
         "edge.app.gateway_plan",
+        "edge.core.carbon.sources",
+        "edge.core.carbon.streams",
         "edge.ports.esp32.board_parts",
         "edge.ports.esp32.config_file",
     ),

@@ -60,12 +60,6 @@ class Accountant:
         self.watched: dict[int, list[int]] = {}
         wire(self, streams, tariffs)
 
-    def restore(self, body: list, ancestors: dict[int, list[int]]) -> None:
-        """See `resume.restore`."""
-        from edge.core.carbon.resume import restore
-
-        restore(self, body, ancestors)
-
     def declare(self, windows: list[list]) -> None:
         """Take the declared windows in force: [stream name, start_ms, end_ms, flag, ...]."""
         for stacks in self.stacks.values():

@@ -54,3 +54,7 @@ FULL_ENTRY_FIELDS = 13
 OLD_ENTRY_FIELDS = 7
 TOTAL_FIELDS = 8
 OLD_TOTAL_FIELDS = 5
+
+#: A rate whose factor begins so changes with time: it is in ug per unit of the activity, and
+#: numerator/denominator turn what moves between two readings times that into mg, see `timed`.
+TARIFF = "tariff:"

@@ -28,3 +28,8 @@ KINDS = {
 
 #: Kinds whose electricity is the site's own green supply, for matching it with consumption.
 GREEN = ("green_direct", "pv", "pv_self_use")
+
+
+def scope_of(kind: str) -> int:
+    """The scope that a kind's emissions are in, 0 for none."""
+    return int(KINDS[kind].scope)

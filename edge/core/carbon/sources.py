@@ -4,6 +4,7 @@ import hashlib
 from collections import namedtuple
 
 from edge.core.numbers import pack
+from edge.core.numbers.fixed import ONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Source = namedtuple("Source", ("inputs", "status", "stack"))
 #: tells O2 and CO2 comes from it by F-14A or F-14B of 40 CFR Part 75.
 Rules = namedtuple("Rules", ("family", "potential", "states", "coefficient", "fuel"))
 
-UNIFORM = (1, 0)
+UNIFORM = ONE
 
 #: Every accepted status is a measurement, every other one interrupts.
 HOLD = Rules("hold", None, (), UNIFORM, None)

@@ -4,15 +4,15 @@ from edge.core.carbon import flags
 from edge.core.carbon.cems import Sample
 from edge.core.carbon.counter import Flag
 from edge.core.carbon.interval import CUMULATIVE, REST, STATE
-from edge.core.carbon.sources import UNIFORM
 from edge.core.carbon.stack_meter import HOLD, HOLD_PERIODS, MS_PER_HOUR, Closed, StackMeter
-from edge.core.carbon.streams import Stream
 from edge.core.carbon.tally import Tally
 from edge.core.numbers import pack
+from edge.core.numbers.fixed import ONE
 from edge.core.numbers.quality import Quality
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from edge.core.carbon.streams import Stream
     from edge.core.carbon.tally import Shut
 
 
@@ -21,7 +21,7 @@ class StackTally(Tally):
 
     SCALE = MS_PER_HOUR
 
-    def __init__(self, stream: Stream, ratios: tuple[int, ...]) -> None:
+    def __init__(self, stream: "Stream", ratios: tuple[int, ...]) -> None:
         super().__init__(stream, ratios)
         self.stream = stream
         rules = stream.rules
@@ -58,7 +58,7 @@ class StackTally(Tally):
         """The sample that the instruments' readings stand for."""
         rules = self.stream.rules
         velocity = fields[1]
-        if velocity is not None and rules.coefficient != UNIFORM:
+        if velocity is not None and rules.coefficient != ONE:
             # (29) Vs = Kv x Vp, exactly: decimals multiply to decimals.
             mantissa, places = rules.coefficient
             fields[1] = (velocity[0] * mantissa, velocity[1] + places)

@@ -9,6 +9,7 @@ another result from the same quantities.
 from collections import namedtuple
 
 from edge.core.carbon.counter import Limits
+from edge.core.carbon.interval import TARIFF as TARIFF
 from edge.core.carbon.kinds import KINDS as KINDS
 from edge.core.carbon.sources import HOLD, Rules
 from edge.core.carbon.sources import Source as Source
@@ -22,10 +23,6 @@ Rate = namedtuple("Rate", ("basis", "numerator", "denominator", "factor", "facto
 
 #: Standard coal in a stream: activity x numerator/denominator = g, under one accounting.
 Coal = namedtuple("Coal", ("accounting", "numerator", "denominator", "factor", "factor_digest"))
-
-#: A rate whose factor begins so changes with time: it is in ug per unit of the activity, and
-#: numerator/denominator turn what moves between two readings times that into mg, see `timed`.
-TARIFF = "tariff:"
 
 #: One summand of a virtual meter: the stream it is taken from, and its integer weight.
 Summand = namedtuple("Summand", ("stream", "weight"))

@@ -6,7 +6,7 @@ end) - R(sum at its start), R half-even to 1 mg, so intervals telescope as those
 do.
 """
 
-from edge.core.carbon.streams import TARIFF
+from edge.core.carbon.interval import TARIFF
 from edge.core.carbon.tariff import Tariff
 from edge.core.errors import ConfigError
 from edge.core.numbers.fixed import check_int64, div_round

@@ -2,7 +2,7 @@
 
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.geometry import find_source, told
-from edge.core.carbon.resume import looks_back, recall
+from edge.core.carbon.resume import looks_back, recall, restore
 from edge.core.carbon.streams import Stream, stack_stream
 from edge.core.carbon.trail import Book
 from edge.core.journal.clock import ClockQuality
@@ -32,7 +32,7 @@ def recount(
         same = {stream.number: book.ancestors(definition)}
         for record in past if looks_back(account) else []:
             recall(account, record.body, same)
-        account.restore(past[-1].body, same)
+        restore(account, past[-1].body, same)
     account.declare(windows)
     first = past[-1].seq if past else -1
     for record in between:

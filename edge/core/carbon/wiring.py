@@ -1,17 +1,18 @@
 """Tallies made from streams, and who takes in which poll: what only a start does."""
 
-from edge.core.carbon.streams import TARIFF, Stream
+from edge.core.carbon.interval import TARIFF
 from edge.core.carbon.tally import CounterTally, Tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edge.core.carbon.account import Accountant
     from edge.core.carbon.stack_tally import StackTally
+    from edge.core.carbon.streams import Stream
     from edge.core.carbon.tariff import Tariff
 
 
 def wire(
-    account: "Accountant", streams: tuple[Stream, ...], tariffs: "tuple[Tariff, ...]"
+    account: "Accountant", streams: "tuple[Stream, ...]", tariffs: "tuple[Tariff, ...]"
 ) -> None:
     """Give the account its tallies. Raises ConfigError for a tariff that is not there."""
     by_number: dict[int, Tally] = {}
@@ -31,7 +32,7 @@ def wire(
             wire_rates(stream, tally, tariffs)
 
 
-def _make_tally(account: "Accountant", stream: Stream) -> Tally:
+def _make_tally(account: "Accountant", stream: "Stream") -> Tally:
     """The tally that fits the stream's source, where the account finds it."""
     ratios = tuple(stream.activity) + (stream.numerator, stream.denominator)
     for rate in stream.rates:
@@ -53,7 +54,7 @@ def _make_tally(account: "Accountant", stream: Stream) -> Tally:
     return counter
 
 
-def _give(tally: Tally, stream: Stream) -> None:
+def _give(tally: Tally, stream: "Stream") -> None:
     """What few streams have is on those tallies only."""
     if stream.basis:
         tally.basis = stream.basis

@@ -13,6 +13,9 @@ HALF_AWAY = 2
 INT64_MIN = -(1 << 63)
 INT64_MAX = (1 << 63) - 1
 
+#: 1 as a decimal, (mantissa, places).
+ONE = (1, 0)
+
 #: More places than any meter or factor carries; bounds 10^places.
 PLACES_MAX = 18
 
