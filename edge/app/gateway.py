@@ -37,9 +37,11 @@ class Gateway:
     """One gateway, wired.
 
     shown: device number -> (its last poll, when the last one without an error ended), kept where
-    there is somebody to show it to.
+    there is somebody to show it to. stated: seqs of the TABLE records of which a part takes effect
+    as the journal is taken up, where they are known.
     """
 
+    stated: "list[int] | None" = None
     shown: "dict[int, tuple[Poll, int | None]] | None" = None
 
     def __init__(

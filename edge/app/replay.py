@@ -9,7 +9,7 @@ from edge.ports.contracts import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from edge.app.gateway import Gateway
 
@@ -82,13 +82,18 @@ class Replay:
         first = 0
         last_interval = store.last_of_kind(Kind.INTERVAL)
         if last_interval is not None:
-            record = decode_record(last_interval)
-            self._recall(record.seq, ancestors)
-            restore(self._account, record.body, ancestors)
-            self._counted_from = (record.boot, record.mono_ms)
-            first = record.seq + 1
-            self._each(max(0, first - self._look_back_max), first, self._look_back)
+            first = self._go_on(decode_record(last_interval), ancestors) + 1
+            if self._account.watched:
+                self._each(max(0, first - self._look_back_max), first, self._look_back)
+        del last_interval
         self._each(first, store.next_seq, self._recount)
+
+    def _go_on(self, record: Record, ancestors: dict[int, list[int]]) -> int:
+        """Continue after the last interval; return the seq of its record."""
+        self._recall(record.seq, ancestors)
+        restore(self._account, record.body, ancestors)
+        self._counted_from = (record.boot, record.mono_ms)
+        return int(record.seq)
 
     def _each(self, first: int, end: int, take: "Callable[[Record], None]") -> None:
         """Give every record from `first` to before `end`, a few of them in memory at a time."""
@@ -98,7 +103,7 @@ class Replay:
 
     def _recall(self, seq: int, ancestors: dict[int, list[int]]) -> None:
         """What was stated, and the hours that stacks look back to, up to the last interval."""
-        for data in self._store.each_of_kind(Kind.TABLE):
+        for data in self._stated():
             record = decode_record(data)
             if record.seq < seq:
                 for part in record.body:
@@ -107,6 +112,15 @@ class Replay:
         if looks_back(self._account):
             for data in self._store.each_of_kind(Kind.INTERVAL):
                 recall(self._account, decode_record(data).body, ancestors)
+
+    def _stated(self) -> "Iterator[bytes]":
+        """The TABLE records of which a part may take effect."""
+        if self._gateway.stated is None:
+            yield from self._store.each_of_kind(Kind.TABLE)
+        else:
+            for at in self._gateway.stated:
+                for data, _ in self._store.read(at, at):
+                    yield data
 
     def _look_back(self, record: Record) -> None:
         """What a stack takes in may be older than the interval."""

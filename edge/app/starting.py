@@ -19,7 +19,7 @@ from edge.app.recorder import Recorder
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
 from edge.core.errors import ConfigError, TallyError
-from edge.core.journal.record import Kind, decode_record
+from edge.core.journal.record import Kind, Part, decode_record
 from edge.core.sync.topics import STATE, topic
 from edge.ports.esp32.board import Board
 from edge.ports.esp32.board_parts import (
@@ -111,7 +111,8 @@ def _made(config: dict, facts: dict, board: Board, cause: dict[str, object]) -> 
     board.feed()
     store = RingStore(find_partition(facts["partition"]), plan.gateway, JournalMark(board.vault))
     board.feed()
-    definitions = Definitions(_recorded(store))
+    stated: list[int] = []
+    definitions = Definitions(_recorded(store, stated))
     definitions.config(bytes.fromhex(config["digest"]), VERSION)
     for set_id, digest in plan.factor_sets:
         definitions.factor_set(set_id, digest)
@@ -124,6 +125,7 @@ def _made(config: dict, facts: dict, board: Board, cause: dict[str, object]) -> 
         Accountant(streams, plan.interval_ms, plan.tariffs),
         _uploader(plan, store, board, config.get("ca", "")),
     )
+    gateway.stated = sorted(set(stated))
     ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
     sntp = make_sntp(board, config["ntp"]) if config.get("ntp") else None
     made = Program(board, gateway, facts["watchdog_ms"] * 3 // 4, sntp, config.get("wifi"))
@@ -132,10 +134,14 @@ def _made(config: dict, facts: dict, board: Board, cause: dict[str, object]) -> 
     return made, fresh, ancestors, cause
 
 
-def _recorded(store: RingStore) -> "Iterator[list[object]]":
-    """The parts of all definitions in the journal."""
+def _recorded(store: RingStore, stated: list[int]) -> "Iterator[list[object]]":
+    """The parts of all definitions in the journal. stated: takes what `Gateway.stated` is."""
     for data in store.each_of_kind(Kind.TABLE):
-        yield from decode_record(data).body
+        record = decode_record(data)
+        for part in record.body:
+            if part[0] in (Part.FACT, Part.WINDOWS, Part.SERIAL):
+                stated.append(record.seq)
+            yield part
 
 
 def _cause(problems: list[str], why: str) -> dict[str, object]:
