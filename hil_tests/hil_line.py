@@ -18,7 +18,7 @@ from hil_tests.emulator.ledger import ServedReply, read_replies
 from hil_tests.emulator.port import SerialPort
 from hil_tests.emulator.scenario import read_scenario
 
-ENTRY = "edge.ports.esp32.uart_link"
+ENTRY, PLAN = "edge.ports.esp32.uart_link", "edge.core.bus.plan"
 BAUD = 9600
 TURNS = 20
 STATIONS = (1, 2)
@@ -53,6 +53,7 @@ import gc, json, sys, time
 sys.path[:] = ["/hil", ""] + [item for item in sys.path if item not in ("", "/hil")]
 from machine import UART, Pin
 from edge.core.bus.hearing import HEARD_BYTES
+from edge.core.bus.plan import line_timing
 from edge.core.bus.rtu import encode_read
 from edge.core.errors import TallyError
 from edge.ports.esp32.ticks import Ticks
@@ -64,7 +65,7 @@ if de is not None:
     pin = Pin(de, Pin.OUT, value=1 - active)
     drive = lambda level: pin.value(level if active else 1 - level)
 ticks = Ticks(time.ticks_ms, time.ticks_us, time.ticks_diff)
-link = UartLink(uart, drive, baud, 10, ticks)
+link = UartLink(uart, drive, line_timing(baud, 10), ticks)
 def read(station, address, timeout_ms):
     link.start(encode_read(station, 3, address, registers), timeout_ms)
     while True:
@@ -73,7 +74,7 @@ def read(station, address, timeout_ms):
         except TallyError as error:
             return error.code
         if reply is not None:
-            return reply.hex()
+            return bytes(reply).hex()
         time.sleep_ms(2)
 found = []
 for asked in reads:
@@ -94,7 +95,7 @@ class LineFindings(NamedTuple):
 
 def line_modules() -> dict[str, Path]:
     """{module: source} that the board needs for this."""
-    return needed_modules((ENTRY,))
+    return needed_modules((ENTRY, PLAN))
 
 
 def line_facts(board: Path) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class TroubleBus:
         self.link = SerialLink(str(folder / "bus1"), BAUD, "8N1", self._wake)
         bus = Bus("bus1", "", BAUD, "8N1", timeout_ms)
         self.stations = [
-            plan_station(at, _device(station, profile, points), bus, 10)
+            plan_station(at, _device(station, profile, points), bus)
             for at, (station, profile, points) in enumerate(STATIONS)
         ]
         self.poller = Poller(bus, self.stations, self.link, self._clock.mono_ms())

@@ -25,7 +25,6 @@ from edge.app.station_plan import plan_station
 from edge.app.status import status_of
 from edge.app.supervision import Supervision
 from edge.app.uploader import Uploader
-from edge.core.bus.plan import character_bits
 from edge.core.carbon.account import Accountant
 from edge.core.journal.record import Kind, decode_record
 from edge.core.schema import check_document
@@ -183,9 +182,8 @@ class Service:
         pollers = []
         now_ms = self.clock.mono_ms()
         for bus in settings.buses:
-            bits = character_bits(bus.format)
             stations = [
-                plan_station(number, device, bus, bits, *definitions.learned(number))
+                plan_station(number, device, bus, *definitions.learned(number))
                 for number, device in zip(numbers, settings.devices, strict=True)
                 if device.bus == bus.name
             ]

@@ -157,19 +157,19 @@ def _cause(problems: list[str], why: str) -> dict[str, object]:
 def _pollers(
     plan: GatewayPlan, numbers: list[int], definitions: Definitions, ports: dict, board: Board
 ) -> list[Poller]:
-    from edge.app.station_plan import plan_station
-    from edge.core.bus.plan import character_bits
+    from edge.app.station_plan import bus_timing, plan_station
 
     pollers = []
     for bus in plan.buses:
-        bits = character_bits(bus.format)
         stations: list[Station] = []
         for number, device, blocks in zip(numbers, plan.devices, plan.blocks):
             if device.bus == bus.name:
                 known = definitions.learned(number)
-                made = plan_station(number, device, bus, bits, *known, blocks, stations)
+                made = plan_station(number, device, bus, *known, blocks, stations)
                 stations.append(made)
-        link = open_link(ports[bus.port], bus.port, bus.baud, bus.format, bits, board.ticks)
+        link = open_link(
+            ports[bus.port], bus.port, bus.baud, bus.format, bus_timing(bus), board.ticks
+        )
         pollers.append(Poller(bus, stations, link, board.clock.mono_ms()))
     return pollers
 

@@ -23,7 +23,6 @@ def plan_station(
     number: int,
     device: "Device",
     bus: "Bus",
-    bits: int,
     learned: "Learned" = NOTHING_LEARNED,
     remembered_ms: int | None = None,
     blocks: "tuple[Block, ...]" = (),
@@ -31,11 +30,11 @@ def plan_station(
 ) -> Station:
     """A station with its reads planned for the bus.
 
-    bits: per character on the wire. blocks: those of a station that has taught nothing, where
-    they are known already. others: stations that may be of the same model.
+    blocks: those of a station that has taught nothing, where they are known already. others:
+    stations that may be of the same model.
     """
     if not blocks or learned != NOTHING_LEARNED:
-        blocks = _plan_reads(device, learned, line_timing(bus.baud, bits))
+        blocks = _plan_reads(device, learned, bus_timing(bus))
     patience = Patience(bus.reply_timeout_ms, remembered_ms)
     station = Station(number, device, _layout(device, others), patience, blocks)
     if learned != NOTHING_LEARNED:
@@ -49,8 +48,12 @@ def learn(station: Station, found: "Learned", bus: "Bus") -> None:
     """Take in what a hunt found; the next poll is planned with it."""
     station.learned = merge_learned(station.learned, found)
     station.taught = True
-    timing = line_timing(bus.baud, character_bits(bus.format))
-    station.blocks = _plan_reads(station.device, station.learned, timing)
+    station.blocks = _plan_reads(station.device, station.learned, bus_timing(bus))
+
+
+def bus_timing(bus: "Bus") -> "Timing":
+    """Timing of a bus by its settings."""
+    return line_timing(bus.baud, character_bits(bus.format))
 
 
 def _plan_reads(device: "Device", learned: "Learned", timing: "Timing") -> "tuple[Block, ...]":

@@ -60,7 +60,6 @@ class Ours:
                     f"m{number}", "bench", station, task.profile, task.points, 100, "bench", None
                 ),
                 bus,
-                10,
             )
             for number, station in enumerate(task.stations)
         ]

@@ -23,6 +23,7 @@ HELD_MS = 1_500
 
 LINE = f"""
 import time
+from edge.core.bus.plan import line_timing
 from edge.core.bus.rtu import decode_read_reply, encode_read
 from edge.ports.esp32.ticks import Ticks
 from edge.ports.esp32.uart_link import UartLink
@@ -31,7 +32,8 @@ uart = UART(2, {BAUD}, tx=17, rx=16, rxbuf=512, timeout=0)
 drive = Pin({DE_PIN}, Pin.OUT, value=0)
 """
 MASTER = f"""
-link = UartLink(uart, drive, {BAUD}, 10, Ticks(time.ticks_ms, time.ticks_us, time.ticks_diff))
+ticks = Ticks(time.ticks_ms, time.ticks_us, time.ticks_diff)
+link = UartLink(uart, drive, line_timing({BAUD}, 10), ticks)
 def read(station, count):
     request = encode_read(station, 3, 0, count)
     link.start(request, {TIMEOUT_MS})
@@ -46,7 +48,7 @@ def read(station, count):
 @pytest.fixture
 def device(tmp_path: Path) -> Device:
     tree = tmp_path / "tree"
-    modules = needed_modules(("edge.ports.esp32.uart_link",))
+    modules = needed_modules(("edge.ports.esp32.uart_link", "edge.core.bus.plan"))
     compile_tree(ROOT, tree, modules.values())
     return Device(tmp_path / "device", tree)
 

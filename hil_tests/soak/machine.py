@@ -79,7 +79,7 @@ def start_gateway(
     streams = define_streams(settings, numbers, definitions)
     bus = settings.buses[0]
     stations = [
-        plan_station(number, device, bus, 10, *definitions.learned(number))
+        plan_station(number, device, bus, *definitions.learned(number))
         for number, device in zip(numbers, settings.devices, strict=True)
     ]
     gateway = SimGateway(

@@ -234,7 +234,7 @@ def run(document: dict[str, Any], days: int = DAYS) -> ListStore:
     numbers = [definitions.device(device) for device in settings.devices]
     streams = define_streams(settings, numbers, definitions)
     stations = [
-        plan_station(number, device, settings.buses[0], 10)
+        plan_station(number, device, settings.buses[0])
         for number, device in zip(numbers, settings.devices, strict=True)
     ]
     uplink = MemoryUplink()

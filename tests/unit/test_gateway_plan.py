@@ -17,7 +17,6 @@ from edge.app.station import Station
 from edge.app.station_plan import plan_station
 from edge.core.bus.block import Learned
 from edge.core.bus.model import Model
-from edge.core.bus.plan import character_bits
 from edge.core.bus.profile import Point, parse_profile
 from edge.core.carbon.tariff import Tariff
 from edge.core.errors import ConfigError
@@ -98,14 +97,13 @@ def test_a_device_reads_as_linux_does(text: str):
     changed = 0
     for device, planned, blocks in zip(settings.devices, plan.devices, plan.blocks, strict=True):
         bus = buses[device.bus]
-        bits = character_bits(bus.format)
-        linux = plan_station(0, device, bus, bits)
-        esp32 = plan_station(0, planned, bus, bits, blocks=blocks)
+        linux = plan_station(0, device, bus)
+        esp32 = plan_station(0, planned, bus, blocks=blocks)
         assert esp32.blocks is blocks and bare(blocks) == bare(linux.blocks)
         assert reading(esp32) == reading(linux)
         learned = Learned((), (device.points[0].name,), 8)
         taught = [
-            plan_station(0, of, bus, bits, learned, blocks=given).blocks
+            plan_station(0, of, bus, learned, blocks=given).blocks
             for of, given in ((device, ()), (planned, blocks))
         ]
         assert bare(taught[0]) == bare(taught[1])

@@ -40,7 +40,7 @@ class Line:
         for number, made in enumerate(profiles):
             name, station = f"d{number}", number + 1
             device = Device(name, "a", station, made, made.points, period_ms, name, None)
-            stations.append(plan_station(number, device, BUS, 10))
+            stations.append(plan_station(number, device, BUS))
             self.fill(station, made)
         self.poller = Poller(BUS, stations, self.link, 0)
 

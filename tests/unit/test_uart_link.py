@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+from edge.core.bus.plan import line_timing
 from edge.core.bus.rtu import decode_read_reply, encode_read
 from edge.core.errors import BusError
 from edge.ports.esp32.ticks import Ticks
@@ -41,7 +42,7 @@ class Site:
         self.uart = VirtualUart(self.ticks, CHARACTER_US, self._answer)
         drive = self.uart.drive if has_drive else None
         ticks = Ticks(self.ticks.ms, self.ticks.us, self.ticks.diff)
-        self.link = UartLink(self.uart, drive, BAUD, 10, ticks)
+        self.link = UartLink(self.uart, drive, line_timing(BAUD, 10), ticks)
         self.request = b""
 
     def _answer(self, frame: bytes) -> list[tuple[int, bytes]]:

@@ -109,7 +109,7 @@ class Site:
         numbers = [definitions.device(device) for device in settings.devices]
         streams = define_streams(settings, numbers, definitions)
         stations = [
-            plan_station(number, device, settings.buses[0], 10)
+            plan_station(number, device, settings.buses[0])
             for number, device in zip(numbers, settings.devices, strict=True)
         ]
         self.gateway = Gateway(

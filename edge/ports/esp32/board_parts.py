@@ -15,6 +15,10 @@ from edge.ports.esp32.sntp import PORT, Sntp
 from edge.ports.esp32.ticks import Ticks
 from edge.ports.esp32.uart_link import UartLink
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edge.core.bus.plan import Timing
+
 #: Why the board started, by `machine.reset_cause()`.
 _CAUSES = ("", "power", "reset", "watchdog", "deep sleep", "soft reset")
 
@@ -39,9 +43,9 @@ def find_partition(name: str) -> object:
 
 
 def open_link(
-    facts: dict, port: str, baud: int, character_format: str, bits: int, ticks: Ticks
+    facts: dict, port: str, baud: int, character_format: str, timing: "Timing", ticks: Ticks
 ) -> UartLink:
-    """The line on one of the board's RS-485 ports. facts: of that port; bits: of a character."""
+    """The line on one of the board's RS-485 ports. facts: of that port."""
     parity = {"N": None, "E": 0, "O": 1}[character_format[1]]
     uart = machine.UART(
         facts["uart"],
@@ -59,7 +63,7 @@ def open_link(
         active = facts["active"]
         pin = machine.Pin(facts["de"], machine.Pin.OUT, value=1 - active)
         drive = pin.value if active else inverted(pin)
-    return UartLink(uart, drive, baud, bits, ticks, port)
+    return UartLink(uart, drive, timing, ticks, port)
 
 
 def make_sntp(board: Board, server: str) -> Sntp:

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from edge.core.bus.plan import Timing
+
 #: A line that is still talking after this long has no silence to wait for.
 NOISE_LIMIT_US = 2_000_000
 
@@ -42,19 +44,14 @@ class UartLink(Link):
         self,
         uart: object,
         drive: "Callable[[int], object] | None",
-        baud: int,
-        bits: int,
+        timing: "Timing",
         ticks: Ticks,
         name: str = "uart",
     ) -> None:
-        """bits: per character, start, parity and stop included."""
-        from edge.core.bus.plan import line_timing
-
         self.name = name
         self.hearing = Hearing()
         self._uart = uart
         self._drive = drive
-        timing = line_timing(baud, bits)
         self._character_us = timing.character_us
         self._silence_us = timing.silence_us
         # Cut once: cutting a view allocates, and cutting a buffer copies it as well.

@@ -15,7 +15,6 @@ from edge.app.poller import Poller
 from edge.app.recorder import Recorder
 from edge.app.station_plan import plan_station
 from edge.app.uploader import Uploader
-from edge.core.bus.plan import character_bits
 from edge.core.bus.rtu import crc16
 from edge.core.carbon.account import Accountant
 from edge.core.errors import BusError
@@ -226,9 +225,8 @@ class Twin:
         self.links: list[MeterLink] = []
         pollers = []
         for bus in stated.buses:  # type: ignore[attr-defined]
-            bits = character_bits(bus.format)
             stations = [
-                plan_station(number, device, bus, bits, blocks=given)
+                plan_station(number, device, bus, blocks=given)
                 for number, device, given in planned
                 if device.bus == bus.name
             ]
