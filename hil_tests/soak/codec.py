@@ -28,7 +28,7 @@ def fast_codec() -> Iterator[None]:
     pack_one = msgpack.Packer(use_bin_type=True).pack  # a new one for each call costs more than it
     slow = pack.encode, pack.decode, chain.mac
 
-    def encode(value: Any) -> bytes:
+    def encode(value: Any, size: int = 0) -> bytes:
         data: bytes = pack_one(value)
         if len(known) >= _KNOWN_MAX:
             known.clear()

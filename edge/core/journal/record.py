@@ -87,8 +87,11 @@ Record = namedtuple("Record", ("kind", "seq", "boot", "mono_ms", "wall_ms", "clo
 _BODY_FIELDS = (None, 4, 4, 2, 5, 8)
 
 
-def encode_record(record: Record) -> bytes:
-    """Canonical bytes of a record: what the chain hashes and the journal stores."""
+def encode_record(record: Record, size: int = 0) -> bytes:
+    """Canonical bytes of a record: what the chain hashes and the journal stores.
+
+    size: about how many there are.
+    """
     return pack.encode(
         [
             record.kind,
@@ -98,7 +101,8 @@ def encode_record(record: Record) -> bytes:
             record.wall_ms,
             record.clock,
             record.body,
-        ]
+        ],
+        size,
     )
 
 

@@ -117,9 +117,9 @@ def with_room(size: int) -> bytearray:
     return out
 
 
-def encode(value: object) -> bytes:
-    """Pack `value`; raises DataError "data.pack" or "data.range" (integers beyond 64 bits)."""
-    out = bytearray()
+def encode(value: object, size: int = 0) -> bytes:
+    """Pack `value`, which is about so long; raises DataError "data.pack" or "data.range"."""
+    out = with_room(size)
     put(out, value)
     return bytes(out)
 

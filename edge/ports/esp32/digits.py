@@ -1,9 +1,5 @@
 """Digits of mixed radix, all in one large number, and byte strings in front of it."""
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 #: Digits are put together up to here before they meet the large number: small integers take no
 #: memory on a device. Each division of the large number makes another: it gives so much at once.
 _SMALL = 1 << 30
@@ -38,7 +34,7 @@ class Digits:
             length &= _MORE - 1
             at += 2 + length
             self._strings.append(bytes(data[at - length : at]))
-        self._rest = int.from_bytes(data[at:], "big")
+        self._rest = int.from_bytes(memoryview(data)[at:], "big")
 
     def put(self, digit: int, radix: int) -> None:
         """Add a digit 0..radix - 1."""
@@ -68,21 +64,21 @@ class Digits:
         self._rest, digit = divmod(self._rest, radix)
         return digit
 
-    def take_each(self, radices: "Sequence[int]") -> list[int]:
-        """The next digits, one for each radix."""
-        found: list[int] = []
-        while len(found) < len(radices):
-            behind, product = _fitting(radices, len(found), len(radices), _AT_ONCE)
+    def take_each(self, radices: list[int]) -> list[int]:
+        """The next digits, one for each radix, in its place."""
+        at, end = 0, len(radices)
+        while at < end:
+            behind, product = _fitting(radices, at, end, _AT_ONCE)
             self._rest, part = divmod(self._rest, product)
-            while len(found) < behind:
-                first = len(found)
-                end, product = _fitting(radices, first, behind, _SMALL)
+            while at < behind:
+                stop, product = _fitting(radices, at, behind, _SMALL)
                 part, number = divmod(part, product)
-                for at in range(first, end):
+                while at < stop:
                     radix = radices[at]
-                    found.append(number % radix)
+                    radices[at] = number % radix
                     number //= radix
-        return found
+                    at += 1
+        return radices
 
     def put_any(self, number: int) -> None:
         """Add any integer of up to 64 bits and sign."""
@@ -148,7 +144,7 @@ class Digits:
         return bytes(out)
 
 
-def _fitting(radices: "Sequence[int]", first: int, end: int, limit: int) -> tuple[int, int]:
+def _fitting(radices: list[int], first: int, end: int, limit: int) -> tuple[int, int]:
     """(end, product) of the radices from the first on whose product is up to the limit."""
     product = radices[first]
     for at in range(first + 1, end):

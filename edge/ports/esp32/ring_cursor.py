@@ -103,6 +103,7 @@ class Cursor:
                 if found[0] & ROWS:
                     self._digits = Digits(found[1])
                     self._left = self._digits.count
+                    found = None  # it takes memory
                 elif found[1][0] == Op.KEPT:
                     return self._kept(found[1], state)
                 elif state is not None and found[1][0] == Op.SET:

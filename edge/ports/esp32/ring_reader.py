@@ -88,17 +88,19 @@ class RingReader(Store):
     def rows(self, first: int, last: int) -> "Iterator[Row]":
         """The rows first..last that are kept, each read as it is asked for."""
         seq, last = max(0, first), min(last, self.next_seq - 1)
-        row: Row | None = None
+        seen, digest = -1, b""
         while seq <= last:
             gap = self.state.gap_from(seq)
             if gap is not None and gap[0] <= seq:
                 seq = gap[1] + 1
                 continue
             row = self._kept(seq) if seq in self.state.kept else self._row(seq)
+            seen, digest = seq, row.digest
             yield row
+            del row  # one is in memory at a time
             seq += 1
-        if row is not None:
-            self._remember(row.seq, row.digest)
+        if seen >= 0:
+            self._remember(seen, digest)
 
     def row(self, seq: int) -> Row:
         """The row of a seq that is kept."""
@@ -199,6 +201,7 @@ class RingReader(Store):
                 if row.record.seq != seq:
                     raise self.damage(seq)
                 return row
+            del row  # one is in memory at a time
 
     def _kept(self, seq: int) -> Row:
         """A row that was carried to another segment, proved by the hash before it."""

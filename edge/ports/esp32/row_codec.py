@@ -29,6 +29,10 @@ OLD_MS = 300_000
 #: Kinds whose numbers repeat; the rest is told as it is.
 _REPEATED = (Kind.POLL, Kind.INTERVAL)
 
+#: Numbers taken at once of those that may be any; bytes of most in a record.
+_AT_ONCE = 32
+_NUMBER_BYTES = 3
+
 #: How a row begins: what followed last time with or without exceptions, or something else.
 _FOLLOWS, _FOLLOWS_FURTHER, _OTHER = range(3)
 
@@ -152,14 +156,19 @@ class RowCodec:
             self._take_moves(digits, index, has_further)
         model = self._models[index]
         record = put_together(model.shape, model.last, seq)
+        size = len(model.shape) + _NUMBER_BYTES * len(model.last)
         model.sleep()
-        return record, encode_record(record)
+        return record, encode_record(record, size)
 
     def _take_moves(self, digits: Digits, index: int, has_further: bool) -> None:
         model = self._models[index]
         model.wake()
         spans = model.spans
-        moves = digits.take_each([width_of(span) + 1 if span & 0xFFFF else 1 for span in spans])
+        moves = [1] * len(spans)
+        for at in range(len(spans)):
+            if spans[at] & 0xFFFF:
+                moves[at] = width_of(spans[at]) + 1
+        digits.take_each(moves)
         for at in range(len(moves)):
             moves[at] += low_of(spans[at])
         if has_further:
@@ -177,16 +186,19 @@ class RowCodec:
             like.wake()
         else:
             like = Model(digits.take_bytes(), [0] * digits.take_any())
-        numbers = digits.take_any_each(len(like.last))
-        for at in range(len(numbers)):
-            numbers[at] += like.last[at]
+        numbers, spans = like.last[:], like.spans[:]
+        for first in range(0, len(numbers), _AT_ONCE):
+            found = digits.take_any_each(min(_AT_ONCE, len(numbers) - first))
+            for at in range(len(found)):
+                numbers[first + at] += found[at]
         model = Model(like.shape, numbers)
         if digits.take(2):
-            found = digits.take_any_each(2 * len(numbers))
-            spans = []
-            for at in range(len(numbers)):
-                low, width = low_of(like.spans[at]), width_of(like.spans[at])
-                spans.append(make_span(low + found[2 * at], width + found[2 * at + 1]))
+            for first in range(0, len(spans), _AT_ONCE):
+                found = digits.take_any_each(2 * min(_AT_ONCE, len(spans) - first))
+                for at in range(first, first + len(found) // 2):
+                    low = low_of(spans[at]) + found[2 * (at - first)]
+                    width = width_of(spans[at]) + found[2 * (at - first) + 1]
+                    spans[at] = make_span(low, width)
             model.restart(like.shape, model.last, spans)
         like.sleep()
         self._add(model)

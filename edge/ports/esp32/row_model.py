@@ -19,6 +19,9 @@ HEADER = 4
 _LIST, _NUMBERS, _NUMBER, _NONE, _TRUE, _FALSE, _SHORT, _BYTES, _TEXT = b"[Iintfbys"
 _END = 0x3A  # of a length
 
+#: Numbers that sleep together, in one small piece of memory.
+_PIECE = 32
+
 #: Records after which what has not moved lately is expected less.
 WINDOW = 64
 
@@ -161,43 +164,53 @@ class Model:
         self._count = 0
         # Lowest and highest move of this window, above that of the span, in units of `_unit`.
         self._seen = bytearray(2 * len(numbers))
-        self._asleep = b""
+        self._asleep: list[bytes] = []
 
     def sleep(self) -> None:
         """Take little memory until `wake`."""
         if self.shape[0] == Kind.POLL or self._asleep:
             return
-        moving: list[object] = []
-        for at in range(len(self.spans)):
-            span = self.spans[at]
-            if span:
-                moving.append(at)
-                moving.append(span >> 16)
-                moving.append(span & 0xFFFF)
-                moving.append(self._seen[2 * at])
-                moving.append(self._seen[2 * at + 1])
+        pieces = []
         try:
-            self._asleep = pack.encode([self.last, moving])
+            for first in range(0, len(self.last), _PIECE):
+                pieces.append(pack.encode(self._piece(first)))
         except DataError:
             return  # a number of more than 64 bits
+        self._asleep = pieces
         self.last = self.spans = []
         self._seen = bytearray()
 
+    def _piece(self, first: int) -> list[object]:
+        """Numbers, and of each that moves: where it is, its span, what was seen."""
+        last = self.last[first : first + _PIECE]
+        piece: list[object] = [len(self.last), last]
+        for at in range(len(last)):
+            span = self.spans[first + at]
+            if span:
+                piece.append(at)
+                piece.append(span >> 16)
+                piece.append(span & 0xFFFF)
+                piece.append(self._seen[2 * (first + at)])
+                piece.append(self._seen[2 * (first + at) + 1])
+        return piece
+
     def wake(self) -> None:
         """Be as before `sleep`."""
-        if not self._asleep:
-            return
-        fields: list = pack.decode(self._asleep)  # type: ignore[assignment]
-        last, moving = fields
-        self._asleep = b""
-        self.last = last
-        self.spans = [0] * len(last)
-        self._seen = bytearray(2 * len(last))
-        for first in range(0, len(moving), 5):
-            at = moving[first]
-            self.spans[at] = moving[first + 1] << 16 | moving[first + 2]
-            self._seen[2 * at] = moving[first + 3]
-            self._seen[2 * at + 1] = moving[first + 4]
+        first = 0
+        for data in self._asleep:
+            piece: list = pack.decode(data)  # type: ignore[assignment]
+            if not first:
+                self.last, self.spans = [0] * piece[0], [0] * piece[0]
+                self._seen = bytearray(2 * piece[0])
+            for at in range(len(piece[1])):
+                self.last[first + at] = piece[1][at]
+            for begin in range(2, len(piece), 5):
+                at = first + piece[begin]
+                self.spans[at] = piece[begin + 1] << 16 | piece[begin + 2]
+                self._seen[2 * at] = piece[begin + 3]
+                self._seen[2 * at + 1] = piece[begin + 4]
+            first += _PIECE
+        self._asleep = []
 
     def restart(self, shape: bytes, numbers: list[int], spans: list[int]) -> None:
         """Go on from these; shape: its own, of which there may be one for several models."""
