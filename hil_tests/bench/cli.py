@@ -20,6 +20,9 @@ def bench(
     hours: Annotated[
         int | None, typer.Option(min=1, max=240, help="esp32: of its day, instead of minutes")
     ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=30, max=8_640, help="cloud: readings in a batch, not 1,440")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> int:
     """Measure one thing beside its peers; medians, and ratios where machines differ."""
@@ -27,11 +30,15 @@ def bench(
         raise UsageError(
             "usage.value", option="NAME", found=name, expected="one of " + ", ".join(NAMES)
         )
-    if hours is not None and name != "esp32":
-        raise UsageError(
-            "usage.value", option="--hours", found=name, expected="bench esp32, it has a day"
-        )
-    options = {} if hours is None else {"hours": hours}
+    options = {}
+    for option, value, of in (("hours", hours, "esp32"), ("batch", batch, "cloud")):
+        if value is None:
+            continue
+        if name != of:
+            raise UsageError(
+                "usage.value", option=f"--{option}", found=name, expected=f"bench {of} with it"
+            )
+        options[option] = value
     module = __import__(f"hil_tests.bench.{name}", fromlist=["run"])
     console = Console(stderr=True)
     with console.status(f"measuring {name}, {rounds} rounds"):

@@ -1,5 +1,5 @@
-"""`bench cloud`: batches of 1,440 readings through a real Mosquitto into each database, beside
-COPY of the same rows; what a reading costs on disk, and how long two questions take.
+"""`bench cloud`: batches of 1,440 readings, or of --batch, through a real Mosquitto into each
+database, beside COPY of the same rows; what a reading costs on disk, how long two questions take.
 """
 
 import tempfile
@@ -24,22 +24,21 @@ from hil_tests.bench.plant import POINTS, drifting_polls
 from hil_tests.fleet import TENANT, Cut, Fleet, Gateway, Receiver, broker, free_port, wait_until
 from hil_tests.postgres_server import Server, running
 
-#: Polls of 30 points in a batch: 1,440 readings.
-POLLS_PER_BATCH = 48
-READINGS_PER_BATCH = POLLS_PER_BATCH * POINTS
+#: Readings in a batch, in whole polls of 30 points.
+BATCH, BATCH_MAX = 1_440, 8_640
 
 GATEWAYS = 64
-BATCHES = 12
+POLLS = 576
 CONNECTIONS = 2
-READINGS = GATEWAYS * BATCHES * READINGS_PER_BATCH
+READINGS = GATEWAYS * POLLS * POINTS
 
 #: As a server is set up for this; a commit is on the disk before it is acknowledged.
 SERVER = ("fsync=on", "shared_buffers=256MB", "max_wal_size=4GB")
 
 
-def run(rounds: int) -> Iterator[Figure]:
-    """All rates in turns, `rounds` times; then storage, once."""
-    cuts = make_cuts()
+def run(rounds: int, batch: int = BATCH) -> Iterator[Figure]:
+    """All rates in turns, `rounds` times; then storage, once. batch: readings in one."""
+    cuts = make_cuts(batch)
     with tempfile.TemporaryDirectory() as name, running(*SERVER) as server:
         taken: dict[str, list[float]] = {}
         peaks: list[float] = []
@@ -51,13 +50,14 @@ def run(rounds: int) -> Iterator[Figure]:
                 "postgres": partial(receive, folder, cuts, url, peaks),
                 "sqlite": partial(receive, folder, cuts, "", peaks),
                 "postgres_two": partial(receive, folder, cuts, server.create(), peaks, 2),
-                "copy": partial(_copy_arrays, server, cuts),
-                "copy_rows": partial(_copy_rows, server, cuts),
+                "copy": partial(_copy_arrays, server),
+                "copy_rows": partial(_copy_rows, server),
                 "decode": partial(_decode, cuts),
             }
             for work, call in works.items():
                 taken.setdefault(work, []).append(call())
         rates = {work: median(found) for work, found in taken.items()}
+        yield Figure("batch_readings", len(cuts[0].records) * POINTS, "", f"{len(cuts)} a gateway")
         yield from _rates(rates, max(peaks))
         yield from cloud_storage.run(server.create())
         yield from cloud_storage.run_sqlite(Path(name) / "storage.db")
@@ -65,8 +65,8 @@ def run(rounds: int) -> Iterator[Figure]:
 
 def _rates(rates: dict[str, float], peak_mb: float) -> Iterator[Figure]:
     notes = {
-        "postgres": "receive through Mosquitto, acknowledged; at least 300,000",
-        "sqlite": "receive through Mosquitto, acknowledged; at least 500,000",
+        "postgres": "receive through Mosquitto, acknowledged; batches of 1,440: at least 300,000",
+        "sqlite": "receive through Mosquitto, acknowledged; batches of 1,440: at least 500,000",
         "postgres_two": "two receivers on two brokers, one database",
         "copy": "COPY of the same rows: a poll a row, no receiver",
         "copy_rows": "COPY of one row a reading, no receiver",
@@ -80,11 +80,12 @@ def _rates(rates: dict[str, float], peak_mb: float) -> Iterator[Figure]:
     yield Figure("receiver_peak_mb", peak_mb, "MiB", "at most 150")
 
 
-def make_cuts() -> list[Cut]:
-    records = drifting_polls(BATCHES * POLLS_PER_BATCH // 8)
+def make_cuts(batch: int = BATCH) -> list[Cut]:
+    """What each gateway sends. batch: readings in one, at least a poll."""
+    records, polls = _polls(), max(1, batch // POINTS)
     cuts = []
-    for first in range(0, len(records), POLLS_PER_BATCH):
-        part = records[first : first + POLLS_PER_BATCH]
+    for first in range(0, len(records), polls):
+        part = records[first : first + polls]
         rows = [encode_record(record) for record in part]
         packed = bytearray()
         put_columns(packed, rows)
@@ -100,7 +101,7 @@ def receive(
     Each of several has a broker and a share of the gateways of its own, all have one database.
     """
     gateways = [Gateway(number, cuts, []) for number in range(GATEWAYS)]
-    total = GATEWAYS * BATCHES
+    total = GATEWAYS * len(cuts)
     with ExitStack() as stack:
         parts = []
         for number in range(workers):
@@ -126,15 +127,15 @@ def receive(
     return READINGS / taken_s
 
 
-def _polls(cuts: list[Cut]) -> tuple[Record, ...]:
-    return drifting_polls(len(cuts) * POLLS_PER_BATCH // 8)
+def _polls() -> tuple[Record, ...]:
+    return drifting_polls(POLLS // 8)
 
 
-def _copy_arrays(server: Server, cuts: list[Cut]) -> float:
+def _copy_arrays(server: Server) -> float:
     """COPY of the rows that a receiver writes, made before, 32 batches a transaction."""
     url = server.create()
     store = open_store(url)
-    records = _polls(cuts)
+    records = _polls()
     rows = Rows()
     raw = []
     for record in records:
@@ -157,12 +158,12 @@ def _copy_arrays(server: Server, cuts: list[Cut]) -> float:
         return READINGS / seconds(copy)
 
 
-def _copy_rows(server: Server, cuts: list[Cut]) -> float:
+def _copy_rows(server: Server) -> float:
     """COPY of one row a reading with an index, as many a transaction."""
     url = server.create()
     lines = "".join(
         f"{record.seq}\t{point}\t{record.body[0]}\t{value}\t0\t{record.wall_ms}\n"
-        for record in _polls(cuts)
+        for record in _polls()
         for point, value in enumerate(record.body[1])
     ).split("\n")[:-1]
     with psycopg.connect(url, autocommit=True) as db:
@@ -186,8 +187,5 @@ def _copy_rows(server: Server, cuts: list[Cut]) -> float:
 def _decode(cuts: list[Cut]) -> float:
     gateway = Gateway(1, cuts, [])
     payloads = list(gateway.history)
-    return (
-        BATCHES
-        * READINGS_PER_BATCH
-        / seconds(lambda: [decode_batch(payload, gateway.key) for payload in payloads])
-    )
+    taken_s = seconds(lambda: [decode_batch(payload, gateway.key) for payload in payloads])
+    return POLLS * POINTS / taken_s
