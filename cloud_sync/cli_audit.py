@@ -78,14 +78,15 @@ def period_of(since: str, until: str) -> Period:
     """
     if not since and not until:
         return ALWAYS
-    start_ms = _instant_ms("--from", since) if since else None
-    end_ms = _instant_ms("--to", until) if until else None
+    start_ms = instant_ms("--from", since) if since else None
+    end_ms = instant_ms("--to", until) if until else None
     if start_ms is not None and end_ms is not None and end_ms <= start_ms:
         raise _usage("--to", until, "a time after --from")
     return Period(start_ms, end_ms)
 
 
-def _instant_ms(option: str, text: str) -> int:
+def instant_ms(option: str, text: str) -> int:
+    """The time that an option gives, in Unix milliseconds; raises UsageError "usage.value"."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cloud_sync.cli_audit import period_of
+from cloud_sync.cli_audit import instant_ms
 from cloud_sync.idle import day_before
 from cloud_sync.json_text import as_json
 from cloud_sync.store.address import EXPECTED, parse_address
@@ -22,9 +22,8 @@ def compact(
 ) -> int:
     """Store polls of the past in less room; nothing is lost, views stay the same."""
     place = parse_address(store)
-    before_ms = period_of(before, "").start_ms
-    if before_ms is None:
-        before_ms = day_before(time.time_ns() // 1_000_000)
+    now_ms = time.time_ns() // 1_000_000
+    before_ms = instant_ms("--before", before) if before else day_before(now_ms)
     polls = _run(place, before_ms, json)
     instant = datetime.fromtimestamp(before_ms / 1000, UTC).isoformat()
     print(as_json({"before": instant, "polls": polls}) if json else f"{polls} polls compacted")

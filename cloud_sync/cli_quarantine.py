@@ -49,9 +49,7 @@ def quarantine(
     """List and show refused messages, or take them again; exit status 65 if one is refused."""
     number = _number(identity)
     if action == "list":
-        with reading(store) as database:
-            for one in read_refused(database, None, gateway):
-                print(json_module.dumps(_fields(one)) if json else _line(one))
+        _list(store, gateway, json)
         return 0
     if action == "show":
         _show(store, number, json)
@@ -66,6 +64,15 @@ def quarantine(
         password = read_secret(password_file).strip() if password_file else None
         place = Broker(*parse_broker(broker), "", ca, user, password)
     return _replay(store, (number, gateway), keys, place, json)
+
+
+def _list(url: str, gateway: str, json: bool) -> None:
+    with reading(url) as database:
+        found = read_refused(database, None, gateway)
+    for one in found:
+        print(json_module.dumps(_fields(one)) if json else _line(one))
+    if not found and not json:
+        print(f"nothing in quarantine of {printable(gateway) if gateway else 'this store'}")
 
 
 def _show(url: str, number: int | None, json: bool) -> None:

@@ -3,7 +3,7 @@
 import errno
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,12 +21,13 @@ from cloud_sync.cli_audit import (
     reading,
 )
 from cloud_sync.gaps import Counts, Day, find_missing, find_removed
-from cloud_sync.raw import Journal, find_journals, read_segments
+from cloud_sync.raw import Journal, Period, find_journals, read_segments
 from cloud_sync.recompute import DIFFERS, UNPROVEN, Outcome, Recomputer
 from cloud_sync.results import ResultFile, ResultRows, as_line, head_of
 from cloud_sync.revise import Revision, read_set, read_tariffs
 from cloud_sync.stacks import read_stacks
 from cloud_sync.store.address import open_store, parse_address
+from cloud_sync.store.contract import Store
 from edge.core.errors import StoreError, UsageError
 from edge.core.journal.record import Kind
 from edge.core.numbers.quality import NAMES
@@ -123,7 +124,8 @@ def _summary(tally: _Tally, revision: Revision | None, name: object) -> str:
     text += f", {counts[UNPROVEN]} unproven"
     if revision is not None:
         digest = revision.factors.digest.hex()[:12]
-        text += f"\n{counts['revised']} with {revision.factors.id} ({digest}): {name}"
+        of = f"with {revision.factors.id} ({digest})"
+        text += f"\n{counts['revised']} {of}: {name}" if counts["revised"] else f"\nnone {of}"
         for stream, factor in sorted(revision.kept):
             text += f"\nkept: {stream} has {factor}, which {revision.factors.id} does not have"
     if tally.given:
@@ -198,22 +200,33 @@ def gaps(
     """Expected, received, substituted and lost by device and day; what has not arrived; 0."""
     offset_ms = _offset_ms(offset)
     period = period_of(since, until)
+    told = False
     with reading(store) as database:
-        for journal in find_journals(database, gateway):
-            owner = {"gateway": journal.owner, "epoch": journal.epoch.hex()}
-            total = sum(
-                one.last - one.first + 1 for one in read_segments(database, journal.number)
-            )
-            for missing in find_missing(database, journal):
-                _say(json, {"kind": "missing", **owner, **missing._asdict()}, _missing_line)
-            for removed in find_removed(database, journal, period):
-                _say(json, {"kind": "removed", **owner, **removed._asdict()}, _removed_line)
-            with progress("records", total, json) as advance:
-                days = Counts(database, journal, offset_ms).run(period, advance)
-            for day in days:
-                fields = _day_object(day, offset_ms)
-                _say(json, {"kind": "day", **owner, **fields}, _day_line)
+        journals = find_journals(database, gateway)
+        for journal in journals:
+            for fields, line_of in _found(database, journal, period, offset_ms, json):
+                owner = {"gateway": journal.owner, "epoch": journal.epoch.hex()}
+                item = {"kind": fields.pop("kind"), **owner, **fields}
+                print(as_line(item) if json else line_of(item))
+                told = True
+    if not told and not json:
+        print("nothing of this period" if journals else "no journal in this store")
     return 0
+
+
+def _found(
+    database: Store, journal: Journal, period: Period, offset_ms: int, is_quiet: bool
+) -> Iterator[tuple[dict[str, Any], Callable[[dict[str, Any]], str]]]:
+    """What is to be told of a journal, each with what makes a line of it."""
+    total = sum(one.last - one.first + 1 for one in read_segments(database, journal.number))
+    for missing in find_missing(database, journal):
+        yield {"kind": "missing", **missing._asdict()}, _missing_line
+    for removed in find_removed(database, journal, period):
+        yield {"kind": "removed", **removed._asdict()}, _removed_line
+    with progress("records", total, is_quiet) as advance:
+        days = Counts(database, journal, offset_ms).run(period, advance)
+    for day in days:
+        yield {"kind": "day", **_day_object(day, offset_ms)}, _day_line
 
 
 def _offset_ms(text: str) -> int:
@@ -225,10 +238,6 @@ def _offset_ms(text: str) -> int:
     if found is None:
         raise UsageError("usage.value", option="--offset", found=text, expected="like +08:00")
     return found // timedelta(milliseconds=1)
-
-
-def _say(json: bool, fields: dict[str, Any], line_of: Any) -> None:
-    print(as_line(fields) if json else line_of(fields))
 
 
 def _missing_line(item: dict[str, Any]) -> str:

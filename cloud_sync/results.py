@@ -5,7 +5,7 @@ Both tell each figure with the digest of its set; what was recorded stays as it 
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from cloud_sync.raw import Journal
 from cloud_sync.recompute import Outcome
@@ -18,6 +18,8 @@ from edge.core.errors import UsageError
 _STEP = 200
 
 NAME_MAX = 64
+
+_WHOLE = "SELECT id FROM results WHERE journal = ? AND name = ? AND made_ms IS NOT NULL"
 
 #: The position of a stream's main basis; its others have those of `stream_rates`.
 _MAIN = -1
@@ -35,14 +37,13 @@ class ResultRows:
         self._at, self._intervals = 0, 0
         if not 0 < len(name) <= NAME_MAX or not name.isprintable():
             _refuse(name, f"a name of 1 to {NAME_MAX} characters")
-        factors = revision.factors
-        with store.transaction():
-            for one in journals:
-                number = store.begin_result(one.number, name, factors.id, factors.digest)
-                if number is None:
-                    _refuse(name, f"a name that no result of {one.owner} has: none is changed")
-                else:
-                    self._numbers[one.number] = number
+        self._name, self._factors = name, revision.factors
+        for one in journals:
+            if store.query(_WHOLE, one.number, name):
+                self._refuse(one.owner)
+
+    def _refuse(self, owner: str) -> NoReturn:
+        _refuse(self._name, f"a name that no result of {owner} has: none is changed")
 
     def take(self, journal: Journal, outcome: Outcome) -> None:
         """Take an interval that has been computed with the factors."""
@@ -50,6 +51,8 @@ class ResultRows:
             return
         if journal.number != self._at or self._intervals >= _STEP:
             self._flush()
+        if journal.number not in self._numbers:
+            self._begin(journal)
         self._at, self._intervals = journal.number, self._intervals + 1
         streams, entries, totals = outcome.revised
         seq = outcome.record.seq
@@ -62,8 +65,16 @@ class ResultRows:
         for name, *figures in ([basis, *totals[:3], totals[4]], *totals[7]):
             self._totals.append((seq, name, *figures))
 
+    def _begin(self, journal: Journal) -> None:
+        name, factors = self._name, self._factors
+        with self._store.transaction():
+            number = self._store.begin_result(journal.number, name, factors.id, factors.digest)
+        if number is None:
+            self._refuse(journal.owner)
+        self._numbers[journal.number] = number
+
     def end(self, now_ms: int) -> None:
-        """Let everybody see it."""
+        """Let everybody see it; a journal without an interval in it has no result."""
         self._flush()
         with self._store.transaction():
             for journal, number in self._numbers.items():
@@ -77,7 +88,7 @@ class ResultRows:
         self._emissions, self._totals, self._intervals = [], [], 0
 
 
-def _refuse(name: str, expected: str) -> None:
+def _refuse(name: str, expected: str) -> NoReturn:
     raise UsageError("usage.value", option="--result", found=name or "nothing", expected=expected)
 
 

@@ -14,6 +14,7 @@ from cloud_sync.export.parquet import DAY_MS, Writer, days_in
 from cloud_sync.export.tables import TABLES, Table
 from cloud_sync.reading.calendar import instant
 from cloud_sync.reading.database import Database, open_reading
+from cloud_sync.reading.health import read_tenants
 from edge.core.errors import UsageError
 
 
@@ -33,6 +34,7 @@ def export(
         )
     database = open_reading(store)
     try:
+        _check_tenant(database, tenant)
         work = _plan(database, tenant, first_ms, last_ms)
         writer = Writer(to)
         try:
@@ -44,6 +46,12 @@ def export(
     if not json:
         print(f"{to}: {files} files, {rows} rows")
     return 0
+
+
+def _check_tenant(database: Database, wanted: str) -> None:
+    if wanted and wanted not in (known := read_tenants(database)):
+        expected = "one of " + ", ".join(known) if known else "a store with a gateway in it"
+        raise UsageError("usage.value", option="--tenant", found=wanted, expected=expected)
 
 
 def _plan(

@@ -8,6 +8,7 @@ from cloud_sync.reading.database import Database
 _JOURNALS = """
     SELECT gateway, epoch, state, head_seq, head_hash, last_seen_ms FROM v_gateways
     WHERE tenant = :tenant ORDER BY gateway, last_seen_ms, epoch"""
+_TENANTS = "SELECT DISTINCT tenant FROM v_gateways ORDER BY tenant"
 _MISSING = """
     SELECT gateway, epoch, CAST(sum(last_missing - first_missing + 1) AS BIGINT) FROM v_gaps
     WHERE tenant = :tenant GROUP BY gateway, epoch"""
@@ -18,6 +19,11 @@ _ALARMS = """
     SELECT gateway, what, count(*) FROM v_alarms WHERE tenant = :tenant GROUP BY gateway, what"""
 _LAST = """
     SELECT gateway, max(end_ms) FROM v_intervals WHERE tenant = :tenant GROUP BY gateway"""
+
+
+def read_tenants(database: Database) -> list[str]:
+    """Who has a gateway in the store, as far as this reader sees."""
+    return [row[0] for row in database.rows(_TENANTS)]
 
 
 def read_journals(database: Database, tenant: str) -> list[dict[str, Any]]:

@@ -10,13 +10,12 @@ import typer
 
 from cloud_sync.reading.calendar import DEFAULT_ZONE, find_zone, parse_period
 from cloud_sync.reading.database import Database, open_reading
+from cloud_sync.reading.health import read_tenants
 from cloud_sync.reports.document import Request, build_document
 from cloud_sync.reports.register import read_site_file
 from cloud_sync.reports.render import TABLES, write_page, write_table
 from edge.core.errors import StoreError, UsageError
 from edge.core.errors.table import LANGUAGES
-
-_TENANTS = "SELECT DISTINCT tenant FROM v_gateways ORDER BY tenant"
 
 
 def report(
@@ -60,9 +59,9 @@ def report(
 
 
 def _tenant(database: Database, wanted: str) -> str:
-    known = [row[0] for row in database.rows(_TENANTS)]
+    known = read_tenants(database)
     if wanted in known or (not wanted and len(known) == 1):
-        return wanted or str(known[0])
+        return wanted or known[0]
     expected = "one of " + ", ".join(known) if known else "a store with a gateway in it"
     raise UsageError("usage.value", option="--tenant", found=wanted or "none", expected=expected)
 

@@ -22,7 +22,7 @@ def parse_address(text: str) -> Path | str:
     if path == text or not path:
         # What stands behind the scheme may be a password.
         scheme, colon, _ = text.partition(":")
-        found = f"{scheme}:..." if colon else text
+        found = f"{scheme}:..." if colon else text or "nothing"
         raise UsageError("usage.value", option="--store", found=found, expected=EXPECTED)
     return Path(path)
 

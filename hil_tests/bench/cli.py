@@ -14,6 +14,16 @@ from hil_tests.bench.measure import Figure
 NAMES = ("account", "bus", "wire", "journal", "device", "esp32", "fleet", "cloud", "timescale")
 
 
+def _of(option: str, value: int | None, owner: str, name: str) -> dict[str, int]:
+    """An option that one benchmark alone has, when it is given; raises UsageError with others."""
+    if value is None:
+        return {}
+    if name != owner:
+        expected = f"bench {owner} with it"
+        raise UsageError("usage.value", option=f"--{option}", found=name, expected=expected)
+    return {option: value}
+
+
 def bench(
     name: Annotated[str, typer.Argument(help="one of " + ", ".join(NAMES))],
     rounds: Annotated[int, typer.Option(min=1, max=100, help="interleaved rounds")] = 5,
@@ -30,15 +40,7 @@ def bench(
         raise UsageError(
             "usage.value", option="NAME", found=name, expected="one of " + ", ".join(NAMES)
         )
-    options = {}
-    for option, value, of in (("hours", hours, "esp32"), ("batch", batch, "cloud")):
-        if value is None:
-            continue
-        if name != of:
-            raise UsageError(
-                "usage.value", option=f"--{option}", found=name, expected=f"bench {of} with it"
-            )
-        options[option] = value
+    options = {**_of("hours", hours, "esp32", name), **_of("batch", batch, "cloud", name)}
     module = __import__(f"hil_tests.bench.{name}", fromlist=["run"])
     console = Console(stderr=True)
     with console.status(f"measuring {name}, {rounds} rounds"):

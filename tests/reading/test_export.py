@@ -91,7 +91,10 @@ def test_a_day_again_is_the_same_file_and_a_day_without_rows_goes(
     assert len(before) == len(TABLES) == len(list(to.rglob("*.*")))
     assert export(cloud, to, *day) == 0
     assert {path: path.read_bytes() for path in to.rglob("*.parquet")} == before
-    assert export(cloud, to, *day, "--tenant", "nobody") == 0
+    assert export(cloud, to, *day, "--tenant", "nobody") == 2
+    assert {path: path.read_bytes() for path in to.rglob("*.parquet")} == before
+    SqliteStore(tmp_path / "empty.db").close()
+    assert export(tmp_path / "empty.db", to, *day) == 0
     assert list(to.rglob("*.parquet")) == []
 
 

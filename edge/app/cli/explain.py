@@ -71,9 +71,10 @@ def _file(
         return journal, open_journal
     path = store.removeprefix("sqlite:///")
     if path == store or not path:
-        # An address may hold a password: it is not repeated.
+        # What stands behind the scheme may be a password.
+        scheme, colon, _ = store.partition(":")
         expected = "sqlite:///path; of a PostgreSQL store write `evidence`, then --evidence"
-        raise _usage("--store", store.partition("://")[0] + "://...", expected)
+        raise _usage("--store", f"{scheme}:..." if colon else store, expected)
     return Path(path), open_store
 
 
