@@ -9,6 +9,8 @@ from edge.app.cli.build_fold import fold
 from edge.app.cli.build_groups import OVERLAYS
 from edge.app.cli.build_join import join
 from edge.app.cli.build_names import shorten
+from edge.app.cli.build_reach import reach
+from edge.app.cli.build_static import STATIC
 from edge.core.errors import ConfigError
 
 from .test_build_names import ENTRIES, KEPT, made_short, run_apart, run_joined
@@ -77,24 +79,23 @@ def test_overlays_do_what_their_modules_did_apart(tmp_path: Path):
 
 
 def test_what_stays_imports_an_overlay_where_it_needs_it_and_drops_it():
-    made = {name: ast.unparse(part.tree) for name, part in made_short(SOURCES).items()}
+    joined = reach(fold(join(SOURCES, ENTRIES)), KEPT)
+    told = shorten(joined, KEPT)
+    made = {name: ast.unparse(part.tree) for name, part in joined.items()}
     assert list(made) == ["core", "app", "early", "rarely"]
-    for name, overlay, given in (
-        ("core", "early", "scanned"),
-        ("app", "early", "Probe as Probe__, begin"),
-        ("app", "rarely", "mend"),
-        ("early", "rarely", "mend as repair__"),
+    for name, overlay, given, local in (
+        ("core", "early", "edge.core.scan.scanned", ""),
+        ("app", "early", "edge.app.early.Probe", "Probe__, "),
+        ("app", "early", "edge.app.early.begin", ""),
+        ("app", "rarely", "edge.app.mend.mend", ""),
+        ("early", "rarely", "edge.app.mend.mend", "repair__"),
     ):
-        assert f"from {overlay} import {given}" in made[name], made[name]
+        (short,) = [short for short, meant in told[overlay].items() if given in meant]
+        assert short in STATIC and f"{short} as {local}" in made[name], made[name]
+        assert f"from {overlay} import " in made[name]
         assert f"del modules__['{overlay}']" in made[name]
     assert "from app import" in made["early"] and "from core import" in made["early"]
     assert "from early" not in made["early"], "what is in the same overlay is there"
-
-
-def test_names_are_told_of_overlays_too():
-    told = shorten(fold(join(SOURCES, ENTRIES)), KEPT)
-    assert told["early"]["begin"] == ["edge.app.early.begin"]
-    assert told["rarely"]["mend"] == ["edge.app.mend.mend"]
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def shorten(joined: dict[str, Joined], kept: tuple[str, ...]) -> Meanings:
     """
     trees = [part.tree for part in joined.values()]
     keywords = Keywords(trees)
-    kept = (*kept, *_errors(trees), *lent(joined))
-    names = _names_of(joined, trees, keywords.words, kept)
+    stays = {name: name.rpartition(":")[2] for name in (*kept, *_errors(trees))}
+    names = _names_of(joined, trees, keywords.words, stays)
     told = {group: _meanings(part.tree, names, group) for group, part in joined.items()}
     told[ATTRIBUTES] = {short: [word] for word, short in names.of_words.items()}
     for owner, own in names.of_own.items():
@@ -76,7 +76,7 @@ def _names_of(
     joined: dict[str, Joined],
     trees: list[ast.Module],
     keywords: set[str],
-    kept: tuple[str, ...],
+    stays: dict[str, str],
 ) -> Names:
     """Names in ROM first: globals from the front of the list, attributes from its end."""
     whole = _counts(trees)
@@ -89,7 +89,7 @@ def _names_of(
     of_words = dict(zip(by_keyword, given_names(bare | members)))
     bare |= set(of_words.values())
     members |= set(of_words.values())
-    of_globals = _global_names(joined, bare, kept)
+    of_globals = _global_names(joined, bare | set(stays.values()), stays)
     at_class_level = _named_at_class_level(trees)
     members |= {names.get(name, name) for names in of_globals.values() for name in at_class_level}
     given = given_names(members, STATIC[::-1])
@@ -100,11 +100,15 @@ def _names_of(
 
 
 def _global_names(
-    joined: dict[str, Joined], taken: set[str], kept: tuple[str, ...]
+    joined: dict[str, Joined], taken: set[str], stays: dict[str, str]
 ) -> dict[str, dict[str, str]]:
-    """{joined module: {"module:name": short}}; what it imports is called as where it is from."""
-    stays = {name: name.rpartition(":")[2] for name in kept}
-    taken = taken | set(stays.values())
+    """{joined module: {"module:name": short}}; what it imports is called as where it is from.
+
+    What functions import of overlays has one name everywhere.
+    """
+    of_all = dict(zip(lent(joined), given_names(taken), strict=False))
+    taken = taken | set(of_all.values())
+    stays = {**of_all, **stays}
     found: dict[str, dict[str, str]] = {}
     for group, part in joined.items():
         counts = _counts([part.tree])
