@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.app.cli.build_expressions import express
 from edge.app.cli.build_fold import fold
 from edge.app.cli.build_inline import inline
 from edge.app.cli.build_join import Joined, join
@@ -131,6 +132,7 @@ def run_joined(folder: Path, sources: dict[str, str]) -> object:
     """What it gives once they are joined as on a device, and their names short."""
     folder.mkdir()
     joined, _ = inline(as_one(reach(fold(join(sources, ENTRIES)), KEPT)), KEPT)
+    express(joined, KEPT)
     shorten(joined, KEPT)
     for name, part in joined.items():
         (folder / f"{name}.py").write_text(ast.unparse(without_origins(part.tree)))

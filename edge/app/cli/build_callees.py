@@ -29,6 +29,12 @@ class Callee(NamedTuple):
             return self.node.name
         return f"{self.owner.name}.{self.node.name.removeprefix('attr:')}"
 
+    def leave(self) -> None:
+        """Take it out of its module or class."""
+        self.body.remove(self.node)
+        if not self.body:
+            self.body.append(ast.Pass())
+
 
 class Names:
     """How often names and attributes occur in a program, in whatever role."""
@@ -40,6 +46,7 @@ class Names:
         self.defined: Counter[str] = Counter()
         self.stored: set[str] = set()
         self.set_again: set[str] = set()
+        self.properties: set[str] = set()
         for node in (node for tree in trees for node in ast.walk(tree)):
             self._note(node)
 
@@ -54,6 +61,8 @@ class Names:
                 self.stored.add(node.attr)
         elif isinstance(node, ast.FunctionDef):
             self.defined[node.name.removeprefix("attr:")] += 1
+            if node.decorator_list:
+                self.properties.add(node.name.removeprefix("attr:"))
         elif isinstance(node, ast.Global):
             self.set_again.update(node.names)
         elif isinstance(node, ast.alias):
@@ -64,6 +73,12 @@ class Names:
     def is_method(self, word: str) -> bool:
         """Whether an attribute is a method, of whatever object."""
         return self.defined[word] == 1 and word not in self.stored and word not in self.fixed
+
+    def is_read(self, node: ast.expr) -> bool:
+        """Whether it is an attribute of a name, and of it, that is only read."""
+        while isinstance(node, ast.Attribute) and node.attr not in self.properties:
+            node = node.value
+        return self.is_set_once(node)
 
     def is_set_once(self, node: ast.expr) -> bool:
         """Whether it is a name that no function of others sets."""

@@ -59,17 +59,10 @@ def _inline_in(tree: ast.Module, names: Names, callees: dict[str, Callee], told:
         for caller in callers:
             asked = {key: leaves[key] for key in called[id(caller.node)] & set(leaves)}
             for callee in _Caller(caller.node, names).place(asked) if asked else []:
-                _leave(callee)
+                callee.leave()
                 inside = told.pop(callee.spelling, [])
                 told.setdefault(caller.spelling, []).extend([callee.spelling, *inside])
         callees = {key: one for key, one in callees.items() if key not in leaves}
-
-
-def _leave(callee: Callee) -> None:
-    """Take a function out of its module or class."""
-    callee.body.remove(callee.node)
-    if not callee.body:
-        callee.body.append(ast.Pass())
 
 
 def _callers(tree: ast.Module) -> list[Callee]:
@@ -178,7 +171,7 @@ class _Caller:
         self, call: ast.Call, callee: Callee
     ) -> tuple[dict[str, ast.expr], dict[str, ast.expr]]:
         """{argument: what may stand for it}, {argument: what it is set to}."""
-        values = _values(call, callee)
+        values = values_of(call, callee)
         stored = {
             item.id
             for item in ast.walk(callee.node)
@@ -217,7 +210,7 @@ def _fresh(caller: ast.FunctionDef, node: ast.stmt) -> Iterator[str]:
     return (f"{at}__" for at in map("placed{}".format, count()) if f"{at}__" not in taken)
 
 
-def _values(call: ast.Call, callee: Callee) -> dict[str, ast.expr]:
+def values_of(call: ast.Call, callee: Callee) -> dict[str, ast.expr]:
     """{argument: what it is given}, in the order of the call."""
     node = callee.node
     places = [argument.arg for argument in node.args.args]

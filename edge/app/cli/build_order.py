@@ -19,7 +19,7 @@ def first_of(node: ast.stmt) -> ast.expr | None:
     return node.exc if isinstance(node, ast.Raise) else None
 
 
-def is_first(node: ast.expr, call: ast.Call, is_stable: IsStable) -> bool:
+def is_first(node: ast.expr, call: ast.expr, is_stable: IsStable) -> bool:
     """Whether all that is evaluated before a call gives the same after it."""
     for item in _evaluated(node, call):
         if item is call:
@@ -29,7 +29,7 @@ def is_first(node: ast.expr, call: ast.Call, is_stable: IsStable) -> bool:
     return False
 
 
-def _evaluated(node: ast.expr, call: ast.Call) -> Iterator[ast.expr]:
+def _evaluated(node: ast.expr, call: ast.expr) -> Iterator[ast.expr]:
     """What is evaluated for certain, in its order; each but the call after its parts."""
     for part in [] if node is call else _parts(node):
         yield from _evaluated(part, call)
