@@ -60,5 +60,5 @@ def test_an_overlay_is_gone_when_what_asked_for_it_returns(tmp_path: Path, is_re
     last = device.run()
     found, loaded, after = map(int, last["lines"][0].split())
     assert found == sum(range(FUNCTIONS)) + 3 * FUNCTIONS
-    assert after == 0
+    assert after <= 0, "less, where a dead pointer was still seen before"
     assert loaded == 0 if is_resident else loaded >= LOADED_BYTES, last["lines"]
