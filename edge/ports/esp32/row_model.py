@@ -164,7 +164,7 @@ class Model:
         self._count = 0
         # Lowest and highest move of this window, above that of the span, in units of `_unit`.
         self._seen = bytearray(2 * len(numbers))
-        self._asleep: list[bytes] = []
+        self._asleep: tuple[bytes, ...] = ()
 
     def sleep(self) -> None:
         """Take little memory until `wake`."""
@@ -176,7 +176,7 @@ class Model:
                 pieces.append(pack.encode(self._piece(first)))
         except DataError:
             return  # a number of more than 64 bits
-        self._asleep = pieces
+        self._asleep = tuple(pieces)
         self.last = self.spans = []
         self._seen = bytearray()
 
@@ -210,7 +210,7 @@ class Model:
                 self._seen[2 * at] = piece[begin + 3]
                 self._seen[2 * at + 1] = piece[begin + 4]
             first += _PIECE
-        self._asleep = []
+        self._asleep = ()
 
     def restart(self, shape: bytes, numbers: list[int], spans: list[int]) -> None:
         """Go on from these; shape: its own, of which there may be one for several models."""
