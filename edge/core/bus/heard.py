@@ -23,10 +23,11 @@ def name_heard(hearing: Hearing, heard: bytes) -> BusError:
     """
     code, station = "bus.stray", hearing.last[0]
     for at in range(len(heard) - EXCEPTION_BYTES + 1):
-        request, failed = hearing.requests.get(heard[at], (b"", False))
+        request = hearing.requests.get(heard[at], b"")
         frame = heard[at : at + read_reply_bytes(request)] if request else b""
         if frame and frame[1] == request[1] and not crc16(frame):
-            code, station = ("bus.late" if failed else "bus.two_answers"), frame[0]
+            station = frame[0]
+            code = "bus.late" if station in hearing.failed else "bus.two_answers"
             break
         frame = heard[at : at + _REQUEST_BYTES]
         if len(frame) == _REQUEST_BYTES and frame[1] in READS and not crc16(frame):

@@ -18,19 +18,24 @@ class Hearing:
     """The memory of one line.
 
     findings: at most FINDINGS_MAX, the newest. last: request; requests: the last one of each
-    station, with "it has failed".
+    station; failed: stations whose last one has.
     """
 
     def __init__(self) -> None:
         self.findings: list[BusError] = []
         self.last = b"\0"
-        self.requests: dict[int, tuple[bytes, bool]] = {}
+        self.requests: dict[int, bytes] = {}
+        self.failed: set[int] = set()
 
     def asked(self, request: bytes, failed: bool) -> None:
         """A transaction has ended; failed: without any reply."""
         self.last = request
         if request[1] in READS:
-            self.requests[request[0]] = (request, failed)
+            self.requests[request[0]] = request
+            if failed:
+                self.failed.add(request[0])
+            else:
+                self.failed.discard(request[0])
 
     def note(self, finding: BusError) -> None:
         """Keep a finding until somebody asks."""

@@ -5,8 +5,8 @@ how many bytes are there and takes a frame once it can be whole. Bytes land in o
 is made at the start, and a good reply is a view of it: nothing is allocated but that.
 """
 
-from edge.core.bus.hearing import HEARD_BYTES, READS, Hearing
-from edge.core.bus.rtu import EXCEPTION_BYTES, crc16, read_reply_bytes
+from edge.core.bus.hearing import READS, Hearing
+from edge.core.bus.rtu import EXCEPTION_BYTES, FRAME_MAX_BYTES, crc16, read_reply_bytes
 from edge.core.errors import BusError
 from edge.ports.contracts import Link
 from edge.ports.esp32.ticks import Stopwatch, Ticks
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from edge.core.bus.plan import Timing
+
+#: What is held of a line: a frame, and what a driver that comes on early puts before it.
+BUFFER_BYTES = FRAME_MAX_BYTES + 64
 
 #: A line that is still talking after this long has no silence to wait for.
 NOISE_LIMIT_US = 2_000_000
@@ -35,7 +38,7 @@ _IDLE, _RESTING, _HEARING, _TRAILING = range(4)
 class UartLink(Link):
     """One line on one UART; `poll` is called every few milliseconds while a transaction runs.
 
-    uart: a `machine.UART`, timeout 0, rxbuf of HEARD_BYTES at least. drive: called with 1 before
+    uart: a `machine.UART`, timeout 0, rxbuf of BUFFER_BYTES at least. drive: called with 1 before
     a request and with 0 after its last bit, None where the transceiver turns around by itself.
     Sending waits for the last bit where there is a `drive`: 9 ms at 9600 baud.
     """
@@ -55,7 +58,7 @@ class UartLink(Link):
         self._character_us = timing.character_us
         self._silence_us = timing.silence_us
         # Cut once: cutting a view allocates, and cutting a buffer copies it as well.
-        self._view = memoryview(bytearray(HEARD_BYTES))
+        self._view = memoryview(bytearray(BUFFER_BYTES))
         self._head = self._view[:EXCEPTION_BYTES]
         self._tail = self._view[EXCEPTION_BYTES:]
         self._filled = 0
@@ -127,9 +130,9 @@ class UartLink(Link):
 
     def _drop(self) -> None:
         """Keep what nobody asked for, to name it; give up on a line that never rests."""
-        if self._filled == HEARD_BYTES:
+        if self._filled == BUFFER_BYTES:
             self._filled = 0
-        self._take(HEARD_BYTES)
+        self._take(BUFFER_BYTES)
         self._quiet.restart()
         self._was_heard = True
         if self._begun.elapsed_us() > NOISE_LIMIT_US:
@@ -206,7 +209,7 @@ class UartLink(Link):
             if waited_us >= limit_us:
                 self._fail("bus.timeout")
         elif waited_us >= coming_us + PAUSE_US:
-            self._take(HEARD_BYTES)
+            self._take(BUFFER_BYTES)
             self._fail("bus.short")
 
     def _whole(self) -> "bytes | memoryview | None":
@@ -245,8 +248,8 @@ class UartLink(Link):
 
     def _trail(self) -> "bytes | memoryview | None":
         """Hear out what began with stray bytes, as a driver that comes on early makes them."""
-        if self._uart.any() and self._filled < HEARD_BYTES:  # type: ignore[attr-defined]
-            self._take(HEARD_BYTES)
+        if self._uart.any() and self._filled < BUFFER_BYTES:  # type: ignore[attr-defined]
+            self._take(BUFFER_BYTES)
             self._heard.restart()
         elif self._heard.elapsed_us() >= max(self._silence_us, DRIVER_US):
             from edge.core.bus.heard import find_reply
