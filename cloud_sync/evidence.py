@@ -9,27 +9,25 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
-from cloud_sync.raw import Journal, Period, Raw, read_kind, read_raw, read_segments, span_of
+from cloud_sync.raw import (
+    Journal,
+    Period,
+    Raw,
+    read_raw,
+    read_segments,
+    read_tombstones,
+    span_of,
+)
 from cloud_sync.store.contract import Store
 from cloud_sync.verifier import FORMAT
-from edge.core.errors import DataError
-from edge.core.journal.record import Kind, decode_record
-from edge.core.journal.retain import Tombstone, decode_tombstone
+from edge.core.journal.retain import Tombstone
 
 Span = tuple[int, int]
 
 
-def read_tombstones(store: Store, journal: int) -> list[tuple[int, Tombstone]]:
+def _removed(store: Store, journal: int) -> list[tuple[int, Tombstone]]:
     """(seq, tombstone) of every removed range, ascending by seq."""
-    found = []
-    for raw in read_kind(store, journal, Kind.TOMBSTONE):
-        try:
-            tomb = decode_tombstone(decode_record(raw.body).body)
-        except DataError:
-            continue
-        if tomb.first is not None:
-            found.append((raw.seq, tomb))
-    return found
+    return [row for row in read_tombstones(store, journal) if row[1].first is not None]
 
 
 def plan_span(store: Store, journal: Journal, period: Period) -> Span | None:
@@ -40,7 +38,7 @@ def plan_span(store: Store, journal: Journal, period: Period) -> Span | None:
     first, last = found
     if period.start_ms is None:
         first = 0
-    for seq, tomb in read_tombstones(store, journal.number):
+    for seq, tomb in _removed(store, journal.number):
         if tomb.first <= last and tomb.last >= first:
             last = max(last, seq)
     return first, last
@@ -49,7 +47,7 @@ def plan_span(store: Store, journal: Journal, period: Period) -> Span | None:
 def _lines_of(store: Store, journal: Journal, span: Span) -> Iterator[dict[str, object]]:
     first, last = span
     befores = {one.first: one.hash_before for one in read_segments(store, journal.number)}
-    tombs = {tomb.last + 1: tomb for _, tomb in read_tombstones(store, journal.number)}
+    tombs = {tomb.last + 1: tomb for _, tomb in _removed(store, journal.number)}
     at, count = -1, 0
     for raw in read_raw(store, journal.number, first, last):
         if raw.seq != at:

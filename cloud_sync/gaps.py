@@ -17,16 +17,15 @@ from cloud_sync.raw import (
     read_kind,
     read_raw,
     read_segments,
+    read_tombstones,
     span_of,
 )
 from cloud_sync.restream import Definitions
 from cloud_sync.store.contract import Store
 from edge.core.carbon.counter import Flag
 from edge.core.carbon.interval import FLAGS, OLD_ENTRY_FIELDS, SUBSTITUTED
-from edge.core.errors import DataError
 from edge.core.journal.clock import CEILING_MS, FLOOR_MS, ClockQuality
 from edge.core.journal.record import Kind, Part, Record, decode_record
-from edge.core.journal.retain import decode_tombstone
 
 DAY_MS = 86_400_000
 
@@ -102,11 +101,7 @@ def _time_of(store: Store, journal: Journal, seq: int) -> int | None:
 def find_removed(store: Store, journal: Journal, period: Period = ALWAYS) -> list[Removed]:
     """What tombstones say is gone from a period, in the order of the tombstones."""
     found = []
-    for raw in read_kind(store, journal.number, Kind.TOMBSTONE):
-        try:
-            tomb = decode_tombstone(decode_record(raw.body).body)
-        except DataError:
-            continue
+    for _, tomb in read_tombstones(store, journal.number):
         if period.start_ms is not None and tomb.end_ms < period.start_ms:
             continue
         if period.end_ms is not None and tomb.start_ms >= period.end_ms:

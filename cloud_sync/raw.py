@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from cloud_sync.ranges import Segment
 from cloud_sync.store.contract import Store
-from edge.core.errors import UsageError
+from edge.core.errors import DataError, UsageError
 from edge.core.journal import chain
+from edge.core.journal.record import Kind, decode_record
+from edge.core.journal.retain import Tombstone, decode_tombstone
 from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
 
 #: Records read at a time.
@@ -119,6 +121,15 @@ def read_kind(store: Store, journal: int, kind: int) -> Iterator[Raw]:
         if len(rows) < STEP:
             return
         at = rows[-1][0] + 1
+
+
+def read_tombstones(store: Store, journal: int) -> Iterator[tuple[int, Tombstone]]:
+    """(seq, tombstone) of each that can be read, ascending; of memory too, which has no range."""
+    for raw in read_kind(store, journal, Kind.TOMBSTONE):
+        try:
+            yield raw.seq, decode_tombstone(decode_record(raw.body).body)
+        except DataError:
+            continue
 
 
 def read_as_of(store: Store, journal: int, kind: int, wall_ms: int) -> Iterator[Raw]:

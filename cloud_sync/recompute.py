@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from cloud_sync.differences import ENTRY_NAMES, TOTAL_NAMES, Difference, compared
-from cloud_sync.raw import ALWAYS, Journal, Period, read_kind, read_late, read_proved
+from cloud_sync.raw import (
+    ALWAYS,
+    Journal,
+    Period,
+    read_kind,
+    read_late,
+    read_proved,
+    read_tombstones,
+)
 from cloud_sync.restream import Definitions
 from cloud_sync.store.contract import Store
 from edge.core.carbon.account import Accountant
@@ -20,10 +28,9 @@ from edge.core.carbon.resume import looks_back, recall, restore
 from edge.core.carbon.streams import Stream
 from edge.core.carbon.tariff import Tariff
 from edge.core.carbon.totals import bases_of, totals_of
-from edge.core.errors import DataError, TallyError
+from edge.core.errors import TallyError
 from edge.core.journal.clock import ClockQuality
 from edge.core.journal.record import Kind, Part, Record, decode_record
-from edge.core.journal.retain import decode_tombstone
 from edge.core.numbers import pack
 from edge.core.numbers.fixed import INT64_MAX
 
@@ -268,12 +275,5 @@ def _plain(value: Any) -> Any:
 
 def _memory_losses(store: Store, journal: int) -> list[tuple[int, int, int]]:
     """(start_ms, end_ms, count) of polls that found no room in a gateway's memory."""
-    found = []
-    for raw in read_kind(store, journal, Kind.TOMBSTONE):
-        try:
-            tomb = decode_tombstone(decode_record(raw.body).body)
-        except DataError:
-            continue
-        if tomb.first is None:
-            found.append((tomb.start_ms, tomb.end_ms, tomb.count))
-    return found
+    tombs = [tomb for _, tomb in read_tombstones(store, journal) if tomb.first is None]
+    return [(tomb.start_ms, tomb.end_ms, tomb.count) for tomb in tombs]

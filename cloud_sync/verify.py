@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cloud_sync.ranges import Segment, gaps_of, head_of
-from cloud_sync.raw import ALWAYS, Period, clip, span_of
+from cloud_sync.raw import ALWAYS, Period, clip, read_tombstones, span_of
 from cloud_sync.rows import Rows, rates_of
 from cloud_sync.store.address import open_store
 from cloud_sync.store.contract import Store
 from edge.core.errors import DataError
 from edge.core.journal import chain
-from edge.core.journal.record import Kind, decode_record
-from edge.core.journal.retain import Tombstone, decode_tombstone
+from edge.core.journal.record import decode_record
+from edge.core.journal.retain import Tombstone
 from edge.core.numbers import pack
 from edge.core.numbers.fixed import INT64_MAX
 
@@ -159,17 +159,7 @@ def _check_ranges(segments: list[Segment], genesis: bytes) -> None:
 
 def _read_losses(store: Store, journal: int) -> list[Tombstone]:
     """The ranges that tombstones explain, first and last ascending; the walk proves them."""
-    found = []
-    for (body,) in store.query(
-        "SELECT CAST(body AS BLOB) FROM records WHERE journal = ? AND kind = ?",
-        *(journal, Kind.TOMBSTONE),
-    ):
-        try:
-            tomb = decode_tombstone(decode_record(body).body)
-        except DataError:
-            continue
-        if tomb.first is not None:
-            found.append(tomb)
+    found = [tomb for _, tomb in read_tombstones(store, journal) if tomb.first is not None]
     ascending: list[Tombstone] = []
     for tomb in sorted(found):  # a range taken in by a later tombstone starts no earlier
         while ascending and ascending[-1].first == tomb.first:
