@@ -77,9 +77,9 @@ class Counter:
         self._moves = 0
         self._fastest_per_h = 0
         self._is_proven = False  # a second reading agreed with the first
-        #: [first, last, boot, mono_ms, wall_ms, readings, told] of a level that is held; told:
+        #: (first, last, boot, mono_ms, wall_ms, readings, told) of a level that is held; told:
         #: the code of the event that names it
-        self._held: list | None = None
+        self._held: tuple | None = None
 
     def take(self, register: int, boot: int, mono_ms: int, wall_ms: int | None) -> bool:
         """Take a reading in; False when it is held and not counted. Fills `events`."""
@@ -156,10 +156,10 @@ class Counter:
                 if self._is_rollover(register, now):
                     self._roll_over(register, now)
                     return True
-                self._held = [held[0], register] + list(now) + [held[5] + 1, held[6]]
+                self._held = (held[0], register) + now + (held[5] + 1, held[6])
                 return held[5] + 1 >= AGREE and self._settle(register, now)
         told = "" if held is None else held[6]
-        self._held = [register, register] + list(now) + [1, told]
+        self._held = (register, register) + now + (1, told)
         # Near the modulus a momentary zero looks like a rollover: the next reading tells.
         if not told and not self._is_rollover(register, now):
             self._once("data.backwards" if register < self.register else "data.jump", register)
@@ -245,7 +245,7 @@ class Counter:
         """Tell what is held, unless it was the last that was told of it."""
         held = self._held
         if held is not None and held[6] != code:
-            self._held = held[:6] + [code]
+            self._held = held[:6] + (code,)
             self._tell(code, register, **fields)
 
     def _tell_gap(self, register: int, gap_ms: int | None) -> None:
@@ -285,4 +285,4 @@ class Counter:
         self._is_proven = proven == 1
         self._moved = (moved[0], moved[1], moved[2])
         self._seen = self._moved if seen is None else (seen[0], seen[1], seen[2])
-        self._held = None if held is None else list(held) + [told]
+        self._held = None if held is None else tuple(held) + (told,)
