@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from edge.ports.esp32.board import Board
+    from edge.ports.esp32.ring_store import RingStore
     from edge.ports.esp32.sntp import Sntp
 
 #: What a board has memory for: bytes of the records of a batch, records of a read at the start,
@@ -89,8 +90,12 @@ def take_up(
 ) -> None:
     """Go on with the journal; cause: why the board started. See `Gateway.start`."""
     now_ms = begun.board.clock.mono_ms()
-    begun.gateway.start(definitions, ancestors, now_ms)
     recorder = begun.gateway.recorder
+    store: RingStore = recorder.store  # type: ignore[assignment]
+    # Places in the journal take some KiB each; those of before and of the start go at once.
+    store.forget()
+    begun.gateway.start(definitions, ancestors, now_ms)
+    store.forget()
     recorder.event("gateway.reset", cause, now_ms)
     print("gateway", VERSION, "boot", recorder.boot, "seq", recorder.store.next_seq)
 
