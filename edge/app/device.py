@@ -17,6 +17,11 @@ GOOD_MS = 60_000
 #: Garbage after which the heap is cleared, so that batches and segments find room in one piece.
 GARBAGE_BYTES = 16_384
 
+#: The same while a start makes what stays, in a heap of which no more is free than this: it is to
+#: lie side by side, and what is left between is to be in one piece. PSRAM has room, and is slow.
+START_GARBAGE_BYTES = 512
+SMALL_BYTES = 131_072
+
 START_DEPTH = 4
 
 
@@ -25,6 +30,8 @@ def run(program: str) -> None:
 
     program: names this build of the program; the configuration has to be for it.
     """
+    if gc.mem_free() < SMALL_BYTES:  # type: ignore[attr-defined]
+        gc.threshold(START_GARBAGE_BYTES)  # type: ignore[attr-defined]
     begun = _start(program, START_DEPTH)
     if begun is None:
         return
