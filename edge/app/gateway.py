@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 #: The system clock is compared with the anchor this often.
 CLOCK_CHECK_MS = 1_000
 
-#: Records that are read at once as a journal is taken up, and those before the last interval in
-#: which what a stack takes in is looked for.
-CHUNK = 1_000
-LOOK_BACK = 1_000
-
 #: What a station has taught about its patience is recorded this often, when it has changed.
 REMEMBER_MS = 3_600_000
 
@@ -41,7 +36,7 @@ class Gateway:
     as the journal is taken up, where they are known.
     """
 
-    stated: "list[int] | None" = None
+    stated: "tuple[int, ...] | None" = None
     shown: "dict[int, tuple[Poll, int | None]] | None" = None
 
     def __init__(
@@ -62,7 +57,6 @@ class Gateway:
         self.intervals = 0
         self.intensity_mg_per_kwh: int | None = None
         self.stopping = False
-        self.bounds = (CHUNK, LOOK_BACK)
         self._clock_due_ms = 0
         self._remember_due_ms = REMEMBER_MS
         self._noted: dict[tuple[str, str], int] = {}

@@ -1,6 +1,5 @@
 """A gateway in the loop of an ESP32: a step of everything, and what is done when it fails."""
 
-import edge.app.gateway
 import edge.app.recorder
 import edge.app.uploader
 from edge import VERSION
@@ -102,8 +101,8 @@ def take_up(
 
 def bound_memory() -> None:
     """Of the app's bounds, those that are for machines with more memory."""
-    edge.app.gateway.CHUNK = REPLAY_CHUNK
-    edge.app.gateway.LOOK_BACK = LOOK_BACK
+    edge.app.recorder.CHUNK = REPLAY_CHUNK
+    edge.app.recorder.LOOK_BACK = LOOK_BACK
     edge.app.recorder.WAITING_MAX = WAITING_MAX
     edge.app.recorder.WAITING_ALL_MAX = WAITING_MAX + WAITING_MAX // 4
     edge.app.uploader.ROWS_BYTES = ROWS_BYTES

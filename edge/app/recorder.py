@@ -21,6 +21,11 @@ from edge.ports.contracts import Clock, Store
 WAITING_MAX = 20_000
 WAITING_ALL_MAX = 24_000
 
+#: Records that are read at once as a journal is taken up, and those before the last interval in
+#: which what a stack takes in is looked for.
+CHUNK = 1_000
+LOOK_BACK = 1_000
+
 CLOCK_SOURCE = "system"
 
 

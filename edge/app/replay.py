@@ -1,5 +1,6 @@
 """The account taken up where the journal left it: last interval, then the polls since."""
 
+from edge.app import recorder as bounds
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.resume import looks_back, recall, restore
 from edge.core.errors import StoreError
@@ -66,7 +67,6 @@ class Replay:
         self._gateway = gateway
         self._store: Store = gateway.recorder.store
         self._account: Accountant = gateway.accountant
-        self._chunk, self._look_back_max = gateway.bounds
         self._counted: dict[int, tuple[int, int]] = {}
         self._counted_from = (0, 0)
 
@@ -84,7 +84,7 @@ class Replay:
         if last_interval is not None:
             first = self._go_on(decode_record(last_interval), ancestors) + 1
             if self._account.watched:
-                self._each(max(0, first - self._look_back_max), first, self._look_back)
+                self._each(max(0, first - bounds.LOOK_BACK), first, self._look_back)
         del last_interval
         self._each(first, store.next_seq, self._recount)
 
@@ -97,8 +97,8 @@ class Replay:
 
     def _each(self, first: int, end: int, take: "Callable[[Record], None]") -> None:
         """Give every record from `first` to before `end`, a few of them in memory at a time."""
-        for at in range(first, end, self._chunk):
-            for data, _ in self._store.read(at, min(at + self._chunk, end) - 1):
+        for at in range(first, end, bounds.CHUNK):
+            for data, _ in self._store.read(at, min(at + bounds.CHUNK, end) - 1):
                 take(decode_record(data))
 
     def _recall(self, seq: int, ancestors: dict[int, list[int]]) -> None:

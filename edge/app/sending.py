@@ -25,7 +25,7 @@ def send(uploader: "Uploader", span: tuple[int, int] | None, now_ms: int, flush:
             payload, last = _cut(
                 uploader, first, last if gap is None else min(last, gap.first - 1)
             )
-        if uploader.uplink.send(uploader.topics[BATCH], payload, False, 1) is None:
+        if uploader.uplink.send(uploader.topic_of(BATCH), payload, False, 1) is None:
             uploader.full_until_ms = now_ms + FULL_MS
             return
         uploader.window.sent(first, last, now_ms)

@@ -125,7 +125,7 @@ def _made(config: dict, facts: dict, board: Board, cause: dict[str, object]) -> 
         Accountant(streams, plan.interval_ms, plan.tariffs),
         _uploader(plan, store, board, config.get("ca", "")),
     )
-    gateway.stated = sorted(set(stated))
+    gateway.stated = tuple(sorted(set(stated)))
     ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
     sntp = make_sntp(board, config["ntp"]) if config.get("ntp") else None
     made = Program(board, gateway, facts["watchdog_ms"] * 3 // 4, sntp, config.get("wifi"))

@@ -2,7 +2,7 @@
 
 from edge.core.errors import DataError, StoreError, SyncError, TallyError
 from edge.core.sync.jitter import seed_of, spread
-from edge.core.sync.topics import ACK, BATCH, STATE, topic
+from edge.core.sync.topics import ACK, STATE, topic
 from edge.core.sync.uplink import Uplink as Window
 from edge.ports.contracts import Store, Uplink
 
@@ -57,7 +57,7 @@ class Uploader:
         self.key = key
         self.shrink = shrink
         self.rows_bytes = ROWS_BYTES
-        self.topics = {leaf: topic(tenant, gateway, leaf) for leaf in (BATCH, ACK, STATE)}
+        self._tenant = tenant
         self._acks: list[bytes] = []
         self.ack_ms = 0  # newest receiver's time in an ack
         self._retry_at_ms = 0
@@ -68,13 +68,17 @@ class Uploader:
         uplink.set_callback(self._on_message)
         uplink.on_connect = self._on_connect
 
+    def topic_of(self, leaf: str) -> str:
+        """The topic of a leaf of this gateway's."""
+        return topic(self._tenant, self.gateway, leaf)
+
     def _on_connect(self, session_present: bool) -> None:
-        self.uplink.send_subscribe(self.topics[ACK], 1)
-        self.uplink.send(self.topics[STATE], b"online", True, 1)
+        self.uplink.send_subscribe(self.topic_of(ACK), 1)
+        self.uplink.send(self.topic_of(STATE), b"online", True, 1)
         self._connected = True
 
     def _on_message(self, name: bytes, payload: bytes) -> None:
-        if name == self.topics[ACK].encode() and len(payload) <= MESSAGE_MAX_BYTES:
+        if name == self.topic_of(ACK).encode() and len(payload) <= MESSAGE_MAX_BYTES:
             self._acks = self._acks[1 - ACKS_MAX :] + [payload]
 
     def step(self, now_ms: int, flush: bool = False) -> list[TallyError]:
@@ -180,7 +184,7 @@ class Uploader:
         """Say goodbye: state offline, DISCONNECT."""
         if self.uplink.state == "online":
             try:
-                self.uplink.send(self.topics[STATE], b"offline", True, 0)
+                self.uplink.send(self.topic_of(STATE), b"offline", True, 0)
             except SyncError:
                 pass
         self.uplink.close()

@@ -1,6 +1,6 @@
 """The product's own gateway, put together on simulated ports."""
 
-from edge.app import gateway as gateway_module
+from edge.app import recorder as recorder_module
 from edge.app import uploader as uploader_module
 from edge.app.config import Settings
 from edge.app.definitions import Definitions, define_streams
@@ -26,7 +26,7 @@ SOFTWARE_DIGEST = bytes(32)
 RECORDS_MAX = uploader_module.RECORDS_MAX
 
 # The site has no stack, so nothing is looked back for: a shorter look changes no figure.
-gateway_module.CHUNK = 100
+recorder_module.CHUNK = 100
 
 #: A gateway that nothing wakes looks around this often.
 LOOK_MS = 3_600_000
