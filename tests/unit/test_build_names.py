@@ -16,7 +16,7 @@ from edge.app.cli.build_expressions import express
 from edge.app.cli.build_fold import fold
 from edge.app.cli.build_inline import inline
 from edge.app.cli.build_join import Joined, join
-from edge.app.cli.build_lean import as_one, without_origins
+from edge.app.cli.build_lean import as_one, sink, without_origins
 from edge.app.cli.build_names import shorten
 from edge.app.cli.build_reach import reach
 from edge.app.cli.build_words import BUILT_IN, FIRMWARE
@@ -132,11 +132,11 @@ def run_joined(folder: Path, sources: dict[str, str]) -> object:
     """What it gives once they are joined as on a device, and their names short."""
     folder.mkdir()
     joined, _ = inline(as_one(reach(fold(join(sources, ENTRIES)), KEPT)), KEPT)
-    express(joined, KEPT)
+    joined = sink(express(joined, KEPT), KEPT)
     shorten(joined, KEPT)
     for name, part in joined.items():
         (folder / f"{name}.py").write_text(ast.unparse(without_origins(part.tree)))
-    return run_from(folder, "app", ("core", "app"))
+    return run_from(folder, "app", ("core", "app", "early", "late"))
 
 
 def run_from(folder: Path, module: str, roots: tuple[str, ...]) -> object:

@@ -22,7 +22,7 @@ from edge.app.cli.build_expressions import express
 from edge.app.cli.build_fold import fold
 from edge.app.cli.build_inline import inline, tell_inside
 from edge.app.cli.build_join import Joined, join
-from edge.app.cli.build_lean import as_one, without_origins
+from edge.app.cli.build_lean import as_one, sink, without_origins
 from edge.app.cli.build_names import Meanings, shorten
 from edge.app.cli.build_plan import encode_plan, plan_of
 from edge.app.cli.build_reach import reach
@@ -149,7 +149,7 @@ def device_sources(plan: GatewayPlan) -> dict[str, str]:
 def compile_program(sources: dict[str, str]) -> tuple[dict[str, bytes], Meanings]:
     """{file: .mpy} of a device's sources, and what the short names in them stand for."""
     joined, inside = inline(as_one(_reached(sources)), (START,))
-    express(joined, (START,))
+    joined = sink(express(joined, (START,)), (START,))
     told = tell_inside(shorten(joined, (START,)), inside)
     share_texts(joined)
     return {f"{name}.mpy": _compiled(name, part) for name, part in joined.items()}, told
