@@ -55,3 +55,14 @@ def test_a_value_that_is_not_there_is_no_suspect():
     confirm = confirm_of(["counter"])
     steady(confirm, 10, 1, 5)
     assert confirm.suspects([None], 6000) == []
+
+
+def test_a_counter_that_was_missing_is_judged_by_its_own_time():
+    confirm = confirm_of(["counter", "counter"])
+    for now_ms, values in ((0, [0, 0]), (60_000, [60, 60]), (120_000, [None, 120])):
+        assert confirm.suspects(values, now_ms) == []
+        confirm.accept(values, {}, now_ms)
+    # 20 times faster than ever in two minutes, and in one: a move of 3000 is a jump in one.
+    assert confirm.suspects([3060, 3120], 180_000) == [1]
+    confirm.accept([3060, 180], {}, 180_000)
+    assert confirm.suspects([9_060, 3_180], 240_000) == [1]
