@@ -5,6 +5,9 @@
 _SMALL = 1 << 30
 _AT_ONCE = 1 << 240
 
+#: Pieces that wait to be put together, each with its radix.
+_PIECES_MAX = 2 * 60
+
 #: Half bytes of a number that may be any; what a radix above _SMALL takes at most.
 _SIZES = 20
 _BYTES_MAX = 10
@@ -26,6 +29,8 @@ class Digits:
         self.count = data[0] & ~_STRINGS
         self._pieces: list[int] = []  # number and radix, and so on
         self._number, self._radix = 0, 1
+        self._size = 0  # bytes that hold the pieces
+        self._reserved, self._unit = 0, 0
         self._strings: list[bytes] = []
         at, is_more = 1, bool(data[0] & _STRINGS)
         while is_more:
@@ -39,23 +44,39 @@ class Digits:
     def put(self, digit: int, radix: int) -> None:
         """Add a digit 0..radix - 1."""
         if self._radix * radix > _SMALL:
-            self._pieces.append(self._number)
-            self._pieces.append(self._radix)
-            self._number, self._radix = 0, 1
+            if len(self._pieces) == _PIECES_MAX:
+                self._settle()
+            self._close_piece()
         self._number += digit * self._radix
         self._radix *= radix
 
-    def reserve(self, radix: int) -> tuple[int, int]:
+    def _close_piece(self) -> None:
+        self._size += 4 if self._radix <= _SMALL else _BYTES_MAX
+        self._pieces.append(self._number)
+        self._pieces.append(self._radix)
+        self._number, self._radix = 0, 1
+
+    def reserve(self, radix: int) -> None:
         """Add a digit 0 that `raise_one` may still make 1."""
         self.put(0, radix)
-        return len(self._pieces), self._radix // radix
+        self._reserved, self._unit = len(self._pieces), self._radix // radix
 
-    def raise_one(self, place: tuple[int, int]) -> None:
-        """Make a digit that was reserved one more."""
-        if place[0] == len(self._pieces):
-            self._number += place[1]
+    def raise_one(self) -> None:
+        """Make the digit that was reserved last one more."""
+        if self._reserved == len(self._pieces):
+            self._number += self._unit
         else:
-            self._pieces[place[0]] += place[1]
+            self._pieces[self._reserved] += self._unit
+
+    def _settle(self) -> None:
+        """Put the pieces together to one, so that there is a short list of them."""
+        if self._reserved == len(self._pieces):
+            self._reserved = 2
+        else:
+            for at in range(1, self._reserved, 2):
+                self._unit *= self._pieces[at]
+            self._reserved = 0
+        self._pieces = _together(self._pieces)
 
     def take(self, radix: int) -> int:
         """The next digit, in the order they were put."""
@@ -132,11 +153,9 @@ class Digits:
             left -= 1
             out.extend((len(data) | (_MORE if left else 0)).to_bytes(2, "big"))
             out.extend(data)
-        self._pieces += (self._number, self._radix)
-        size = 0
-        for at in range(1, len(self._pieces), 2):
-            size += 4 if self._pieces[at] <= _SMALL else _BYTES_MAX
-        data = _together(self._pieces).to_bytes(size, "big")
+        self._close_piece()
+        size = self._size
+        data = _together(self._pieces)[0].to_bytes(size, "big")
         first = 0
         while first < size - 1 and not data[first]:
             first += 1
@@ -157,8 +176,8 @@ def _fitting(radices: list[int], first: int, end: int, limit: int) -> tuple[int,
     return end, product
 
 
-def _together(pieces: list[int]) -> int:
-    """The large number of them: like sizes meet, so that few are large."""
+def _together(pieces: list[int]) -> list[int]:
+    """The large number of them, and its radix: like sizes meet, so that few are large."""
     while len(pieces) > 2:
         joined = []
         for at in range(0, len(pieces) - 2, 4):
@@ -166,4 +185,4 @@ def _together(pieces: list[int]) -> int:
             joined.append(pieces[at] + radix * pieces[at + 2])
             joined.append(radix * pieces[at + 3])
         pieces = joined + pieces[len(pieces) - len(pieces) % 4 :]
-    return pieces[0]
+    return pieces

@@ -87,10 +87,10 @@ class RowCodec:
         model = self._models[index]
         model.wake()
         if index == self._expected():
-            place = digits.reserve(3)  # _FOLLOWS, or one more
+            digits.reserve(3)  # _FOLLOWS, or one more
         else:
             self._put_other(digits, index)
-            place = digits.reserve(2)
+            digits.reserve(2)
         last, spans, further = model.last, model.spans, []
         for at in range(len(numbers)):
             move = numbers[at] = numbers[at] - last[at]
@@ -103,7 +103,7 @@ class RowCodec:
             if width:
                 digits.put(offset, width + 1)
         if further:
-            digits.raise_one(place)
+            digits.raise_one()
             digits.put(len(further), len(numbers) + 1)
             for at in further:
                 digits.put(at, len(numbers))
