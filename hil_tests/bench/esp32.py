@@ -25,7 +25,6 @@ from hil_tests.micropython.day import MINUTE_MS, workload
 from hil_tests.micropython.device import Event, shim_bytes
 from hil_tests.micropython.least import (
     MOST_KIB,
-    UARTS,
     least_kib,
     run_starts,
     try_day,
@@ -80,9 +79,9 @@ def _board(runs_from: str, board: Path) -> Iterator[Figure]:
     yield Figure(f"{runs_from}_poll_here_ms", here_ms, "ms", "of this machine, in all")
     what = "by the model, right to a factor of 2; goal 30"
     yield Figure(f"{runs_from}_poll_esp32_ms", here_ms * SLOWER, "ms", what)
-    last = run_starts(made, MOST_KIB, UARTS[board])
+    last = run_starts(made, MOST_KIB, board)
     yield from _heap(runs_from, last, "after two starts")
-    least = least_kib(lambda kib: not try_starts(made, kib, UARTS[board]).problem)
+    least = least_kib(lambda kib: not try_starts(made, kib, board).problem)
     yield Figure(f"{runs_from}_least_heap_kib", least, "KiB", "starts twice; goal 96")
 
 
@@ -93,7 +92,7 @@ def poll_ms(board: Path) -> float:
     for is_hurried in (False, True):
         made = workload(board, is_hurried=is_hurried)
         begun = _children_s()
-        last = run_starts(made, MOST_KIB, UARTS[board], (POLLED_MS,))
+        last = run_starts(made, MOST_KIB, board, (POLLED_MS,))
         assert last["reason"] == "time", last
         spent.append(_children_s() - begun)
         polls.append(last["serial"]["requests"]["answered"])

@@ -20,8 +20,10 @@ STEP_KIB = 4
 #: In more it lives, with the program in the heap too; in less nothing does.
 MOST_KIB, LITTLE_KIB = 512, 64
 #: One start after the other, at the same meters.
-START_RUN_MS, BETWEEN_MS = 200_000, 400_000
-UARTS = {BOARD: "2", PSRAM_BOARD: "1"}
+STARTS_MS = (200_000, 200_000)
+BETWEEN_MS = 400_000
+#: The UART of the bus, and what drives the wire; nothing where the transceiver does it itself.
+UARTS: dict[Path, dict[str, Any]] = {BOARD: {"2": {"de_pin": 4}}, PSRAM_BOARD: {"1": {}}}
 #: Last in the program's first module: how it says what has ended it.
 _TOLD_WHOLE = """
 import edge.app.program
@@ -42,7 +44,7 @@ class Trial(NamedTuple):
 
 
 def run_starts(
-    made: Built, heap_kib: int, uart: str = "2", until_ms: tuple[int, ...] = (START_RUN_MS,) * 2
+    made: Built, heap_kib: int, board: Path = BOARD, until_ms: tuple[int, ...] = STARTS_MS
 ) -> Event:
     """Starts of a fresh board, each for so long; how the last one ended, or one that failed."""
     bus = {"turnaround_ms": 20, "meters": virtual_meters()}
@@ -50,7 +52,7 @@ def run_starts(
         device = board_with(made, Path(folder) / "device", None, heap_kib * KIB)
         for boot, stop_after_ms in enumerate(until_ms):
             last = device.run(
-                uarts={uart: {"de_pin": 4, "bus": bus}},
+                uarts={uart: {**pins, "bus": bus} for uart, pins in UARTS[board].items()},
                 clock={"virtual": True, "rtc_unix_ms": START_MS + boot * BETWEEN_MS},
                 stop_after_ms=stop_after_ms,
                 network={"up": False},
@@ -60,9 +62,9 @@ def run_starts(
     return last
 
 
-def try_starts(made: Built, heap_kib: int, uart: str = "2") -> Trial:
+def try_starts(made: Built, heap_kib: int, board: Path = BOARD) -> Trial:
     """Two starts in so much."""
-    return _judged(run_starts(made, heap_kib, uart))
+    return _judged(run_starts(made, heap_kib, board))
 
 
 def try_day(heap_kib: int, minutes: int, added: str = "") -> Trial:
@@ -79,6 +81,8 @@ def try_day(heap_kib: int, minutes: int, added: str = "") -> Trial:
 
 def _judged(last: Event) -> Trial:
     problem = "" if last["reason"] == "time" else "\n".join([last["reason"], *last["lines"]])
+    if not problem and not last["serial"]["requests"]["answered"]:
+        problem = "it polls nobody"
     return Trial(problem, last.get("heap", {}))
 
 
