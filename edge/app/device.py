@@ -23,6 +23,7 @@ START_GARBAGE_BYTES = 512
 SMALL_BYTES = 131_072
 
 START_DEPTH = 4
+MAKE_DEPTH = 6
 
 
 def run(program: str) -> None:
@@ -49,7 +50,7 @@ def _start(program: str, depth: int) -> Program | None:
     """
     if depth:
         return _start(program, depth - 1)
-    made = _made(program)
+    made = _made(program, MAKE_DEPTH)
     if made is None:
         return None
     try:
@@ -60,7 +61,10 @@ def _start(program: str, depth: int) -> Program | None:
     return made[0]
 
 
-def _made(program: str) -> "Made | None":
+def _made(program: str, depth: int) -> "Made | None":
+    """Deeper than what takes up the journal, for the same reason."""
+    if depth:
+        return _made(program, depth - 1)
     from edge.app.starting import make
 
     return make(program)

@@ -78,7 +78,7 @@ def load(depth):
     from app import run
     return run
 
-load(4)("%(program)s")
+load(8)("%(program)s")
 """
 #: How main.py gets at the program: from a file, into the heap; or in place, from a partition.
 FROM_FILE = """from bundle import mount
