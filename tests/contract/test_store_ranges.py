@@ -9,8 +9,8 @@ import pytest
 from cloud_sync.store.address import open_store
 from cloud_sync.store.contract import Head, Store
 from edge.core.sync.ack import GAPS_MAX
-from tests.contract.conftest import KINDS
-from tests.contract.test_cloud_store import GENESIS, JOURNAL, STORES, add, open_journal
+from tests.contract.conftest import KINDS, STORES
+from tests.contract.test_cloud_store import GENESIS, JOURNAL, add, open_journal
 
 
 @pytest.fixture(params=STORES)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.verify import verify_store
+from edge.app.mending import remove
 from edge.app.recorder import Recorder
 from edge.app.uploader import Uploader
 from edge.core.journal.record import Kind, Record, decode_record
@@ -144,8 +145,7 @@ def test_a_step_is_bounded_and_a_sweep_ends(tmp_path: Path):
     steps, slow = 0, 0
     while (removal := site.store.plan_removal()) is not None:
         assert removal.step == Step.ACKED
-        rows = site.recorder._rows_of(removal, site.clock.mono)
-        site.store.remove(rows, removal)
+        remove(site.recorder, removal, site.clock.mono)
         slow += site.store.remover.step_ms > STEP_MS
         steps += 1
         assert steps < 100
