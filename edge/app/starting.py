@@ -38,11 +38,14 @@ from edge.ports.mqtt_uplink import MQTTUplink
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import TypeAlias
 
     from edge.app.station import Station
 
     #: As `program.take_up` takes it.
-    Made = tuple[Program, Iterable[list[object]], dict[int, list[int]], dict[str, object]]
+    Made: TypeAlias = (
+        "tuple[Program, Iterable[list[object]], dict[int, list[int]], dict[str, object]]"
+    )
 
 CRASHES_MAX = 5
 SAFE_MS = 300_000
@@ -125,7 +128,7 @@ def _made(config: dict, facts: dict, board: Board, cause: dict[str, object]) -> 
         Accountant(streams, plan.interval_ms, plan.tariffs),
         _uploader(plan, store, board, config.get("ca", "")),
     )
-    gateway.stated = tuple(sorted(set(stated)))
+    gateway.stated = tuple(sorted(set(stated), key=int))
     ancestors = {stream.number: definitions.predecessors(stream) for stream in streams}
     sntp = make_sntp(board, config["ntp"]) if config.get("ntp") else None
     made = Program(board, gateway, facts["watchdog_ms"] * 3 // 4, sntp, config.get("wifi"))

@@ -6,7 +6,7 @@ import edge.core.sync.ack as ack_module
 import edge.core.sync.batch as batch_module
 import edge.core.sync.row_columns as row_columns
 import edge.core.sync.settling as settling
-from edge.app import releasing, replay, sending
+from edge.app import mending, releasing, replay, sending
 from edge.app.recorder import Recorder
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
@@ -148,13 +148,13 @@ def _account_anew(patches: Patches) -> None:
 
 
 def _waiting_lost(patches: Patches) -> None:
-    fail = patches.set(Recorder, "_fail", None)
+    fail = patches.set(mending, "fail", None)
 
-    def failed(self: Recorder, error: StoreError, now_ms: int) -> None:
-        fail(self, error, now_ms)
-        self._waiting = self._waiting[:1]
+    def failed(recorder: Recorder, error: StoreError, now_ms: int) -> None:
+        fail(recorder, error, now_ms)
+        recorder.rows = recorder.rows[:1]
 
-    patches.set(Recorder, "_fail", failed)
+    patches.set(mending, "fail", failed)
 
 
 MUTANTS = (

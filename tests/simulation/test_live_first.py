@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge.core.sync import settling
 from edge.core.sync.uplink import Uplink
 from hil_tests.soak import machine
 from hil_tests.soak.simulation import simulate
@@ -15,16 +16,16 @@ SEEDS = (20_261_130, 20_261_131, 20_261_134, 20_261_150)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_split_window_loses_nothing(monkeypatch: pytest.MonkeyPatch, seed: int):
     splits = 0
-    split = Uplink._split
+    split = settling._split
 
-    def counted(self: Uplink, head_seq: int, gaps: int) -> None:
+    def counted(window: Uplink, head_seq: int, gaps: int) -> None:
         nonlocal splits
-        was = self.split_seq
-        split(self, head_seq, gaps)
-        splits += was is None and self.split_seq is not None
+        was = window.split_seq
+        split(window, head_seq, gaps)
+        splits += was is None and window.split_seq is not None
 
     monkeypatch.setattr(machine, "RECORDS_MAX", RECORDS_MAX)
-    monkeypatch.setattr(Uplink, "_split", counted)
+    monkeypatch.setattr(settling, "_split", counted)
     found = simulate(seed, 360)
     assert found.violations == ()
     assert splits >= 1, "the run had no backlog to split"
