@@ -58,26 +58,21 @@ BOOT = "# Nothing before main.py.\n"
 LOADING_BYTES = 4096
 #: The program is loaded some calls deep: what a call leaves on the stack is taken for something in
 #: use where no other call overwrites it, and below main.py are the frames of a loop without end.
-MAIN = f"""import gc
-import sys
+#: Up to 512 bytes of it lie in littlefs' own records, which it keeps twice.
+MAIN = f"""import gc, sys
 from binascii import crc32
 
 if sys.implementation._mpy & 0xFF != {MPY_VERSION}:
     raise ValueError("this firmware does not run .mpy of version {MPY_VERSION}")
 gc.threshold({LOADING_BYTES})
-with open("%(opener)s", "rb") as file:
-    if crc32(file.read()) != %(check)d:
+with open("%(opener)s", "rb") as f:
+    if crc32(f.read()) != %(check)d:
         raise ValueError("%(opener)s is damaged: flash files.img again")
 
 %(opening)s
 
 
-def load(depth):
-    if depth:
-        return load(depth - 1)
-    from app import run
-    return run
-
+load = lambda deep: load(deep - 1) if deep else __import__("app").run
 load(8)("%(program)s")
 """
 #: How main.py gets at the program: from a file, into the heap; or in place, from a partition.
