@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 GOOD_MS = 60_000
 
 #: Garbage after which the heap is cleared, so that batches and segments find room in one piece.
-GARBAGE_BYTES = 16_384
+GARBAGE_BYTES = 4_096
 
 #: The same while a start makes what stays, in a heap of which no more is free than this: it is to
 #: lie side by side, and what is left between is to be in one piece. PSRAM has room, and is slow.

@@ -23,6 +23,7 @@ from hil_tests.micropython.twins import METERS, twin_plan
 from hil_tests.site import Site
 from hil_tests.witness import Entry, Findings, judge_cloud, read_cloud
 from tests.contract.brokers import Broker, mosquitto, wait_until
+from tests.unit.metered_ring import COMMIT_MS
 
 #: A minute before an interval ends.
 START_MS = 1_799_999_940_000
@@ -109,6 +110,7 @@ def _as_planned(site: Site) -> None:
     document["device"], document["stream"] = plan["document"]["device"], plan["document"]["stream"]
     document["accounting"] = plan["document"]["accounting"]
     document["bus"][0].update({"baud": 9600, "name": BUS, "reply_timeout_ms": 300})
+    document["gateway"]["commit_ms"] = COMMIT_MS
     document["uplink"]["linger_ms"] = MINUTE_MS
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.system
 #: The aims of the project are 40 and 120 KiB.
 CORE_BYTES = 22 * KIB
 PROGRAM_BYTES = 96 * KIB
-LIVE_BYTES_MAX = 58 * KIB
+LIVE_BYTES_MAX = 64 * KIB
 
 
 def test_the_program_is_within_its_budget() -> None:

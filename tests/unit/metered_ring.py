@@ -15,6 +15,8 @@ DEVICES = 8
 POINTS = 30
 STREAMS = 12
 START_MS = 1_800_000_000_000
+#: The polls of a minute are committed together.
+COMMIT_MS = 5_000
 
 
 class _Minutes(Clock):
@@ -43,7 +45,7 @@ def metered(
     """
     flash, clock, draw = NorFlash(size), _Minutes(), random.Random(1)
     store = RingStore(flash, GATEWAY)
-    recorder = Recorder(store, clock, 5_000)
+    recorder = Recorder(store, clock, COMMIT_MS)
     recorder.keep_time(0)
     points = [[f"p{at}", "W.h", 2, "counter" if at < 12 else "gauge"] for at in range(POINTS)]
     for device in range(DEVICES):
