@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 #: A start counts as good after this.
 GOOD_MS = 60_000
 
-#: Garbage after which the heap is cleared, so that batches and segments find room in one piece.
-GARBAGE_BYTES = 4_096
-
-#: The same while a start makes what stays, in a heap of which no more is free than this: it is to
-#: lie side by side, and what is left between is to be in one piece. PSRAM has room, and is slow.
-START_GARBAGE_BYTES = 512
+#: Garbage after which the heap is cleared. In a heap of which no more is free than SMALL_BYTES it
+#: is cleared often, so that batches and segments find room in one piece; most of all while a start
+#: makes what stays, which is to lie side by side. PSRAM has room, and is slow.
+GARBAGE_BYTES = 16_384
 SMALL_BYTES = 131_072
+SMALL_GARBAGE_BYTES = 4_096
+START_GARBAGE_BYTES = 512
 
 START_DEPTH = 4
 MAKE_DEPTH = 6
@@ -31,12 +31,13 @@ def run(program: str) -> None:
 
     program: names this build of the program; the configuration has to be for it.
     """
-    if gc.mem_free() < SMALL_BYTES:  # type: ignore[attr-defined]
+    is_small = gc.mem_free() < SMALL_BYTES  # type: ignore[attr-defined]
+    if is_small:
         gc.threshold(START_GARBAGE_BYTES)  # type: ignore[attr-defined]
     begun = _start(program, START_DEPTH)
     if begun is None:
         return
-    gc.threshold(GARBAGE_BYTES)  # type: ignore[attr-defined]
+    gc.threshold(SMALL_GARBAGE_BYTES if is_small else GARBAGE_BYTES)  # type: ignore[attr-defined]
     try:
         _loop(begun)
     except Exception as error:  # whatever it is: tell it, and begin anew
