@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hil_tests.bench.measure import Figure, seconds
-from hil_tests.micropython.built import LEAN_HEAP_BYTES
+from hil_tests.micropython.built import BACKLOG_HEAP_BYTES
 from hil_tests.micropython.day import MINUTE_MS, Day, judge_day, run_day
 from hil_tests.micropython.device import shim_bytes
 
@@ -28,7 +28,7 @@ def day_figures(minutes: int) -> Iterator[Figure]:
     every = max(1, minutes // SAMPLES)
     with tempfile.TemporaryDirectory() as folder:
         spent_s = seconds(
-            lambda: days.append(run_day(Path(folder), minutes, away, LEAN_HEAP_BYTES, every))
+            lambda: days.append(run_day(Path(folder), minutes, away, BACKLOG_HEAP_BYTES, every))
         )
     day = days[0]
     judge_day(day, minutes)
@@ -50,7 +50,7 @@ def _heap(day: Day, every: int) -> Iterator[Figure]:
         growth_bytes = settled[-1] - settled[0]
         assert growth_bytes < GROWTH_BYTES, live
         yield Figure("day_growth_bytes", growth_bytes, "B", "from two hours on to the end")
-    yield Figure("day_heap_cap_bytes", LEAN_HEAP_BYTES, "B", "a hard cap, without the harness")
+    yield Figure("day_heap_cap_bytes", BACKLOG_HEAP_BYTES, "B", "a hard cap, without the harness")
     yield Figure("day_live_first_bytes", live[0], "B", f"after {every} min")
     yield Figure("day_live_last_bytes", live[-1], "B", "at the end")
     yield Figure("day_live_most_bytes", max(live), "B", f"of a sample in {every} min")
