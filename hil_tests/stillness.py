@@ -29,9 +29,14 @@ class StoodStillError(Exception):
 def _waited_ns(process: int, found: dict[str, int]) -> None:
     """Put {thread: nanoseconds it has waited for a processor} into `found`, children included.
 
-    Nothing where the kernel does not count it (`/proc/PID/task/TID/schedstat`).
+    Nothing of a process that has ended, nor where the kernel does not count it
+    (`/proc/PID/task/TID/schedstat`).
     """
-    for task in _PROCESSES.glob(f"{process}/task/*"):
+    try:
+        tasks = list((_PROCESSES / str(process) / "task").iterdir())
+    except OSError:
+        return
+    for task in tasks:
         try:
             found[task.name] = int((task / "schedstat").read_text().split()[1])
             children = (task / "children").read_text().split()
@@ -70,11 +75,11 @@ class Stillness:
             now_s = time.monotonic()
             self.longest_s = max(self.longest_s, now_s - before_s - _TICK_S)
             if now_s - sampled_s > _SAMPLE_S:
-                self._sample()
+                self.sample()
                 sampled_s = now_s = time.monotonic()
             before_s = now_s
 
-    def _sample(self) -> None:
+    def sample(self) -> None:
         """What all threads together waited between two samples; a reply waits for several."""
         before_ns = sum(self._waited_ns.values())
         _waited_ns(os.getpid(), self._waited_ns)
@@ -83,7 +88,7 @@ class Stillness:
 
     def explain(self, error: BaseException) -> None:
         """Raise StoodStillError from the error of a test, if that is what happened."""
-        self._sample()
+        self.sample()
         if self.longest_s > STILL_S:
             held_up_ms = round(self.longest_s * 1000)
             raise StoodStillError(f"the machine stood still for {held_up_ms} ms") from error

@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from hil_tests.stillness import Stillness
 
 ROOT = Path(__file__).parent.parent
 
@@ -72,3 +75,14 @@ def test_what_fails_while_the_machine_keeps_time_has_failed(tmp_path: Path, erro
 def test_what_fails_while_processes_wait_for_a_processor_is_tried_again(tmp_path: Path) -> None:
     test = "def test_it():\n    assert attempt() == 2\n"
     assert run(tmp_path, test, "stillness.STILL_S, stillness.WAITED = 1e9, -1\n") == (0, 2)
+
+
+def test_processes_that_end_while_they_are_looked_at_do_no_harm() -> None:
+    """Between the list of threads and the look into one of them, a process may end."""
+    watch = Stillness()
+    with ThreadPoolExecutor() as pool:
+        ended = [pool.submit(subprocess.run, ["true"], check=True) for _ in range(300)]
+        while not all(one.done() for one in ended):
+            watch.sample()
+    for one in ended:
+        one.result()
