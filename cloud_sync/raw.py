@@ -49,6 +49,12 @@ class Period(NamedTuple):
     start_ms: int | None = None
     end_ms: int | None = None
 
+    @property
+    def last_ms(self) -> int:
+        """Its last millisecond. To ask with, as TimescaleDB finds nothing between a time and an
+        end that it sorts in at the same place, unless the end may be equal."""
+        return INT64_MAX if self.end_ms is None else max(self.end_ms, INT64_MIN + 1) - 1
+
 
 #: All of a journal.
 ALWAYS = Period()
@@ -147,9 +153,9 @@ def read_late(store: Store, journal: int, kind: int, seq: int, period: Period) -
     found = (
         "SELECT r.seq, r.hash, r.body FROM {} x CROSS JOIN records r"
         " WHERE r.journal = x.journal AND r.seq = x.seq AND x.journal = ? AND r.kind = ?"
-        " AND x.seq > ? AND x.wall_ms >= ? AND x.wall_ms < ?"
+        " AND x.seq > ? AND x.wall_ms BETWEEN ? AND ?"
     )
-    wanted = (journal, kind, seq, period.start_ms, period.end_ms)
+    wanted = (journal, kind, seq, period.start_ms, period.last_ms)
     yield from _found(
         store,
         f"{found.format('stamped')} UNION ALL {found.format('restamped')} ORDER BY 1",

@@ -29,7 +29,8 @@ class Resource(NamedTuple):
         """The statement; parameters: tenant, start, end, the filters, k0.. of the key, limit."""
         columns = ", ".join(f'"{column}"' for column in self.columns)
         sql = f"SELECT {columns} FROM {self.view} WHERE tenant = :tenant"
-        sql += f" AND {self.time} >= :start AND {self.time} < :end"
+        # The last millisecond may be equal: see `Period.last_ms`.
+        sql += f" AND {self.time} BETWEEN :start AND :end - 1"
         for name in filters:
             sql += f" AND {name} = :{name}"
         key = ", ".join(self.key)

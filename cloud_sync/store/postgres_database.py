@@ -12,7 +12,7 @@ from cloud_sync.store.dialect import (
     postgres_views,
     read_script,
 )
-from cloud_sync.store.postgres_layout import create_layout
+from cloud_sync.store.postgres_layout import create_layout, renew_layout, sorting
 from cloud_sync.store.postgres_refusal import ask_refusal
 from cloud_sync.store.sqlite_file import APPLICATION_ID, BUSY_MS, SCHEMA_VERSION
 from edge.core.errors import StoreError, UsageError
@@ -192,6 +192,7 @@ def _prepare(db: Any) -> str:
     wanted = _digest()
     if db.execute("SELECT views FROM carbontally_schema").fetchone()[0] != wanted:
         _drop_views(db)
+        renew_layout(db)
         _make_views(db)
         db.execute(_WITHOUT_JIT)
         db.execute("UPDATE carbontally_schema SET views = %s", (wanted,))
@@ -199,7 +200,7 @@ def _prepare(db: Any) -> str:
 
 
 def _digest() -> str:
-    texts = [*postgres_views(), read_script(comments.FILE)]
+    texts = [*postgres_views(), sorting(), read_script(comments.FILE)]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 

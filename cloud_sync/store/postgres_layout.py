@@ -34,11 +34,23 @@ def create_layout(db: Any) -> None:
     script = read_script("postgres.sql")
     if db.execute(_HAS_TIMESCALE).fetchone()[0]:
         db.execute(_PARTED.sub(");", script))
+        db.execute(sorting())
         db.execute(read_script("postgres_timescale.sql"))
     else:
         db.execute(script)
         db.execute("SELECT add_partition(NULL, %s, 'early')", (EARLY_MS,))
         db.execute("SELECT add_partition(%s, NULL, 'late')", (LATE_MS,))
+
+
+def sorting() -> str:
+    """What defines where a time belongs among chunks; may be defined anew over the same chunks."""
+    return read_script("postgres_sorted.sql")
+
+
+def renew_layout(db: Any) -> None:
+    """Give a database that an older program made this one's order of times."""
+    if not db.execute(_IS_PARTITIONED).fetchone()[0]:
+        db.execute(sorting())
 
 
 def open_layout(db: Any) -> "Months | Chunks":

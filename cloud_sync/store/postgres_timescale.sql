@@ -3,10 +3,6 @@
 -- no reader may use.
 CREATE SCHEMA carbontally_chunks;
 
--- Where a time is sorted in: what a clock cannot mean shares the first or the last chunk.
-CREATE FUNCTION sorted_ms(ms bigint) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN least(greatest(ms, 1577836799999), 4102444800000);
-
 CREATE FUNCTION make_hypertable(parted text, column_ms text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN

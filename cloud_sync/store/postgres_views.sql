@@ -151,7 +151,8 @@ SELECT *,
 FROM named_readings;
 
 -- The rows of v_readings with from_ms <= wall_ms < until_ms; blocks of other times stay unread,
--- which the same condition on v_readings cannot do.
+-- which the same condition on v_readings cannot do. Its bounds belong to what is asked for, so
+-- that hypertables find rows between two times that they sort in at one place.
 CREATE FUNCTION v_readings_between(from_ms bigint, until_ms bigint)
 RETURNS TABLE (
     tenant text, gateway text, epoch text, seq bigint, device text, point text, unit text,
@@ -161,8 +162,8 @@ LANGUAGE sql STABLE AS $$
     SELECT t.tenant, t.gateway, t.epoch, t.seq, t.device, t.point, t.unit, t.class, t.value,
            t.value_real, t.quality, t.time, t.wall_ms, t.clock
     FROM timed_readings t
-    WHERE t.wall_ms >= from_ms AND t.wall_ms < until_ms
-      AND t.start_ms < until_ms AND t.end_ms >= from_ms
+    WHERE t.wall_ms BETWEEN from_ms AND greatest(until_ms, -9223372036854775807) - 1
+      AND t.start_ms <= greatest(until_ms, -9223372036854775807) - 1 AND t.end_ms >= from_ms
 $$;
 
 CREATE VIEW v_readings AS

@@ -21,6 +21,7 @@ from cloud_sync.store.contract import (
     Store,
 )
 from edge.core.numbers import pack
+from edge.core.numbers.fixed import INT64_MIN
 from edge.core.sync.ack import GAPS_MAX
 
 
@@ -81,11 +82,13 @@ class SqlStore(Store):
         return f"{table} WHERE journal = ? AND seq BETWEEN ? AND ?"
 
     def find_span(self, journal: int, start_ms: int, end_ms: int) -> tuple[int, int] | None:
-        when = "journal = ? AND wall_ms >= ? AND wall_ms < ?"
+        # Bounds that may be equal: see `Period.last_ms`.
+        when = "journal = ? AND wall_ms BETWEEN ? AND ?"
+        last_ms = max(end_ms, INT64_MIN + 1) - 1
         ((first, last),) = self._run(
             f"SELECT min(seq), max(seq) FROM (SELECT seq FROM stamped WHERE {when}"
             f" UNION ALL SELECT seq FROM restamped WHERE {when}) found",
-            *(journal, start_ms, end_ms, journal, start_ms, end_ms),
+            *(journal, start_ms, last_ms, journal, start_ms, last_ms),
         )
         return None if first is None else (first, last)
 

@@ -103,20 +103,6 @@ def test_the_layout_is_told(server: Server, postgres_server: Server, tmp_path: P
     plain.close()
 
 
-def test_each_month_has_a_chunk_and_odd_clocks_share_two(server: Server):
-    url = server.create()
-    store = PostgresStore(url)
-    edge = 22 * 30 * CHUNK_MS
-    odd = [0, -5, -(1 << 62), 1 << 62, 4_102_444_800_000, 8_000_000_000_000]
-    add_times(store, [edge - 1, edge, edge + CHUNK_MS - 1, *odd])
-    store.close()
-    assert [rows for _, rows, _ in chunks(url)] == [1, 2, 3, 3]
-    assert all(is_guarded for _, _, is_guarded in chunks(url))
-    with psycopg.connect(url) as db:
-        found = db.execute(b"SELECT wall_ms FROM record_rows ORDER BY seq").fetchall()
-    assert [ms for (ms,) in found][3:] == odd
-
-
 def plan(url: str, sql: str) -> str:
     with psycopg.connect(url) as db:
         return "\n".join(line for (line,) in db.execute(f"EXPLAIN {sql}".encode()))
