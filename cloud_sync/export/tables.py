@@ -8,6 +8,7 @@ KG = "DECIMAL(25,6)"
 KWH = "DECIMAL(22,3)"
 
 _OWNER = {"tenant": "VARCHAR", "gateway": "VARCHAR", "epoch": "VARCHAR", "seq": "BIGINT"}
+_KEYS = ("result", "device", "point", "stream", "basis")
 _SPAN = {"start_ms": "BIGINT", "end_ms": "BIGINT"}
 
 
@@ -22,8 +23,7 @@ class Table(NamedTuple):
     @property
     def key(self) -> str:
         """What rows are ordered by within a day."""
-        names = [name for name in ("device", "point", "stream", "basis") if name in self.columns]
-        return ", ".join([*_OWNER, *names])
+        return ", ".join(name for name in (*_OWNER, *_KEYS) if name in self.columns)
 
 
 TABLES = (
@@ -83,6 +83,42 @@ TABLES = (
             "emission_kg": KG,
             "emission_mg": "BIGINT",
             **_SPAN,
+        },
+    ),
+    Table(
+        "result_emissions",
+        "v_result_emissions",
+        "start_ms",
+        {
+            **_OWNER,
+            **dict.fromkeys(("result", "stream", "kind"), "VARCHAR"),
+            "scope": "INTEGER",
+            **dict.fromkeys(("place", "basis", "factor", "factor_digest"), "VARCHAR"),
+            "emission_kg": KG,
+            **dict.fromkeys(("emission_mg", "recorded_mg"), "BIGINT"),
+            **_SPAN,
+        },
+    ),
+    Table(
+        "result_totals",
+        "v_result_totals",
+        "start_ms",
+        {
+            **_OWNER,
+            **dict.fromkeys(("result", "basis"), "VARCHAR"),
+            **dict.fromkeys(("scope1_mg", "scope2_mg", "electricity_mg"), "BIGINT"),
+            "intensity_mg_per_kwh": "BIGINT",
+            **_SPAN,
+        },
+    ),
+    Table(
+        "results",
+        "v_results",
+        "made_ms",
+        {
+            **{name: kind for name, kind in _OWNER.items() if name != "seq"},
+            **dict.fromkeys(("result", "factor_set", "factor_digest"), "VARCHAR"),
+            "made_ms": "BIGINT",
         },
     ),
 )

@@ -1,6 +1,7 @@
 """Parquet files hold what the store holds, exactly; a day is replaced as a whole or not at all."""
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -18,9 +19,11 @@ from cloud_sync.receiver import Receiver
 from cloud_sync.store.sqlite import SqliteStore
 from edge.__main__ import main
 from edge.core.journal.record import Kind
+from tests.contract.test_views_of_both import unit_of
 from tests.unit.receiver_journal import GATEWAY, KEY, NOW_MS, TENANT, TOPIC, Journal
+from tests.unit.source_tree import ROOT
 
-from . import park
+from . import park, revised
 
 
 def export(cloud: Path, to: Path, *options: str) -> int:
@@ -53,7 +56,10 @@ def folder(cloud: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_another_reader_finds_every_row_with_exact_types(cloud: Path, folder: Path, table):
     files = sorted(folder.glob(f"{table.name}/day=*/*.parquet"))
-    assert [file.parent.name for file in files] == [f"day=2026-11-{day}" for day in (19, 20, 21)]
+    days = ("2026-11-19", "2026-11-20", "2026-11-21")
+    if table.name == "results":
+        days = (datetime.fromtimestamp(revised.MADE_MS / 1000, UTC).date().isoformat(),)
+    assert [file.parent.name for file in files] == [f"day={day}" for day in days]
     found = []
     for file in files:
         read = pq.ParquetFile(file).read()
@@ -79,6 +85,54 @@ def test_duckdb_reads_the_folder_as_one_table_with_days(cloud: Path, folder: Pat
     assert found == wanted
 
 
+def test_duckdb_finds_what_a_result_changed(cloud: Path, folder: Path):
+    """Against the store's own tables: electricity at two thirds, all else as recorded."""
+    with duckdb.connect() as duck:
+        read = f"read_parquet('{folder}/result_emissions/*/*.parquet', hive_partitioning=true)"
+        found = duck.execute(
+            "SELECT r.day::VARCHAR, r.gateway, r.seq, r.stream, r.basis, r.emission_mg,"
+            f" r.recorded_mg, e.emission_mg FROM {read} r LEFT JOIN"
+            f" read_parquet('{folder}/emissions/*/*.parquet') e"
+            " USING (tenant, gateway, epoch, seq, stream, basis) ORDER BY ALL"
+        ).fetchall()
+        sets = duck.execute(
+            f"SELECT DISTINCT s.result, s.factor_set FROM {read} r JOIN"
+            f" read_parquet('{folder}/results/*/*.parquet') s"
+            " USING (tenant, gateway, epoch, result)"
+        ).fetchall()
+    with closing(sqlite3.connect(cloud)) as db:
+        wanted = db.execute(
+            "SELECT date(i.start_ms / 1000, 'unixepoch'), g.gateway, e.seq, s.name,"
+            " e.emission_mg FROM result_emissions e JOIN results n ON n.id = e.result"
+            " JOIN intervals i ON i.journal = e.journal AND i.seq = e.seq"
+            " JOIN streams s ON s.journal = e.journal AND s.number = e.stream"
+            " JOIN journals j ON j.id = e.journal JOIN gateways g ON g.id = j.gateway"
+        ).fetchall()
+    assert sorted(map(repr, wanted)) == sorted(
+        repr((day, gateway, seq, stream, mg)) for day, gateway, seq, stream, _, mg, _, _ in found
+    )
+    assert all(recorded == exported for *_, recorded, exported in found)
+    ratios = {round(3 * mg / old) for *_, mg, old, _ in found if old and old > 1_000_000}
+    assert ratios == {2, 3} and sets == [(revised.NAME, "cn_park_910_2025")]
+
+
+def test_each_column_is_told_with_its_unit():
+    told = {}
+    for line in (ROOT / "docs" / "reading.md").read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 4 and cells[1].endswith("_ms`"):
+            told[cells[0].strip("`")] = (cells[1].strip("`"), cells[3])
+    owner = ("tenant", "gateway", "epoch", "seq")
+    assert list(told) == [table.name for table in TABLES]
+    for table in TABLES:
+        time, text = told[table.name]
+        names = re.findall(r"`(\w+)`", text.replace("in `unit`", ""))
+        assert time == table.time and sorted({*names}) == sorted({*table.columns} - {*owner})
+        for part in text.split("; "):
+            (end,) = {end for name in re.findall(r"`(\w+)`", part) for end in [unit_of(name)]}
+            assert end.replace("milliseconds", "Unix milliseconds") in part, part
+
+
 def test_a_day_again_is_the_same_file_and_a_day_without_rows_goes(
     cloud: Path, tmp_path: Path, capsys
 ):
@@ -88,7 +142,7 @@ def test_a_day_again_is_the_same_file_and_a_day_without_rows_goes(
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["table"] for row in told] == [table.name for table in TABLES]
     before = {path: path.read_bytes() for path in to.rglob("*.parquet")}
-    assert len(before) == len(TABLES) == len(list(to.rglob("*.*")))
+    assert len(before) == len(TABLES) - 1 == len(list(to.rglob("*.*"))), "no result was made"
     assert export(cloud, to, *day) == 0
     assert {path: path.read_bytes() for path in to.rglob("*.parquet")} == before
     assert export(cloud, to, *day, "--tenant", "nobody") == 2
