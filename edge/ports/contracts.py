@@ -238,7 +238,7 @@ class Store:
         return None
 
     def of_kind(self, kind: int) -> "list[bytes]":
-        """All records of a kind that is not POLL, ascending."""
+        """All records of a kind that is not POLL, ascending; of TABLE at least those that hold."""
         raise NotImplementedError
 
     def each_of_kind(self, kind: int) -> "Iterator[bytes]":

@@ -92,14 +92,21 @@ def _restore(state: RingState, fields: list[object]) -> None:
     if len(fields) != len(FIELDS):
         raise DataError("data.record", seq=-1, reason="not the state of a ring")
     for name, value in zip(FIELDS, fields):
-        setattr(state, name, dict(value) if name == "kept" else value)  # type: ignore[call-overload]
+        if name == "tables":
+            state.take_tables(value)  # type: ignore[arg-type]
+        else:
+            setattr(state, name, dict(value) if name == "kept" else value)  # type: ignore[call-overload]
 
 
 def _check_segments(store: "RingWriter") -> None:
-    """Every segment between the oldest and the newest is there."""
-    before = -1
-    for generation in range(store.state.oldest, store.state.generation):
+    """Every segment from the oldest to the newest is there, or was passed over."""
+    before, absent = -1, 0
+    for generation in range(store.state.oldest, store.state.generation + 1):
         head = store.segments.head(generation)
-        if head is None or (generation >= store.state.begun and head.first_seq < before):
+        if head is None:
+            absent += 1
+            continue
+        is_ours = generation >= store.state.begun
+        if absent > head.skipped or (is_ours and head.first_seq < before):
             raise store.damage(before)
-        before = head.first_seq if generation >= store.state.begun else -1
+        before, absent = head.first_seq if is_ours else -1, 0

@@ -131,10 +131,14 @@ class RingReader(Store):
         return None
 
     def first_of(self, generation: int) -> int:
-        """The first seq of a segment of this epoch."""
+        """The first seq of a segment of this epoch; of one that was passed over, of the next."""
         if generation not in self.firsts:
-            head = self.segments.head(generation)
-            if head is None or head.epoch != self.epoch:
+            at = generation
+            head = self.segments.head(at)
+            while head is None and at < self.state.generation:
+                at += 1
+                head = self.segments.head(at)
+            if head is None or head.epoch != self.epoch or at - generation > head.skipped:
                 raise self.damage(-1)
             self.firsts[generation] = head.first_seq
         return self.firsts[generation]

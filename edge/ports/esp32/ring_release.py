@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 def release(store: "RingStore") -> None:
     """Let the oldest segments go while they hold next to nothing and space is short."""
     state = store.state
-    while store.is_short() and state.oldest < state.generation:
+    for _ in range(store.segments.count):  # a ring of nothing but tables would go round for ever
+        if not store.is_short() or state.oldest == state.generation:
+            return
         kept = _outlives(store)
         if kept is None:
             return
@@ -19,13 +21,14 @@ def release(store: "RingStore") -> None:
 
 
 def _outlives(store: "RingStore") -> "list[tuple[int, bytes]] | None":
-    """(seq, record) of what outlives the oldest segment; None: too much."""
+    """(seq, record) of what outlives the oldest segment: tables, and a few others; None: more."""
     state = store.state
     seqs = sorted([seq for seq in state.kept if state.kept[seq] == state.oldest], key=int)
     if state.oldest >= state.begun:
         first, end = store.first_of(state.oldest), store.first_of(state.oldest + 1)
-        count = end - first - missing(store, first, end)
-        if count > store.kept_of_segment or len(state.kept) + count > store.kept_max:
+        tables = len([seq for seq in state.tables if first <= seq < end])
+        count = end - first - missing(store, first, end) - tables
+        if count > store.kept_of_segment or store.kept_rows() + count > store.kept_max:
             return None
         seq = first
         while seq < end:

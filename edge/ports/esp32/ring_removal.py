@@ -36,8 +36,16 @@ def plan(store: "RingStore", is_pressed: bool) -> Removal | None:
     if is_pressed:
         # Appending has what is left of this segment, and no other.
         weakest = Step.POLLS if 4 * store.offset < 3 * store.segments.size else Step.REST
-    is_crowded = len(store.state.kept) + store.kept_of_segment > store.kept_max
+    if store.state.stale:
+        return _without_stale(store, store.state.stale[0])
+    is_crowded = store.kept_rows() + store.kept_of_segment > store.kept_max
     return _plan_removal(store, is_crowded, weakest)
+
+
+def _without_stale(store: "RingStore", seq: int) -> Removal:
+    """A table that another has taken the place of, after retention had left it there."""
+    tombs = _tombstones(store, Step.ACKED, seq, seq)
+    return Removal((), 0, tombs, Step.ACKED, store.state.swept[Step.ACKED])
 
 
 def _meters(store: "RingStore") -> "tuple[dict[int, tuple[int, ...]], int]":

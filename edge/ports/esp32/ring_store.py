@@ -31,8 +31,8 @@ BEGIN = 3
 SPARE = 2
 LAST_SPARE = 1
 
-#: Rows that a segment may leave behind when it goes, one per so many bytes of it; and all that
-#: may have been left behind, per segment of the ring.
+#: Rows beside tables that a segment may leave behind when it goes, one per so many bytes of it;
+#: and all that may have been left behind, per segment of the ring.
 KEPT_BYTES = 340
 KEPT_PER_SEGMENT = 4
 
@@ -134,6 +134,11 @@ class RingStore(RingWriter):
     def is_short(self, spare: int = BEGIN) -> bool:
         """True when fewer segments are left than so many."""
         return self.state.generation + 1 - self.state.oldest >= self.segments.count - spare
+
+    def kept_rows(self) -> int:
+        """Rows that have outlived their segment, without the tables: these always do."""
+        kept = self.state.kept
+        return len(kept) - len([seq for seq in self.state.tables if seq in kept])
 
     def plan_removal(self) -> "Removal | None":
         if not self.is_short():

@@ -14,6 +14,9 @@ from edge.ports.esp32.segments import LAST, PAYLOAD_MAX, ROWS, Op, encode_entry,
 ROWS_OF_ENTRY = 16
 ENTRY_BYTES = 1_500
 
+#: Places passed over one after the other; where more fail, it is the whole flash that does.
+SKIPPED_MAX = 3
+
 
 class RingWriter(RingReader):
     """What changes a ring log. is_stale: a write failed, so memory may be ahead of the flash."""
@@ -31,22 +34,45 @@ class RingWriter(RingReader):
         self.acked_seq = state.acked
 
     def begin_segment(self, is_open: bool, spare: int = 0) -> None:
-        """Go on in a new segment; spare: how many have to be left then. Raises "store.full"."""
-        state = self.state
-        if state.generation + 2 - state.oldest > self.segments.count - spare:
-            raise StoreError("store.full", file=self.flash.name)
-        state.generation += 1
-        try:
-            head = encode_head(
-                *(state.generation, state.epoch, state.next_seq, state.head, state.ended_ms),
-                *(is_open, state.snapshot()),
-            )
-            self.offset = self.segments.begin(state.generation, head)
-        except StoreError:
-            state.generation -= 1
-            self.is_stale = True
-            raise
+        """Go on in a new segment; spare: how many have to be left then. Raises "store.full".
+
+        A place that the flash does not take one in is passed over until the next lap; what is
+        to be left is there for that as well.
+        """
+        state, skipped = self.state, 0
+        before = state.generation
+        while True:
+            left = self.segments.count - (0 if skipped else spare)
+            if state.generation + 2 - state.oldest > left:
+                state.generation = before
+                raise StoreError("store.full", file=self.flash.name)
+            state.generation += 1
+            try:
+                self.offset = self._open_segment(is_open, skipped)
+                break
+            except StoreError:
+                skipped += 1
+                if skipped > SKIPPED_MAX:
+                    state.generation = before
+                    self.is_stale = True
+                    raise
+                slot = state.generation % self.segments.count
+                state.news.append(["journal.worn", ["segment", slot]])
         self.codec = RowCodec(self.codec)
+
+    def _open_segment(self, is_open: bool, skipped: int) -> int:
+        state = self.state
+        head = encode_head(
+            *(state.generation, state.epoch, state.next_seq, state.head, state.ended_ms),
+            *(is_open, skipped, state.snapshot()),
+        )
+        if len(head) > PAYLOAD_MAX:
+            raise self._too_large("a state", len(head))
+        return self.segments.begin(state.generation, head)
+
+    def _too_large(self, what: str, size: int) -> StoreError:
+        reason = f"{what} of {size} bytes, {PAYLOAD_MAX} are the most"
+        return StoreError("store.write", file=self.flash.name, reason=reason)
 
     def commit(
         self,
@@ -94,8 +120,7 @@ class RingWriter(RingReader):
         else:
             payload = bytes((Op.SET,)) + pack.encode(_pairs(group))
         if len(payload) > PAYLOAD_MAX:
-            reason = f"a record of {len(payload)} bytes, {PAYLOAD_MAX} are the most"
-            raise StoreError("store.write", file=self.flash.name, reason=reason)
+            raise self._too_large("a record", len(payload))
         return encode_entry(payload, flags), records
 
     def _apply(self, group: object, records: list[Record | None]) -> None:

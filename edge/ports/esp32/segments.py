@@ -152,7 +152,8 @@ class Segments:
 class SegmentHead:
     """generation: counts segments for ever; epoch: of its rows; first_seq, before: seq of its
     first row and hash before it; ended_ms: wall time of the row before; is_open: it begins inside
-    of a commit; state: see `ring_state`; size: bytes that it takes.
+    of a commit; skipped: generations before it that have no segment, as the flash took none there;
+    state: see `ring_state`; size: bytes that it takes.
     """
 
     def __init__(self, fields: object, size: int) -> None:
@@ -163,7 +164,8 @@ class SegmentHead:
         self.first_seq: int = fields[2]
         self.before: bytes = fields[3]
         self.ended_ms: int = fields[4]
-        self.is_open = bool(fields[5])
+        self.is_open = bool(fields[5] & 1)
+        self.skipped: int = fields[5] >> 1
         self.state: list[object] = fields[6]
         self.size = size
         if len(self.epoch) != EPOCH_BYTES or len(self.before) != HASH_BYTES:
@@ -177,8 +179,10 @@ def encode_head(
     before: bytes,
     ended_ms: int,
     is_open: bool,
+    skipped: int,
     state: list[object],
 ) -> bytes:
     """The entry that a segment begins with."""
-    fields = [generation, epoch, first_seq, before, ended_ms, 1 if is_open else 0, state]
+    kind = skipped << 1 | (1 if is_open else 0)
+    fields = [generation, epoch, first_seq, before, ended_ms, kind, state]
     return encode_entry(bytes((Op.STATE,)) + _FORMAT + pack.encode(fields), LAST)
