@@ -1,4 +1,5 @@
 from edge.core.errors import TallyError
+from edge.core.sync.ack import has_batch
 from edge.core.sync.bounds import WINDOW
 from edge.core.sync.patience import ACK_TIMES_MAX, RETRY_FIRST_MS, RETRY_MAX_MS, RETRY_MIN_MS
 from edge.core.sync.uplink import Uplink
@@ -222,3 +223,49 @@ def test_a_gap_below_what_arrived_is_sent_again_at_once_and_once():
     uplink.sent(10, 19, 10)
     uplink.acknowledged(9, 29, 11, (10, 19))  # an older ack says the same again
     assert uplink.want(29, 11) is None
+
+
+def test_what_an_ack_says_is_there_is_not_sent():
+    uplink = online(records_max=5)
+    send_all(uplink, 4, 0)
+    # 0..4 are there, and 8..9 and 15, which left ahead of their turn.
+    uplink.acknowledged(4, 29, 10, (5, 7, 10, 14))
+    assert uplink.want(29, 10) == (5, 9)
+    uplink.sent(5, 7, 10)
+    assert uplink.want(29, 10) == (10, 14)
+    uplink.sent(10, 14, 10)
+    assert uplink.want(29, 10) == (16, 20)
+
+
+def test_nothing_is_left_out_in_a_new_session():
+    uplink = online(records_max=5)
+    uplink.acknowledged(-1, 29, 10, (0, 7, 10, 14))
+    uplink.disconnected()
+    uplink.connected(20)
+    assert send_all(uplink, 14, 20) == [(0, 4), (5, 9), (10, 14)]
+
+
+def test_what_left_with_an_earlier_batch_proves_nothing_of_what_left_after_that():
+    uplink = online(records_max=5)
+    for span, beside in (((0, 4), None), ((5, 5), None), ((6, 9), 0), ((10, 10), None)):
+        uplink.sent(span[0], span[1], 0, beside)
+    assert uplink.in_flight == [(0, 4), (6, 9), (5, 5), (10, 10)]
+    uplink.acknowledged(4, 29, 10, (5, 5))
+    assert uplink.again == [] and uplink.in_flight == [(5, 5), (10, 10)]
+
+
+def test_a_run_is_remembered_until_something_is_lost():
+    uplink = online()
+    for first in range(0, 90, 10):
+        uplink.tell((100 + first, 104 + first, first))
+    assert uplink.told_with(104) is None  # eight of them are
+    assert uplink.told_with(112) == (110, 114, 10) and uplink.told_with(115) is None
+    uplink.rewind()
+    assert uplink.told_with(112) is None
+
+
+def test_a_batch_that_reaches_into_the_next_hole_is_not_there():
+    gaps = (5, 9, 15, 20)
+    assert has_batch(10, 14, 4, gaps) and has_batch(11, 12, 4, gaps)
+    assert not has_batch(10, 15, 4, gaps) and not has_batch(9, 12, 4, gaps)
+    assert has_batch(21, 25, 4, gaps) and not has_batch(22, 25, 4, gaps)

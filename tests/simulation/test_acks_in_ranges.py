@@ -3,6 +3,8 @@
 Taken for nothing, either makes a gateway send the same tombstones for ever.
 """
 
+import pytest
+
 from edge.app.recorder import Recorder
 from edge.app.uploader import Uploader
 from edge.core.journal.chain import Chain
@@ -57,6 +59,7 @@ def acked(uploader: Uploader, uplink: MemoryUplink, seq: int, gaps: tuple[int, .
 def test_the_tombstone_of_that_range_comes_next():
     store = thinned_store()
     uploader, uplink = online(store)
+    uploader.window.rewind()  # what has left may be lost
     errors, first = acked(uploader, uplink, 27, (28, 28))
     assert errors == []
     assert first is not None and first.kind == Kind.TOMBSTONE and first.body[:2] == [26, 28]
@@ -84,3 +87,53 @@ def test_a_cloud_that_has_the_tombstone_and_stands_in_its_range_holds_other_reco
         assert acked(uploader, uplink, 27, gaps)[0] == ["sync.rewound"], gaps
     for gaps in ((), (28, at), (28, at - 2), (28, 30, at, at + 1)):
         assert acked(uploader, uplink, 27, gaps)[0] == [], gaps
+
+
+class Cloud:
+    """Takes each batch in as it comes, and says after each what it has, as a receiver does."""
+
+    def __init__(self, store: SimStore) -> None:
+        self.store = store
+        self.there = set(range(10))
+        self.arrived: list[int] = []
+
+    def take(self, payload: bytes) -> bytes:
+        """The acknowledgement of one batch."""
+        for record in decode_batch(payload, KEY).records:
+            self.arrived.append(record.seq)
+            self.there.add(record.seq)
+            if record.kind == Kind.TOMBSTONE:
+                self.there.update(range(record.body[0], record.body[1] + 1))
+        missing = [seq for seq in range(max(self.there) + 1) if seq not in self.there]
+        gaps: list[int] = []
+        for seq in missing:
+            if gaps and gaps[-1] == seq - 1:
+                gaps[-1] = seq
+            else:
+                gaps += [seq, seq]
+        seq = missing[0] - 1 if missing else max(self.there)
+        return ack_payload(seq, self.store.hash_at(seq) or bytes(32), gaps=tuple(gaps[:32]))
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_each_poll_leaves_once_and_tombstones_side_by_side_as_one(at_once: bool) -> None:
+    store = thinned_store()
+    cloud = Cloud(store)
+    uploader, uplink = online(store)
+    batches = 0
+    for now_ms in range(1, 100):
+        sent = uplink.batches()[batches:]
+        batches += len(sent)
+        for payload in sent:
+            uplink.inbox.append((ACK_TOPIC, cloud.take(payload)))
+            if at_once:
+                assert uploader.step(now_ms) == []
+        assert uploader.step(now_ms) == []
+    assert store.acked_seq == store.next_seq - 1
+    removed = {seq for first, last in RANGES for seq in range(first, last + 1)}
+    polls = [seq for seq in cloud.arrived if seq < 40]
+    assert sorted(polls) == sorted(set(range(10, 40)) - removed)
+    # Ahead of their turn, and in it: no ack names what lies behind the first hole's end.
+    assert sorted(set(cloud.arrived) - set(polls)) == list(range(40, store.next_seq))
+    # The tombstones, the five polls that are each between two ranges, and the rest.
+    assert batches == 1 + 5 + 1

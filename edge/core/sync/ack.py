@@ -98,6 +98,8 @@ def has_batch(first: int, last: int, seq: int, gaps: tuple[int, ...]) -> bool:
         return True
     for at in range(1, len(gaps), 2):
         behind = gaps[at] + 1
-        if first >= behind and (first == behind or (at + 1 < len(gaps) and last < gaps[at + 1])):
+        if at + 1 == len(gaps):
+            return first == behind
+        if first >= behind and last < gaps[at + 1]:
             return True
     return False

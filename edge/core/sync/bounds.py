@@ -10,3 +10,6 @@ SHARE = 3
 #: subscription and keep the connection. A new one is begun; then after twice that, and so on.
 DEAF_MS = 120_000
 DEAF_MAX_MS = 600_000
+
+#: Runs of records that left ahead of their turn, of which the sender remembers that they did.
+TOLD_RUNS = 8

@@ -32,7 +32,8 @@ def settle(window: "Uplink", seq: int, head_seq: int, now_ms: int, gaps: tuple[i
         window.progress_ms = now_ms
         window.retry_ms = window.patience.retry_ms(now_ms)
     window.again = [(max(first, seq + 1), last) for first, last in window.again if last > seq]
-    window.next_seq = max(window.next_seq, seq + 1)
+    window.gaps = gaps
+    window.next_seq = window.beyond_known(max(window.next_seq, seq + 1))
     window.join()
     _split(window, head_seq, len(gaps) >> 1)
     return released
@@ -56,6 +57,8 @@ def _confirm(window: "Uplink", seq: int, gaps: tuple[int, ...]) -> bool:
     if not behind:
         _credit(window, gaps)
     _find_holes(window, gaps)
+    if window.again:
+        window.told = []
     window.again.sort(key=lambda span: span[0])
     return behind > 0
 

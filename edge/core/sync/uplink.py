@@ -8,7 +8,7 @@ first, as one run without a hole; the rest is history and has a share of the win
 never takes. When history has reached the split, there is one order again.
 """
 
-from edge.core.sync.bounds import DEAF_MAX_MS, DEAF_MS, SHARE, WINDOW
+from edge.core.sync.bounds import DEAF_MAX_MS, DEAF_MS, SHARE, TOLD_RUNS, WINDOW
 from edge.core.sync.patience import RETRY_FIRST_MS, Patience
 
 
@@ -34,6 +34,8 @@ class Uplink:
         self.patience = Patience(seed)
         self.last_sent_ms = 0  # of the newest records
         self.again: list[tuple[int, int]] = []  # known to be lost
+        self.gaps: tuple[int, ...] = ()  # of the newest ack; what lies between is there
+        self.told: list[tuple[int, int, int]] = []  # of the newest batches, see `tell`
         self._highest_seq = acked_seq  # ever sent
         self._waited_seq = -1  # records up to it have lingered, or were sent before
         self.asked_ms: int | None = None  # the first batch since anything was heard
@@ -74,6 +76,8 @@ class Uplink:
                     self.live_seq = first
         self.in_flight = []
         self.again = []
+        self.gaps = ()
+        self.told = []
         self.patience.forget()
         self.next_seq = self.acked_seq + 1
 
@@ -127,31 +131,63 @@ class Uplink:
         split = self.split_seq
         return 0 if split is None else sum(1 for first, _ in self.in_flight if first >= split)
 
-    def sent(self, first: int, last: int, now_ms: int) -> None:
-        """A batch of records first..last left, the beginning of what `want` has named."""
+    def sent(self, first: int, last: int, now_ms: int, beside: int | None = None) -> None:
+        """A batch of records first..last left, the beginning of what `want` has named.
+
+        beside: the first record of an earlier batch that stands for these as well.
+        """
         if not self.in_flight:
             self.progress_ms = now_ms
         if self.asked_ms is None:
             self.asked_ms = now_ms
-        self.in_flight.append((first, last))
-        if last > self._highest_seq:
-            self._highest_seq = last
-            if self.split_seq is None or first < self.split_seq:
+        if beside is not None:
+            self._ride(first, last, beside)
+        else:
+            self.in_flight.append((first, last))
+            if last > self._highest_seq and (self.split_seq is None or first < self.split_seq):
                 self.patience.sent(first, last, now_ms)
+        self._highest_seq = max(self._highest_seq, last)
         if self.again and self.again[0][0] == first:
             rest = (last + 1, self.again.pop(0)[1])
             self.again = ([rest] if rest[0] <= rest[1] else []) + self.again
             return
+        following = self.beyond_known(last + 1)
         if self.split_seq is not None and first < self.split_seq:
-            self.next_seq = last + 1
+            self.next_seq = following
             self.join()
             return
         if self.split_seq is None:
-            self.next_seq = last + 1
+            self.next_seq = following
         else:
-            self.live_seq = last + 1
+            self.live_seq = following
         self._waited_seq = max(self._waited_seq, last)
         self.last_sent_ms = now_ms
+
+    def beyond_known(self, seq: int) -> int:
+        """The first record from `seq`, unacked, on of which no ack has said that it is there."""
+        gaps = self.gaps
+        for at in range(0, len(gaps), 2):
+            if seq <= gaps[at + 1]:
+                return max(seq, gaps[at])
+        return seq + 1 if gaps and seq == gaps[-1] + 1 else seq
+
+    def _ride(self, first: int, last: int, beside: int) -> None:
+        """Put first..last where its batch is; one that is not on its way any more has arrived."""
+        for at, span in enumerate(self.in_flight):
+            if span[0] == beside:
+                self.in_flight.insert(at + 1, (first, last))
+                return
+
+    def tell(self, run: tuple[int, int, int]) -> None:
+        """Records first..last have left ahead of their turn: run is (first, last, beside)."""
+        self.told = self.told[1 - TOLD_RUNS :] + [run]
+
+    def told_with(self, seq: int) -> tuple[int, int, int] | None:
+        """The run of records that left ahead of their turn and holds `seq`."""
+        for run in self.told:
+            if run[0] <= seq <= run[1]:
+                return run
+        return None
 
     def join(self) -> None:
         """End the split when history has reached it."""
