@@ -21,9 +21,9 @@ def require_command(name: str) -> str:
     return found or lacking(name)
 
 
-def require_node_package(name: str) -> Path:
-    """The folder of an installed npm package of `package.json` beside this file."""
-    folder = NODE_MODULES / name
+def require_node_package(name: str, modules: Path = NODE_MODULES) -> Path:
+    """The folder of an installed npm package, of `package.json` beside this file or elsewhere."""
+    folder = modules / name
     if not (folder / "package.json").is_file():
         lacking(f"npm package {name}")
     return folder

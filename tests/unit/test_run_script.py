@@ -108,6 +108,8 @@ class House:
             "hil_tests/test_line.py": "def test_line() -> None:\n    assert 1 + 1 == 2\n",
             "hil_tests/micropython/package-lock.json": "{}",
             "hil_tests/micropython/node_modules/installed": "{}",
+            "tests/contract/asyncapi/package-lock.json": "{}",
+            "tests/contract/asyncapi/node_modules/installed": "{}",
             "elsewhere/x": "",
         }
         for name, text in files.items():
