@@ -2,7 +2,7 @@
 
 from cloud_sync.api.resources import RESOURCES
 from cloud_sync.raw import Period, read_late
-from cloud_sync.reading.database import Database, open_reading
+from cloud_sync.reading.database import open_reading
 from cloud_sync.store.compaction import Compaction
 from cloud_sync.store.contract import Store
 from cloud_sync.store.postgres import PostgresStore
@@ -81,11 +81,11 @@ def made_within(low: int, high: int, kind: int | None = None) -> list[Record]:
     return [one for one in ODD.records if low <= one.wall_ms < high and kind in (None, one.kind)]
 
 
-def opened(store: Store) -> Database:
+def address_of(store: Store) -> str:
     if isinstance(store, PostgresStore):
-        return open_reading(store._url)
+        return store._url
     ((path,),) = store.query("SELECT file FROM pragma_database_list WHERE name = 'main'")
-    return open_reading(f"sqlite:///{path}")
+    return f"sqlite:///{path}"
 
 
 def test_every_time_is_found_whatever_clock_it_is_of(store: Store):
@@ -99,7 +99,7 @@ def test_every_time_is_found_whatever_clock_it_is_of(store: Store):
 
 def check_questions(store: Store) -> None:
     resources = {one.name: one for one in RESOURCES}
-    database = opened(store)
+    database = open_reading(address_of(store))
     for name, kind, times in (("readings", Kind.POLL, 2), ("events", Kind.EVENT, 1)):
         sql = resources[name].select(False, [], False)
         at = list(resources[name].columns).index("wall_ms")

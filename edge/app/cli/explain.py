@@ -1,22 +1,13 @@
 """`carbontally explain`: one figure as a chain that a verifier can follow, offline."""
 
 import json as json_module
-import sqlite3
-from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from edge.app.cli.explain_source import (
-    Source,
-    open_evidence,
-    open_journal,
-    open_store,
-    sources_of,
-)
+from edge.app.cli.explain_source import Source, open_sources
 from edge.app.cli.explain_stack import samples_of
 from edge.app.cli.explain_text import lines_of, object_of
 from edge.core.carbon.interval import CUMULATIVE
@@ -36,7 +27,7 @@ def explain(
         typer.Option(help="a time within it, like 2026-11-20T09:45:00Z; or its record; or last"),
     ] = "last",
     journal: Annotated[Path | None, typer.Option(help="journal of a gateway")] = None,
-    store: Annotated[str, typer.Option(help="sqlite:///path of a receiver's store")] = "",
+    store: Annotated[str, typer.Option(help="sqlite:///path or postgresql://host/name")] = "",
     evidence: Annotated[
         Path | None, typer.Option(help="file of `carbontally evidence`, .gz too")
     ] = None,
@@ -44,9 +35,9 @@ def explain(
     json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> int:
     """Follow one figure: registers, moves, factor, product, rounding; 65 if it differs."""
-    path, opened = _file(journal, store, evidence)
-    with closing(opened(path)) as db:
-        found = _look(sources_of(db, journal is not None, path, gateway), interval)
+    _check_one({"--journal": journal, "--store": store, "--evidence": evidence})
+    with open_sources(journal, store, evidence, gateway) as sources:
+        found = _look(sources, interval)
         if found is None:
             raise _usage("--interval", interval, "an interval of this journal")
         return _tell(found[0], stream, *found[1], as_json=json)
@@ -56,26 +47,11 @@ def _usage(option: str, found: str, expected: str) -> UsageError:
     return UsageError("usage.value", option=option, found=found, expected=expected)
 
 
-def _file(
-    journal: Path | None, store: str, evidence: Path | None
-) -> tuple[Path, Callable[[Path], sqlite3.Connection]]:
-    """The one of the three that is given, and what opens it."""
-    given = {"--journal": journal, "--store": store, "--evidence": evidence}
+def _check_one(given: dict[str, Path | str | None]) -> None:
     names = [name for name, found in given.items() if found]
     if len(names) != 1:
         told = " and ".join(names) or "nothing"
         raise _usage("--journal", told, "--journal, --store or --evidence")
-    if evidence is not None:
-        return evidence, open_evidence
-    if journal is not None:
-        return journal, open_journal
-    path = store.removeprefix("sqlite:///")
-    if path == store or not path:
-        # What stands behind the scheme may be a password.
-        scheme, colon, _ = store.partition(":")
-        expected = "sqlite:///path; of a PostgreSQL store write `evidence`, then --evidence"
-        raise _usage("--store", f"{scheme}:..." if colon else store, expected)
-    return Path(path), open_store
 
 
 def _look(sources: list[Source], wanted: str) -> tuple[Source, Found] | None:
@@ -98,7 +74,7 @@ def _find(source: Source, wanted: str) -> Found | None:
     instant = None if wanted == "last" or wanted.isdigit() else _instant_ms(wanted)
     before: Record | None = None
     last: Found | None = None
-    for record, digest in source.records("kind = 2"):
+    for record, digest in source.records(Kind.INTERVAL):
         found = (record, digest, before)
         if wanted.isdigit() and record.seq == int(wanted):
             return found
@@ -130,9 +106,9 @@ def _tell(
 ) -> int:
     first = -1 if before is None else before.seq
     parts: list[Any] = []
-    for record, _ in source.records("kind = 0"):
+    for record, _ in source.records(Kind.TABLE):
         parts.extend(record.body)
-    span = source.records("seq > ? AND seq < ?", first, interval.seq)
+    span = source.records(None, first + 1, interval.seq - 1)
     between = [record for record, _ in span if record.kind in (Kind.POLL, Kind.TABLE)]
     book = Book(parts)
     _check_here(source, book, interval, before)
@@ -157,7 +133,7 @@ def _tell(
 def _check_here(source: Source, book: Book, interval: Record, before: Record | None) -> None:
     """A part of a journal may lack what an interval stands on."""
     lacks = [entry[0] for entry in interval.body[2] if entry[0] not in book.streams]
-    if lacks or (before is None and not list(source.records("seq = 0"))):
+    if lacks or (before is None and not list(source.records(None, 0, 0))):
         expected = "an interval whose definitions and predecessor are here, too"
         raise _usage("--interval", f"record {interval.seq}", expected)
 
@@ -176,10 +152,10 @@ def _mass_again(
 ) -> list[Any] | None:
     """A stack's entry from its samples; first: seq of the interval record before, -1 for none."""
     windows: list[Any] = []
-    for record, _ in source.records("kind = 0 AND seq <= ?", first):
+    for record, _ in source.records(Kind.TABLE, 0, first):
         for part in record.body:
             windows = part[1] if part[0] == Part.WINDOWS else windows
-    past = [record for record, _ in source.records("kind = 2 AND seq <= ?", first)]
-    span = source.records("kind = 1 AND seq > ? AND seq <= ?", first - _LOOK_BACK, first)
-    older = [record for record, _ in span]
+    past = [record for record, _ in source.records(Kind.INTERVAL, 0, first)]
+    span = source.records(None, max(first - _LOOK_BACK + 1, 0), first)
+    older = [record for record, _ in span if record.kind == Kind.POLL]
     return recount(book, definition, windows, past, older + between, at)

@@ -1,19 +1,27 @@
-"""Where `explain` reads records: a gateway's journal, a receiver's SQLite store, evidence."""
+"""Where `explain` reads records: a gateway's journal, a receiver's store, evidence."""
 
 import gzip
+import importlib
 import json
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from edge.core.errors import DataError, StoreError, UsageError
 from edge.core.journal.record import Record, decode_record
 
-#: How the kinds of file give records: those of a journal are found by a condition on it.
-_JOURNAL = "SELECT record, hash FROM journal WHERE 1 = ? AND {} ORDER BY seq"
-_STORE = "SELECT body, hash FROM records WHERE journal = ? AND {} ORDER BY seq"
+#: How the kinds of file give records; a condition on their seq and kind follows.
+_JOURNAL = "SELECT record, hash FROM journal WHERE 1 = ?"
+_EVIDENCE = "SELECT body, hash FROM records WHERE journal = ?"
+
+#: What reads a store. By its name: this side of the program imports nothing of that one.
+_STORE = ("cloud_sync.reading.records", "StoreRecords")
+
+#: Above every seq.
+_END = (1 << 63) - 1
 
 _GATEWAYS = (
     "SELECT j.id, g.tenant || '/' || g.gateway FROM journals j JOIN gateways g"
@@ -21,7 +29,7 @@ _GATEWAYS = (
 )
 
 #: Of an evidence file, in a database of its own that ends with the command.
-_EVIDENCE = """
+_TABLES = """
 CREATE TABLE gateways (id INTEGER PRIMARY KEY, tenant TEXT, gateway TEXT);
 CREATE TABLE journals (id INTEGER PRIMARY KEY, gateway INTEGER);
 CREATE TABLE records (journal INTEGER, seq INTEGER, kind INTEGER, body BLOB, hash BLOB,
@@ -35,6 +43,21 @@ _LINE_MAX_BYTES = 256 * 1024
 class Source:
     """Records of one journal."""
 
+    owner: str
+
+    def records(
+        self, kind: int | None = None, first: int = 0, last: int = _END
+    ) -> Iterator[tuple[Record, bytes]]:
+        """(record, its hash) of first..last, in order; kind: a table or an interval, or None.
+
+        Raises StoreError "store.read", "cloud.read" or "cloud.damaged".
+        """
+        raise NotImplementedError
+
+
+class _FileSource(Source):
+    """Of a gateway's journal or an evidence file."""
+
     def __init__(
         self, db: sqlite3.Connection, sql: str, journal: int, owner: str, file: str
     ) -> None:
@@ -42,13 +65,14 @@ class Source:
         self.owner = owner
         self._file = file
 
-    def records(self, condition: str, *values: object) -> Iterator[tuple[Record, bytes]]:
-        """(record, its hash), in order; condition: over seq and kind.
-
-        Raises StoreError "store.read" or "cloud.read" for a damaged file.
-        """
+    def records(
+        self, kind: int | None = None, first: int = 0, last: int = _END
+    ) -> Iterator[tuple[Record, bytes]]:
+        sql = f"{self._sql} AND seq BETWEEN ? AND ?"
+        if kind is not None:
+            sql += f" AND kind = {kind:d}"
         try:
-            found = self._db.execute(self._sql.format(condition), (self._journal, *values))
+            found = self._db.execute(f"{sql} ORDER BY seq", (self._journal, first, last))
             for data, digest in found:
                 yield decode_record(bytes(data)), bytes(digest)
         except sqlite3.Error as error:
@@ -56,33 +80,88 @@ class Source:
             raise StoreError(code, file=self._file, reason=str(error)) from error
 
 
-def open_journal(path: Path) -> sqlite3.Connection:
+class _StoreSource(Source):
+    """Of a receiver's store."""
+
+    def __init__(self, store: Any, journal: int, owner: str) -> None:
+        self._store, self._journal, self.owner = store, journal, owner
+
+    def records(
+        self, kind: int | None = None, first: int = 0, last: int = _END
+    ) -> Iterator[tuple[Record, bytes]]:
+        for data, digest in self._store.read(self._journal, kind, first, last):
+            try:
+                record = decode_record(data)
+            except DataError as error:
+                self._store.refuse_damaged(f"a record of {self.owner}: {error}")
+            yield record, digest
+
+
+@contextmanager
+def open_sources(
+    journal: Path | None, store: str, evidence: Path | None, gateway: str
+) -> Iterator[list[Source]]:
+    """The journals of the one of the three that is given, the newest first.
+
+    gateway: its id or tenant/id, "" for any. Raises UsageError "usage.value" unless it is one,
+    StoreError for what cannot be opened.
+    """
+    if store:
+        module, name = _STORE
+        opened = getattr(importlib.import_module(module), name)(store)
+    elif journal is not None:
+        opened = _open_journal(journal)
+    else:
+        assert evidence is not None
+        opened = _open_evidence(evidence)
+    try:
+        if store:
+            rows = _of_one(opened.owners(gateway), gateway)
+            yield [_StoreSource(opened, *row) for row in rows]
+        elif journal is not None:
+            yield [_journal_source(opened, journal)]
+        else:
+            rows = _of_one(opened.execute(_GATEWAYS, (gateway,)).fetchall(), gateway)
+            yield [_FileSource(opened, _EVIDENCE, *row, str(evidence)) for row in rows]
+    finally:
+        opened.close()
+
+
+def _of_one(rows: list[tuple[int, str]], gateway: str) -> list[tuple[int, str]]:
+    """The journals of one gateway, the newest first."""
+    expected = "a gateway of this store" if not rows else "one of several: tenant/id"
+    if len({owner for _, owner in rows}) != 1:
+        found = gateway or "nothing"
+        raise UsageError("usage.value", option="--gateway", found=found, expected=expected)
+    return rows[::-1]
+
+
+def _open_journal(path: Path) -> sqlite3.Connection:
     """A journal that is only read. Raises StoreError "store.open"."""
-    return _open(path, "store.open")
-
-
-def open_store(path: Path) -> sqlite3.Connection:
-    """A receiver's store that is only read. Raises StoreError "cloud.open"."""
-    return _open(path, "cloud.open")
-
-
-def _open(path: Path, code: str) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         db.execute("PRAGMA schema_version").fetchone()
     except sqlite3.Error as error:
-        raise StoreError(code, file=str(path), reason=str(error)) from error
+        raise StoreError("store.open", file=str(path), reason=str(error)) from error
     return db
 
 
-def open_evidence(path: Path) -> sqlite3.Connection:
+def _journal_source(db: sqlite3.Connection, path: Path) -> Source:
+    try:
+        meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
+        return _FileSource(db, _JOURNAL, 1, str(meta["gateway"]), str(path))
+    except (sqlite3.Error, KeyError) as error:
+        raise StoreError("store.open", file=str(path), reason=str(error)) from error
+
+
+def _open_evidence(path: Path) -> sqlite3.Connection:
     """The records of an evidence file, as a store has them; its hashes are not checked here.
 
     Raises StoreError "cloud.file".
     """
     db = sqlite3.connect("")
     try:
-        db.executescript(_EVIDENCE)
+        db.executescript(_TABLES)
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
             _load(db, stream)
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, DataError) as error:
@@ -111,24 +190,3 @@ def _load(db: sqlite3.Connection, stream: BinaryIO | gzip.GzipFile) -> None:
             db.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?)", (*row, digest))
     if not journal:
         raise ValueError("it has no journal")
-
-
-def sources_of(db: sqlite3.Connection, is_journal: bool, path: Path, gateway: str) -> list[Source]:
-    """The journals to look into, the newest first; gateway: its id or tenant/id, "" for any.
-
-    Raises StoreError "store.open" or "cloud.open", UsageError "usage.value" unless it is one.
-    """
-    file = str(path)
-    try:
-        if is_journal:
-            meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
-            return [Source(db, _JOURNAL, 1, str(meta["gateway"]), file)]
-        rows = db.execute(_GATEWAYS, (gateway,)).fetchall()
-    except (sqlite3.Error, KeyError) as error:
-        code = "store.open" if is_journal else "cloud.open"
-        raise StoreError(code, file=file, reason=str(error)) from error
-    expected = "a gateway of this store" if not rows else "one of several: tenant/id"
-    if len({owner for _, owner in rows}) != 1:
-        found = gateway or "nothing"
-        raise UsageError("usage.value", option="--gateway", found=found, expected=expected)
-    return [Source(db, _STORE, number, owner, file) for number, owner in reversed(rows)]
