@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import postgres
 
 import cloud_sync
 
@@ -17,6 +18,15 @@ VALUES = {"tenant": [park.TENANT], "gateway": ["gw-boiler", "gw-mill"], "basis":
 
 #: Panels of a park without gaps and in time that have nothing to show.
 EMPTY = ("Missing runs / 缺失区间",)
+
+
+NUMBER = "a number"
+
+
+def types(oid: int) -> str:
+    """The name of a PostgreSQL type; all that Grafana plots are one."""
+    name = postgres.types[oid].name
+    return NUMBER if name in ("int2", "int4", "int8", "numeric", "float4", "float8") else name
 
 
 def boards() -> list[dict]:
@@ -48,12 +58,17 @@ def test_a_panel_shows_rows_of_the_shape_that_it_wants(url: str, board: str, pan
     with psycopg.connect(url) as db:
         cursor = db.execute(filled(target["rawSql"]).encode())
         rows = cursor.fetchall()
-        names = [column.name for column in cursor.description or ()]
+        columns = cursor.description or ()
+    names = [column.name for column in columns]
     assert rows or panel["title"] in EMPTY
     if target["format"] == "time_series":
+        # What Grafana makes series of: times in order, a name, one number.
         assert names[:2] == ["time", "metric"] and len(names) == 3
+        assert [types(column.type_code) for column in columns] == ["timestamptz", "text", NUMBER]
+        assert [row[0] for row in rows] == sorted(row[0] for row in rows)
     if panel["type"] == "stat":
         assert len(rows) == len(names) == 1 and rows[0][0] is not None
+        assert types(columns[0].type_code) == NUMBER
 
 
 @pytest.mark.system

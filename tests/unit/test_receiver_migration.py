@@ -1,13 +1,11 @@
 """A store of an earlier version is brought to this one when it is opened; every row is kept."""
 
 import sqlite3
-import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from cloud_sync.store import sqlite_file
 from cloud_sync.store.sqlite import SqliteStore
 from cloud_sync.store.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 from cloud_sync.verify import verify_store
@@ -20,10 +18,10 @@ from .source_tree import ROOT
 OLD_SCHEMA = ROOT / "tests" / "data" / "cloud_schema_1.sql"
 
 
-def old_store(path: Path, journal: Journal) -> dict[str, list[tuple]]:
-    """A file of version 1 that has received `journal`; returns what it holds."""
-    model = World(path.with_name("model.db"))
-    model.receiver.receive(TOPIC, journal.batch(0, len(journal.records) - 1))
+def old_store(path: Path, journal: Journal, last: int = -1) -> dict[str, list[tuple]]:
+    """A file of version 1 that has received `journal`, to record `last`; returns what it holds."""
+    model = World(path.with_name(f"model of {path.name}"))
+    model.receiver.receive(TOPIC, journal.batch(0, last % len(journal.records)))
     rows = content(model)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript(OLD_SCHEMA.read_text("utf-8"))
@@ -105,14 +103,10 @@ LATER = {
 }
 
 
-@pytest.mark.parametrize("version", LATER)
-def test_every_later_version_becomes_this_one(tmp_path: Path, version: int):
+def age(path: Path, version: int) -> None:
+    """Make a file what it was in a version from 2 on."""
     tables, indexes, views = LATER[version]
-    world = World(tmp_path / "cloud.db")
-    world.receiver.receive(TOPIC, factory().batch(0, 30))
-    rows, wanted = content(world), shape(world.store)
-    world.store.close()
-    with closing(sqlite3.connect(tmp_path / "cloud.db")) as db:
+    with closing(sqlite3.connect(path)) as db:
         if version < 6:
             db.execute("DROP INDEX records_whole")
         if version < 5:
@@ -121,41 +115,18 @@ def test_every_later_version_becomes_this_one(tmp_path: Path, version: int):
             for name in names:
                 db.execute(f"DROP {kind} {name}")
         db.execute(f"PRAGMA user_version = {version}")
+
+
+@pytest.mark.parametrize("version", LATER)
+def test_every_later_version_becomes_this_one(tmp_path: Path, version: int):
+    world = World(tmp_path / "cloud.db")
+    world.receiver.receive(TOPIC, factory().batch(0, 30))
+    rows, wanted = content(world), shape(world.store)
+    world.store.close()
+    age(tmp_path / "cloud.db", version)
     world = World(tmp_path / "cloud.db")
     assert content(world) == rows and shape(world.store) == wanted
     world.store.close()
-
-
-def test_with_a_batch_in_flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The migration waits for the batch, and the older receiver stores nothing after it."""
-    monkeypatch.setattr(sqlite_file, "BUSY_MS", 60_000)
-    journal = factory()
-    old = World(tmp_path / "cloud.db")
-    old.receiver.receive(TOPIC, journal.batch(0, 9))
-    with closing(sqlite3.connect(tmp_path / "cloud.db")) as db:
-        db.execute("DROP INDEX records_whole")
-        for kind, names in (("VIEW", OF_RESULTS), ("TABLE", RESULTS)):
-            for name in names:
-                db.execute(f"DROP {kind} {name}")
-        db.executescript("PRAGMA legacy_alter_table = ON;" + READINGS)
-        db.execute("PRAGMA user_version = 4")
-    old.store._version = 4
-    assert old.store.query("SELECT count(*) FROM readings")[0][0] > 0  # it learns of the table
-    opened: list[SqliteStore] = []
-    opening = threading.Thread(target=lambda: opened.append(SqliteStore(tmp_path / "cloud.db")))
-    with old.store.transaction():
-        opening.start()
-        old.store.query("INSERT INTO readings VALUES (1, 8, 9, 0, 77, 0)")
-        assert not opened
-    opening.join(60)
-    assert opened[0].query("SELECT seq FROM readings WHERE value = 77") == [(8,)]
-    with pytest.raises(StoreError) as caught:
-        old.receiver.receive(TOPIC, journal.batch(10, 19))
-    assert caught.value.code == "cloud.open"
-    assert f"version {SCHEMA_VERSION}" in str(caught.value.fields["reason"])
-    assert opened[0].query("SELECT max(seq) FROM records") == [(9,)]
-    opened[0].close()
-    old.store.close()
 
 
 def test_the_new_form_is_taken_after_the_old_one(tmp_path: Path):
