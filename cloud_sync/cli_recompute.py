@@ -186,7 +186,10 @@ def _object(journal: Journal, outcome: Outcome) -> dict[str, Any]:
 def _time(wall_ms: int | None) -> str:
     if wall_ms is None:
         return "?"
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).isoformat(timespec="seconds")
+    try:
+        return datetime.fromtimestamp(wall_ms / 1000, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return f"{wall_ms} ms"  # a clock was broken
 
 
 def gaps(
@@ -255,7 +258,7 @@ def _removed_line(item: dict[str, Any]) -> str:
 
 def _day_object(day: Day, offset_ms: int) -> dict[str, Any]:
     local = datetime.fromtimestamp((day.start_ms + offset_ms) / 1000, UTC)
-    qualities = {NAMES[code]: count for code, count in sorted(day.qualities.items())}
+    qualities = _named(day.qualities)
     return {
         "device": day.device,
         "day": local.date().isoformat(),
@@ -267,6 +270,15 @@ def _day_object(day: Day, offset_ms: int) -> dict[str, Any]:
         "lost": day.absent,
         "reasons": day.reasons,
     }
+
+
+def _named(qualities: dict[int, int]) -> dict[str, int]:
+    """Counts by name; codes of a newer gateway have none yet."""
+    found: dict[str, int] = {}
+    for code, count in sorted(qualities.items()):
+        name = NAMES[code] if 0 <= code < len(NAMES) else "unknown"
+        found[name] = found.get(name, 0) + count
+    return found
 
 
 def _day_line(item: dict[str, Any]) -> str:

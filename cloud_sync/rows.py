@@ -137,6 +137,8 @@ def _lay_table(rows: Rows, seq: int, body: list[list[object]]) -> None:
         code = part[0] if isinstance(part, list) and part and is_integer(part[0]) else None
         if code == Part.CONFIG:
             _, digest, version = _columns(seq, part, "ibt")
+            if rows.configs:
+                raise DataError("data.record", seq=seq, reason="a configuration stands twice")
             rows.configs.append((seq, digest, version))
         elif code == Part.DEVICE:
             _lay_device(rows, seq, part)

@@ -76,8 +76,14 @@ def days_of(start_ms: int, end_ms: int, zone: ZoneInfo) -> list[Period]:
 
 
 def instant(wall_ms: int, zone: ZoneInfo | None = None) -> str:
-    """A moment as RFC 3339 text, in UTC with a Z unless a zone is given."""
-    moment = datetime.fromtimestamp(wall_ms // 1000, zone or UTC)
+    """A moment as RFC 3339 text, in UTC with a Z unless a zone is given.
+
+    A time that no calendar has, as of a broken clock, is told in milliseconds.
+    """
+    try:
+        moment = datetime.fromtimestamp(wall_ms // 1000, zone or UTC)
+    except (ValueError, OverflowError, OSError):
+        return f"{wall_ms} ms"
     text = moment.replace(tzinfo=None).isoformat()
     if wall_ms % 1000:
         text += f".{wall_ms % 1000:03d}"

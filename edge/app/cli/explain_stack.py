@@ -37,11 +37,12 @@ def _value(body: list[Any], entry: tuple[str, int, str, int]) -> dict[str, Any]:
     _, values, flat, _ = body
     qualities = dict(zip(flat[::2], flat[1::2], strict=True))
     value = values[at]
+    code = qualities.get(at, Quality.GOOD)
     return {
         "point": name,
         "value": None if value is None else format_decimal(value, places),
         "unit": unit,
-        "quality": NAMES[qualities.get(at, Quality.GOOD)],
+        "quality": NAMES[code] if code < len(NAMES) else "unknown",
     }
 
 
@@ -79,5 +80,8 @@ def _shown(value: dict[str, Any]) -> str:
 
 def instant(wall_ms: int) -> str:
     """Milliseconds of the wall clock as UTC."""
-    moment = datetime.fromtimestamp(wall_ms // 1000, UTC)
+    try:
+        moment = datetime.fromtimestamp(wall_ms // 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return f"{wall_ms} ms"  # a clock was broken
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + f".{wall_ms % 1000:03d}Z"

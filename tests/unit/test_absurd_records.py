@@ -1,0 +1,94 @@
+"""What an authentic gateway should never send stops nothing: not others, not who reads."""
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from edge.__main__ import main
+from edge.core.journal.record import Kind, Part
+from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
+
+from .receiver_journal import START_MS, TOPIC, Journal, World, acked
+
+LARGE, SMALL = INT64_MAX, INT64_MIN
+
+#: A code that only a newer gateway knows.
+NEWER = 77
+
+
+def absurd() -> Journal:
+    """Intervals of no calendar, counts of no meter, a poll with a quality of the future."""
+    journal = Journal()
+    journal.define()
+    journal.append(Kind.POLL, [0, [5, None], [1, NEWER], []])
+    for start_ms, end_ms, number in (
+        (START_MS, START_MS - 10, 5),
+        (START_MS, LARGE, LARGE),
+        (SMALL, SMALL, SMALL),
+    ):
+        entry = [1, number, number, number, number, number, number]
+        journal.append(Kind.INTERVAL, [start_ms, end_ms, [entry], [number] * 5])
+    journal.append(Kind.POLL, [0, [5, 6], [], []])
+    return journal
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    world, journal = World(tmp_path / "cloud.db"), absurd()
+    reply = world.receiver.receive(TOPIC, journal.batch(0, len(journal.records) - 1))
+    assert acked(reply).seq == len(journal.records) - 1 and not world.count("quarantine")
+    world.store.close()
+    return f"sqlite:///{tmp_path / 'cloud.db'}"
+
+
+def test_a_second_configuration_in_a_table_blocks_nobody(tmp_path: Path):
+    """It is kept as raw bytes, with an alarm; what follows is stored."""
+    world, journal = World(tmp_path / "cloud.db"), Journal()
+    journal.define()
+    twice = [[Part.CONFIG, b"c" * 32, "0.1.0"], [Part.CONFIG, b"d" * 32, "0.2.0"]]
+    journal.append(Kind.TABLE, twice)
+    journal.append(Kind.POLL, [0, [5, 6], [], []])
+    reply = world.receiver.receive(TOPIC, journal.batch(0, 2))
+    assert acked(reply).seq == 2
+    assert world.query("SELECT code, seq FROM alarms") == [("data.record", 1)]
+    assert world.count("configs") == 1 and world.count("records") == 3
+
+
+def test_an_export_holds_every_integer(store: str, tmp_path: Path):
+    assert main(["export", "--store", store, "--to", str(tmp_path / "out")]) == 0
+    with duckdb.connect() as duck:
+        found = duck.execute(
+            f"SELECT good, expected, activity, emission_kg FROM"
+            f" read_parquet('{tmp_path}/out/streams/*/*.parquet') ORDER BY good"
+        ).fetchall()
+    assert [row[:3] for row in found] == [(5, 5, 5), (LARGE, LARGE, LARGE)]
+    assert str(found[1][3]) == "9223372036854.775807"
+
+
+def test_gaps_name_what_they_can(store: str, capsys: pytest.CaptureFixture):
+    assert main(["gaps", "--store", store, "--json"]) == 0
+    days = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"unknown": 1} in [day.get("qualities") for day in days]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_intervals_of_no_calendar_are_recomputed_like_others(
+    store: str, capsys: pytest.CaptureFixture, options: tuple[str, ...]
+):
+    main(["recompute", "--store", store, *options])
+    told = capsys.readouterr()
+    assert str(SMALL) in told.out and "Traceback" not in told.err
+
+
+def test_one_is_explained(store: str, capsys: pytest.CaptureFixture):
+    words = ["explain", "--store", store, "--stream", "grid", "--interval", "3"]
+    assert main(words) in (0, 65)
+    assert f"{LARGE} ms" in capsys.readouterr().out
+
+
+def test_a_report_of_its_day_is_made(store: str, tmp_path: Path):
+    words = ["report", "--store", store, "--of", "2026-05", "--to", str(tmp_path / "may")]
+    assert main(words) in (0, 65)
+    assert (tmp_path / "may" / "report.html").exists()
