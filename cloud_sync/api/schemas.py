@@ -145,5 +145,7 @@ def _instant_ms(name: str, text: str) -> int:
         raise UsageError("api.query", name=name, reason="no " + INSTANT) from error
     if moment.tzinfo is None:
         raise UsageError("api.query", name=name, reason="without an offset; no " + INSTANT)
+    if not 1 < moment.year < 9999:  # the days around it have to be days, too
+        raise UsageError("api.query", name=name, reason="beyond the calendar")
     seconds = int(moment.replace(microsecond=0).timestamp())
     return seconds * 1000 + moment.microsecond // 1000

@@ -9,7 +9,7 @@ from edge.core.errors import UsageError
 
 DEFAULT_ZONE = "Asia/Shanghai"
 
-_PERIOD = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
+_PERIOD = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?(?:-([0-9]{2}))?")
 
 
 class Period(NamedTuple):
@@ -41,6 +41,8 @@ def parse_period(text: str, zone: ZoneInfo, option: str = "--of") -> Period:
         year, month, day = (int(part) if part else 0 for part in found.groups())
         first = datetime(year, month or 1, day or 1, tzinfo=zone)
         last = _after(first, "day" if day else "month" if month else "year")
+        if _ms(first) >= _ms(last) or year < 2:  # a day that a zone left out; no year before it
+            raise ValueError(text)
         return Period(text, _ms(first), _ms(last))
     except (ValueError, OverflowError) as error:
         expected = "a year, month or day like 2026, 2026-11 or 2026-11-20"
@@ -53,24 +55,29 @@ def split(period: Period, zone: ZoneInfo) -> list[Period]:
     step = {4: "month", 7: "day", 10: "hour"}[len(period.name)]
     at = datetime.fromtimestamp(period.start_ms // 1000, zone)
     is_even = at.utcoffset() == datetime.fromtimestamp(period.end_ms // 1000, zone).utcoffset()
+    if step != "hour":
+        at = _midnight(at)
     while _ms(at) < period.end_ms:
         following = _after(at, step)
         name = at.isoformat()[: {"month": 7, "day": 10, "hour": 16}[step]]
         if step == "hour":
             name = name[11:] + ("" if is_even else at.isoformat()[19:])
-        parts.append(Period(name, _ms(at), _ms(following)))
+        # The last hour is half of one where a zone moves by half an hour.
+        part = Period(name, _ms(at), min(_ms(following), period.end_ms))
+        if part.start_ms < part.end_ms:
+            parts.append(part)
         at = following
     return parts
 
 
 def days_of(start_ms: int, end_ms: int, zone: ZoneInfo) -> list[Period]:
     """The calendar days that [start_ms, end_ms) touches, whole."""
-    at = datetime.fromtimestamp(start_ms // 1000, zone)
-    at = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    at = _midnight(datetime.fromtimestamp(start_ms // 1000, zone))
     found = []
     while _ms(at) < end_ms:
         following = _after(at, "day")
-        found.append(Period(at.isoformat()[:10], _ms(at), _ms(following)))
+        if _ms(at) < _ms(following):  # not one that a zone left out
+            found.append(Period(at.isoformat()[:10], _ms(at), _ms(following)))
         at = following
     return found
 
@@ -90,6 +97,12 @@ def instant(wall_ms: int, zone: ZoneInfo | None = None) -> str:
     if zone is None:
         return text + "Z"
     return text + moment.strftime("%z")[:3] + ":" + moment.strftime("%z")[3:5]
+
+
+def _midnight(at: datetime) -> datetime:
+    """When its day began: where clocks go forward at midnight, at one; where they go back to it,
+    at the first of both."""
+    return at.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
 def _after(at: datetime, step: str) -> datetime:

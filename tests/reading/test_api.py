@@ -161,6 +161,16 @@ def cursor(text: str) -> str:
         ("/v1/readings", SPAN, "api.query"),
         ("/v1/streams", {**SPAN, "from": "2026-11-20"}, "api.query"),
         ("/v1/streams", {**SPAN, "to": SPAN["from"]}, "api.query"),
+        (
+            "/v1/completeness",
+            {"from": "0001-01-01T00:00:00+08:00", "to": "0001-01-03T00:00:00Z"},
+            "api.query",
+        ),
+        (
+            "/v1/completeness",
+            {"from": "9999-12-30T00:00:00Z", "to": "9999-12-31T23:59:59Z"},
+            "api.query",
+        ),
         ("/v1/streams", {**SPAN, "to": "2028-11-20T00:00:00Z"}, "api.query"),
         ("/v1/streams", {**SPAN, "limit": "10001"}, "api.query"),
         ("/v1/streams", {**SPAN, "after": "AAAA"}, "api.query"),
