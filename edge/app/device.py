@@ -78,6 +78,6 @@ def _loop(begun: Program) -> None:
         rest_ms = begun.step()
         if not is_good and board.clock.mono_ms() >= GOOD_MS:
             is_good = True
-            board.vault.write("crashes", b"\0")
-            board.vault.write("why", b"")
+            board.vault.note("crashes", b"\0")
+            board.vault.note("why", b"")
         board.sleep(rest_ms)

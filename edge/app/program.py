@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from edge.ports.esp32.ring_store import RingStore
     from edge.ports.esp32.sntp import Sntp
 
-#: What a board has memory for: bytes of the records of a batch, records of a read at the start,
-#: those that wait for the flash.
+#: What a board has memory for: bytes of the records of a batch, acks that wait for the next step,
+#: records of a read at the start, those that wait for the flash.
 ROWS_BYTES = 1024
+ACKS_MAX = 3
 REPLAY_CHUNK = 1
 LOOK_BACK = 64
 WAITING_MAX = 32
@@ -106,14 +107,17 @@ def bound_memory() -> None:
     edge.app.recorder.WAITING_MAX = WAITING_MAX
     edge.app.recorder.WAITING_ALL_MAX = WAITING_MAX + WAITING_MAX // 4
     edge.app.uploader.ROWS_BYTES = ROWS_BYTES
+    edge.app.uploader.ACKS_MAX = ACKS_MAX
 
 
 def fail(board: "Board", error: Exception) -> None:
     """Say what ended a start, keep it for the next one, and begin anew."""
-    told = _describe(error)
-    print("failed:", told)
-    board.vault.write("why", told.encode()[:_WHY_BYTES])
-    board.reset()
+    try:
+        told = _describe(error)
+        print("failed:", told)
+        board.vault.note("why", told.encode()[:_WHY_BYTES])
+    finally:  # where even that finds no memory
+        board.reset()
 
 
 def _describe(error: Exception) -> str:

@@ -18,9 +18,10 @@ from edge.app.program import Program, bound_memory, fail
 from edge.app.recorder import Recorder
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
-from edge.core.errors import ConfigError, TallyError
+from edge.core.errors import ConfigError
 from edge.core.journal.record import Kind, Part, decode_record
-from edge.core.sync.topics import STATE, topic
+from edge.core.sync.bounds import ACK_MAX_BYTES
+from edge.core.sync.topics import ACK, STATE, topic
 from edge.ports.esp32.board import Board
 from edge.ports.esp32.board_parts import (
     begin_watch,
@@ -56,6 +57,9 @@ WATCHDOG_MS = 60_000
 #: Records of a batch: what a board has memory for.
 RECORDS_MAX = 8
 
+#: What an MQTT packet of a message has beside topic and payload.
+_MESSAGE_BYTES = 4
+
 
 def make(program: str) -> "Made | None":
     """A gateway that has not taken up its journal yet, and what it is to begin with.
@@ -72,7 +76,7 @@ def make(program: str) -> "Made | None":
         found = config.get("program", "")
         if found != program:
             raise ConfigError("config.build", file=COPIES[0], found=found, expected=program)
-    except TallyError as error:
+    except Exception as error:  # a heap that is too small, too: nothing may end before the watch
         failure = error
     board = Board()
     facts = config.get("board", {"watchdog_ms": WATCHDOG_MS})
@@ -96,13 +100,13 @@ def _count_start(board: Board) -> str | None:
         crashes = 0
     why = board.vault.text("why") or ""
     if crashes < CRASHES_MAX:
-        board.vault.write("crashes", bytes((crashes + 1,)))
+        board.vault.note("crashes", bytes((crashes + 1,)))
         return why
     print("safe mode:", crashes, "starts ended early, the last one by", why or "a hang")
     for _ in range(SAFE_MS // 1000):
         board.feed()
         board.sleep(1000)
-    board.vault.write("crashes", b"\0")
+    board.vault.note("crashes", b"\0")
     board.reset()
     return None
 
@@ -188,6 +192,8 @@ def _uploader(plan: GatewayPlan, store: RingStore, board: Board, ca: str) -> Upl
         board.vault.text("password"),
         plan.keepalive_s,
         plan.broker.tls,
+        # Whoever publishes more than an acknowledgement takes no memory with it.
+        kept=ACK_MAX_BYTES + len(topic(plan.tenant, plan.gateway, ACK)) + _MESSAGE_BYTES,
     )
     name = topic(plan.tenant, plan.gateway, STATE)
     uplink.set_last_will(name, b"offline", True, 1)

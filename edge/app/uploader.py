@@ -20,6 +20,13 @@ ROWS_BYTES = 1 << 20
 RECONNECT_MIN_MS = 1_000
 RECONNECT_MAX_MS = 120_000
 
+#: A session that has stood so long, or in which something was acked, ends the doubling.
+STEADY_MS = 30_000
+
+#: Outages that become events in an hour: a network that comes and goes each second must not fill
+#: the journal.
+OUTAGES_MAX = 12
+
 #: An acknowledgement that cannot be used is an event this often at most, by kind.
 COMPLAINT_MS = 3_600_000
 
@@ -63,6 +70,8 @@ class Uploader:
         self._retry_at_ms = 0
         self._wait_ms = 2 * RECONNECT_MIN_MS
         self._connected = False
+        self._connected_ms = 0
+        self._outages = self._outages_until_ms = 0
         self.full_until_ms = 0
         self._complained: dict[str, int] = {}
         uplink.set_callback(self._on_message)
@@ -103,7 +112,9 @@ class Uploader:
             if self.uplink.state == "online":
                 # Only now: a session that fails at once each time is still the same outage.
                 self.error = None
-                self._wait_ms = 2 * RECONNECT_MIN_MS
+                good_ms = max(self._connected_ms, self.last_ack_ms or 0)
+                if good_ms > self._connected_ms or now_ms - good_ms >= STEADY_MS:
+                    self._wait_ms = 2 * RECONNECT_MIN_MS
         except (SyncError, StoreError, DataError) as error:
             self._lose(error, now_ms, errors)
         return errors
@@ -126,18 +137,27 @@ class Uploader:
         self.uplink.check_msg()
         if self._connected:
             self._connected = False
+            self._connected_ms = now_ms
             self.window.connected(now_ms)
 
     def _lose(self, error: TallyError, now_ms: int, errors: list[TallyError]) -> None:
         """The session is gone; say so once per outage and try again later."""
         if self.error is None or self.error.code != error.code:
-            errors.append(error)
+            self._tell(error, now_ms, errors)
         self.error = error
         self.uplink.close()
         self.window.disconnected()
         half_ms = self._wait_ms // 2
         self._retry_at_ms = now_ms + half_ms + spread(self._seed, now_ms, half_ms)
         self._wait_ms = min(2 * self._wait_ms, RECONNECT_MAX_MS)
+
+    def _tell(self, error: TallyError, now_ms: int, errors: list[TallyError]) -> None:
+        """Whether the journal can be believed is always told."""
+        if now_ms >= self._outages_until_ms:
+            self._outages, self._outages_until_ms = 0, now_ms + COMPLAINT_MS
+        self._outages += 1
+        if self._outages <= OUTAGES_MAX or error.code.startswith("store."):
+            errors.append(error)
 
     def _begin_session_anew(self, now_ms: int) -> None:
         """Not an outage: a receiver that is away looks the same, and is no matter of ours."""

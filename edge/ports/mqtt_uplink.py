@@ -38,6 +38,7 @@ class MQTTUplink(Uplink):
     window: most unacknowledged publishes and subscribes.
     queue_limit: bytes waiting for the stream; one larger packet is taken when none wait.
     packet_limit: largest packet sent or accepted, remaining length in bytes.
+    kept: the callback gets a message whose packet is larger without its payload.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class MQTTUplink(Uplink):
         window: int = 16,
         queue_limit: int = PACKET_LIMIT,
         packet_limit: int = PACKET_LIMIT,
+        kept: int = PACKET_LIMIT,
     ) -> None:
         self.stream = stream
         self.state = "offline"
@@ -66,7 +68,7 @@ class MQTTUplink(Uplink):
         self._ticks_ms = ticks_ms
         self._timeout_ms = timeout_ms
         self._queue_limit = queue_limit
-        self._session = Session(client_id, keepalive, user, password, packet_limit, window)
+        self._session = Session(client_id, keepalive, user, password, packet_limit, window, kept)
         self._callback: Callable[[bytes, bytes], None] | None = None
         self._in_hook = False
         self._clean_session = True

@@ -13,11 +13,12 @@ from edge.core.errors import DataError, SyncError
 from edge.core.journal import chain
 from edge.core.journal.record import is_integer
 from edge.core.numbers import pack
+from edge.core.sync.bounds import ACK_MAX_BYTES
 
 VERSION = 1
 VERSION_FORK = 2
 GAPS_MAX = 16
-PAYLOAD_MAX_BYTES = 1024
+PAYLOAD_MAX_BYTES = ACK_MAX_BYTES
 
 _MAC_BYTES = 2 + chain.HASH_BYTES
 

@@ -13,3 +13,6 @@ DEAF_MAX_MS = 600_000
 
 #: Runs of records that left ahead of their turn, of which the sender remembers that they did.
 TOLD_RUNS = 8
+
+#: An acknowledgement is no larger.
+ACK_MAX_BYTES = 1024

@@ -34,6 +34,7 @@ class Session:
     keepalive_s: 1..65535 s. Half of it without traffic either way makes a PINGREQ due; a PINGREQ
         unanswered for all of it means the broker is gone, 1.5 keepalives after it went.
     limit: largest packet accepted from the broker, remaining length in bytes.
+    kept: a message whose packet is larger is given without its payload, which is not held.
     window: most publishes and subscribes waiting for their acknowledgement at a time.
 
     Call `start` for each connection, then feed what arrives and take its events one by one.
@@ -49,6 +50,7 @@ class Session:
         password: "str | bytes | None" = None,
         limit: int = packets.PACKET_LIMIT,
         window: int = 16,
+        kept: int = packets.PACKET_LIMIT,
     ) -> None:
         if not 1 <= keepalive_s <= 65535:
             raise DataError("data.range", what="MQTT keepalive", value=keepalive_s)
@@ -59,14 +61,14 @@ class Session:
         self._user = None if user is None else to_bytes(user, "MQTT user")
         # A password is binary data (section 3.1.3.5), and never shown.
         self._password = password.encode() if isinstance(password, str) else password
-        self._limit = limit
+        self._limit, self._kept = limit, kept
         self._window = window
         self._will: tuple[bytes, bytes, bool, int] | None = None
         self._last_id = 0
         self._restart(0)
 
     def _restart(self, now_ms: int) -> None:
-        self._reader = packets.PacketReader(self._limit)
+        self._reader = packets.PacketReader(self._limit, self._kept)
         self._in_flight: dict[int, tuple[str, int]] = {}
         self._received_ms = now_ms
         self._sent_ms = now_ms
@@ -117,6 +119,8 @@ class Session:
             if packet is None:
                 return None
             event = packets.decode_packet(packet[0], packet[1])
+            if self._reader.is_cut and isinstance(event, Message):
+                event = Message(event.topic, b"", event.retain, event.qos, event.packet_id)
             if self._is_new(event):
                 return event
 

@@ -107,10 +107,13 @@ class PacketReader:
     """Cuts a byte stream into packets, holding at most one packet and one chunk.
 
     limit: largest remaining length accepted, in bytes; checked before the body is allocated.
+    kept: of a longer body only so many bytes are held, and given; is_cut: so it was the last time.
     """
 
-    def __init__(self, limit: int = PACKET_LIMIT) -> None:
+    def __init__(self, limit: int = PACKET_LIMIT, kept: int = PACKET_LIMIT) -> None:
         self._limit = limit
+        self._kept = kept
+        self.is_cut = False
         self._data = b""
         self._at = 0
         self._restart()
@@ -144,12 +147,15 @@ class PacketReader:
             else:
                 self._add_length(byte)
         size = min(self._length - self._filled, len(self._data) - self._at)
-        self._body[self._filled : self._filled + size] = self._data[self._at : self._at + size]
+        held = min(size, len(self._body) - self._filled)
+        if held > 0:
+            self._body[self._filled : self._filled + held] = self._data[self._at : self._at + held]
         self._filled += size
         self._at += size
         if self._filled < self._length:
             return None
         packet = (self._first, self._body)
+        self.is_cut = self._length > self._kept
         self._restart()
         return packet
 
@@ -160,7 +166,7 @@ class PacketReader:
             raise SyncError("sync.protocol", reason="packet over %d bytes" % self._limit)
         if not byte & 0x80:
             check_length(self._first >> 4, self._length)
-            self._body = bytearray(self._length)
+            self._body = bytearray(min(self._length, self._kept))
         elif self._shift == 28:
             raise SyncError("sync.protocol", reason="remaining length over 4 bytes")
 

@@ -44,14 +44,17 @@ class Board:
         if ssid is None or now_ms < self._join_ms:
             return
         self._join_ms = now_ms + JOIN_MS
-        if self._wlan is None:
-            self._wlan = network.WLAN(network.STA_IF)
-            self._wlan.active(True)  # type: ignore[attr-defined]
-        if not self._wlan.isconnected():  # type: ignore[attr-defined]
-            try:
+        try:
+            if self._wlan is None:
+                wlan = network.WLAN(network.STA_IF)
+                wlan.active(True)
+                self._wlan = wlan
+            if not self._wlan.isconnected():  # type: ignore[attr-defined]
                 self._wlan.connect(ssid, self.vault.text("wifi"))  # type: ignore[attr-defined]
-            except OSError:
-                pass  # an attempt is still under way
+        except (OSError, RuntimeError):
+            # An attempt is still under way, or a number that the firmware has no word for
+            # (ports/esp32/network_common.c): meters are polled all the same.
+            pass
 
     def set_clock(self, wall_ms: int) -> None:
         """Set the clock of the board."""

@@ -29,6 +29,13 @@ class Vault:
         self._nvs.set_blob(name, value)  # type: ignore[attr-defined]
         self._nvs.commit()  # type: ignore[attr-defined]
 
+    def note(self, name: str, value: bytes) -> None:
+        """Keep what only helps: an NVS that takes no more ends no start."""
+        try:
+            self.write(name, value)
+        except OSError:
+            pass
+
     def device_key(self) -> bytes:
         """The key that batches are sealed with; raises ConfigError "config.secret"."""
         key = self.read("key")
@@ -37,9 +44,12 @@ class Vault:
         return key
 
     def text(self, name: str) -> str | None:
-        """A value as text: a password."""
+        """A value as text: a password; None also for what is no text."""
         value = self.read(name)
-        return None if value is None else value.decode()
+        try:
+            return None if value is None else value.decode()
+        except ValueError:  # a text that was cut within a letter
+            return None
 
 
 class JournalMark:
@@ -64,7 +74,4 @@ class JournalMark:
 
     def write(self, mark: tuple[bytes, int, int, int]) -> None:
         """Keep a mark; without one a check is missing, no data, so nothing is raised."""
-        try:
-            self._vault.write("mark", pack.encode(list(mark)))
-        except OSError:
-            pass
+        self._vault.note("mark", pack.encode(list(mark)))
