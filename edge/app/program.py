@@ -27,8 +27,8 @@ WAITING_MAX = 32
 REST_MS = 50
 BUSY_MS = 3
 
-#: While it only waits for a reply, everything else is looked at this often; its progress always.
-LOOK_MS = 20
+#: While it only waits for a reply, everything else is looked at this often.
+LOOK_MS = 50
 PROGRESS_MS = 500
 
 _WHY_BYTES = 100
@@ -55,8 +55,10 @@ class Program:
     def step(self) -> int:
         """One step of everything; the milliseconds until the next one is wanted."""
         now_ms = self.board.clock.mono_ms()
-        if now_ms < self._look_ms and self._is_waiting():
-            return BUSY_MS
+        if now_ms < self._look_ms:
+            line_ms = self._line_ms()
+            if line_ms:
+                return max(BUSY_MS, min(line_ms, self._look_ms - now_ms))
         self.board.join(self._ssid, now_ms)
         if self._sntp is not None:
             self._sntp.step(now_ms)
@@ -66,20 +68,20 @@ class Program:
             self._progress_ms = now_ms + PROGRESS_MS
             if not self._progress.look(now_ms):
                 self.board.feed()
-        for link in self._links:
-            if link.is_busy:  # type: ignore[attr-defined]
-                return BUSY_MS
+        line_ms = self._line_ms()
+        if line_ms is not None:
+            return max(BUSY_MS, min(line_ms, self._look_ms - now_ms))
         return max(1, min(REST_MS, due_ms - self.board.clock.mono_ms()))
 
-    def _is_waiting(self) -> bool:
-        """True when a reply is awaited, and nothing has come on any bus since the last step."""
-        is_any = False
+    def _line_ms(self) -> int | None:
+        """How long no bus can have a whole frame; 0 when one may have, None when none is busy."""
+        soonest_ms = None
         for link in self._links:
             if link.is_busy:  # type: ignore[attr-defined]
-                if not link.is_waiting:  # type: ignore[attr-defined]
-                    return False
-                is_any = True
-        return is_any
+                rest_ms = link.rest_ms()  # type: ignore[attr-defined]
+                if soonest_ms is None or rest_ms < soonest_ms:
+                    soonest_ms = rest_ms
+        return soonest_ms
 
 
 def take_up(

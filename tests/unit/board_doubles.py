@@ -56,6 +56,10 @@ class VirtualUart:
     def _arrived(self) -> int:
         return sum(at_us <= self.ticks.now_us for at_us, _ in self._coming)
 
+    def ends_us(self) -> int:
+        """When the last byte that is coming is there."""
+        return self._coming[-1][0] if self._coming else 0
+
     def any(self) -> int:
         if self.failing:
             raise OSError(5)

@@ -8,7 +8,7 @@ from edge.core.bus.plan import line_timing
 from edge.core.bus.rtu import decode_read_reply, encode_read
 from edge.core.errors import BusError
 from edge.ports.esp32.ticks import Ticks
-from edge.ports.esp32.uart_link import DRIVER_US, NOISE_LIMIT_US, UartLink
+from edge.ports.esp32.uart_link import DRIVER_US, FIFO_BYTES, LOOKS, NOISE_LIMIT_US, UartLink
 
 from .board_doubles import WRAP, VirtualTicks, VirtualUart
 from .port_doubles import crc16
@@ -18,6 +18,8 @@ CHARACTER_US = 1042
 SILENCE_US = 7 * CHARACTER_US // 2
 TIMEOUT_MS = 300
 STEP_US = 500
+#: How often a gateway looks at everything, and at the most at a bus that is busy.
+LOOK_US, BUSY_US = 50_000, 3_000
 
 
 def good(frame: bytes, station: int | None = None) -> bytes:
@@ -56,6 +58,26 @@ class Site:
             assert self.link.is_busy
         assert not self.link.is_busy
         return decode_read_reply(self.request, reply)
+
+    def read_as_told(self, count: int) -> tuple[int, int]:
+        """Read as a gateway does: (looks, when the last byte was there)."""
+        self.request = encode_read(1, 3, 0x100, count)
+        self.link.start(self.request, TIMEOUT_MS)
+        looks = whole_us = 0
+        look_us = self.ticks.now_us
+        while True:
+            rest_us = 1000 * self.link.rest_ms()
+            looks += len(self.uart.sent)
+            if not rest_us or self.ticks.now_us >= look_us:
+                reply = self.link.poll()
+                look_us = self.ticks.now_us + LOOK_US
+                if reply is not None:
+                    break
+                rest_us = 1000 * self.link.rest_ms()
+            whole_us = self.uart.ends_us() or whole_us
+            self.ticks.now_us += max(BUSY_US, min(rest_us, look_us - self.ticks.now_us))
+        assert decode_read_reply(self.request, reply) == tuple(range(0x100, 0x100 + count))
+        return looks, whole_us
 
     def fails(self, **read) -> BusError:
         with pytest.raises(BusError) as caught:
@@ -101,6 +123,28 @@ def test_the_driver_goes_off_when_the_port_fails():
 @pytest.mark.parametrize("count", [1, 2, 60, 61, 125])
 def test_frames_of_every_length(site: Site, count: int):
     assert site.read(count=count) == tuple(range(0x100, 0x100 + count))
+
+
+@pytest.mark.parametrize("count", [1, 2, 30, 60, 125])
+def test_who_looks_when_told_looks_seldom_and_is_not_late(site: Site, count: int):
+    site.answers = [[(20_000, good(encode_read(1, 3, 0x100, count)))]]
+    looks, whole_us = site.read_as_told(count=count)
+    late_us = site.ticks.now_us - whole_us
+    frame_us = (5 + 2 * count) * CHARACTER_US
+    assert looks <= 12 and 0 <= late_us <= BUSY_US + frame_us // LOOKS + CHARACTER_US
+    assert abs(site.link.latency_us - 20_000) <= BUSY_US + CHARACTER_US + frame_us // LOOKS
+
+
+@pytest.mark.parametrize("answer_bytes", [0, 3, 5, 40, 124])
+def test_who_looks_when_told_sees_a_reply_that_breaks_off(site: Site, answer_bytes: int):
+    whole = good(encode_read(1, 3, 0x100, 60))
+    site.answers = [[(20_000, whole[:answer_bytes])]]
+    with pytest.raises(BusError) as caught:
+        site.read_as_told(count=60)
+    assert caught.value.code == ("bus.short" if answer_bytes else "bus.timeout")
+    waited_us = site.ticks.now_us - site.uart.sent[0][0] - 8 * CHARACTER_US
+    allowed_us = 1000 * TIMEOUT_MS + (FIFO_BYTES + 8) * CHARACTER_US + DRIVER_US
+    assert waited_us <= allowed_us + BUSY_US
 
 
 def test_silence_is_kept_between_frames_and_a_station_gets_its_rest(site: Site):

@@ -32,6 +32,9 @@ PAUSE_US = 50_000
 FIFO_BYTES = 120
 DRIVER_US = 20_000
 
+#: So often one looks for the first bytes of a frame in the time that it takes.
+LOOKS = 16
+
 _IDLE, _RESTING, _HEARING, _TRAILING = range(4)
 
 
@@ -55,7 +58,7 @@ class UartLink(Link):
         self.hearing = Hearing()
         self._uart = uart
         self._drive = drive
-        self._character_us = timing.character_us
+        self._character_us: int = timing.character_us
         self._silence_us = timing.silence_us
         # Cut once: cutting a view allocates, and cutting a buffer copies it as well.
         self._view = memoryview(bytearray(BUFFER_BYTES))
@@ -75,6 +78,7 @@ class UartLink(Link):
         self._was_heard = False
         self._shown = 0  # bytes that had come at the last look
         self._skip = 0
+        self._expected = 0  # bytes of the reply, as far as is known
         self._reply: bytes | memoryview = b""
 
     @property
@@ -82,12 +86,19 @@ class UartLink(Link):
         """True while `poll` has something to wait for."""
         return self._state != _IDLE
 
-    @property
-    def is_waiting(self) -> bool:
-        """True while a reply is awaited of which nothing has come since the last `poll`."""
-        if self._state != _HEARING:
-            return False
-        return self._filled + self._uart.any() == self._shown  # type: ignore[attr-defined,no-any-return]
+    def rest_ms(self) -> int:
+        """How long there will be nothing for `poll`: what has come is no frame yet. 0 for now."""
+        if self._state != _HEARING or self._heard.elapsed_us() >= self._limit_us():
+            return 0
+        come = self._filled + self._uart.any()  # type: ignore[attr-defined]
+        if self._filled >= EXCEPTION_BYTES:
+            missing = self._expected - come
+        elif come:
+            missing = EXCEPTION_BYTES - come
+        else:
+            # What is long shows while it comes: a look now and then is early enough.
+            missing = 1 + self._expected // LOOKS
+        return missing * self._character_us // 1000 + 1 if missing > 0 else 0
 
     def start(self, request: bytes, timeout_ms: int, gap_ms: int = 0) -> None:
         self._request = request
@@ -143,6 +154,7 @@ class UartLink(Link):
     def _send(self) -> None:
         request = self._request
         self._filled = self._shown = self._skip = 0
+        self._expected = read_reply_bytes(request)
         if self._drive is None:
             self._uart.write(request)  # type: ignore[attr-defined]
         else:
@@ -182,14 +194,16 @@ class UartLink(Link):
         if not self._filled and waiting >= EXCEPTION_BYTES:
             self._take(EXCEPTION_BYTES)
             waiting = self._uart.any()  # type: ignore[attr-defined]
-        expected = read_reply_bytes(self._request)
         if self._filled >= EXCEPTION_BYTES:
             if self._view[1] & 0x80:
-                expected = EXCEPTION_BYTES
-            if self._filled + waiting >= expected:
-                self._take(expected - self._filled)
+                self._expected = EXCEPTION_BYTES
+            if self._filled + waiting >= self._expected:
+                self._take(self._expected - self._filled)
                 return self._whole()
-        self._check_time(expected)
+        if self._heard.elapsed_us() >= self._limit_us():
+            if self._shown:
+                self._take(BUFFER_BYTES)
+            self._fail("bus.short" if self._shown else "bus.timeout")
         return None
 
     def _note_growth(self, waiting: int) -> None:
@@ -200,17 +214,12 @@ class UartLink(Link):
         self._shown = self._filled + waiting
         self._heard.restart()
 
-    def _check_time(self, expected: int) -> None:
-        """End what takes too long; a frame shows once the FIFO is full or the line pauses."""
-        waited_us = self._heard.elapsed_us()
-        coming_us = min(expected - self._shown, FIFO_BYTES) * self._character_us
-        if not self._shown:
-            limit_us = self._unsent_us() + self._timeout_us + coming_us + DRIVER_US
-            if waited_us >= limit_us:
-                self._fail("bus.timeout")
-        elif waited_us >= coming_us + PAUSE_US:
-            self._take(BUFFER_BYTES)
-            self._fail("bus.short")
+    def _limit_us(self) -> int:
+        """When it takes too long; a frame shows once the FIFO is full or the line pauses."""
+        coming_us: int = min(self._expected - self._shown, FIFO_BYTES) * self._character_us
+        if self._shown:
+            return coming_us + PAUSE_US
+        return self._unsent_us() + self._timeout_us + coming_us + DRIVER_US
 
     def _whole(self) -> "bytes | memoryview | None":
         """The frame is there; one that is none may be an echo, or lie behind stray bytes."""
