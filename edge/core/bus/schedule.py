@@ -49,11 +49,13 @@ class Schedule:
 
     def next_due_ms(self) -> int | None:
         """When the next device may be polled; None for an empty bus."""
-        soonest_ms = None
-        for at in range(len(self.numbers)):
-            ready_ms = self._ready_ms(at)
-            if soonest_ms is None or ready_ms < soonest_ms:
-                soonest_ms = ready_ms
+        soonest_ms, at = None, 0
+        for due_ms in self.due_ms:
+            if soonest_ms is None or due_ms < soonest_ms:  # it is not ready before
+                ready_ms = self._ready_ms(at)
+                if soonest_ms is None or ready_ms < soonest_ms:
+                    soonest_ms = ready_ms
+            at += 1
         return soonest_ms
 
     def take(self, now_ms: int) -> int | None:
@@ -64,7 +66,7 @@ class Schedule:
         """
         chosen = chosen_rank = None
         for at in range(len(self.numbers)):
-            if self._ready_ms(at) <= now_ms:
+            if self.due_ms[at] <= now_ms and self._ready_ms(at) <= now_ms:
                 rank = (not self.is_dead(self._stations[at]), self.due_ms[at])
                 if chosen_rank is None or rank < chosen_rank:
                     chosen, chosen_rank = self.numbers[at], rank

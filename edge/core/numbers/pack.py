@@ -99,8 +99,11 @@ def put(out: bytearray, value: object, depth: int = 0) -> None:
             raise DataError("data.pack", reason="nested too deep")
         put_array(out, len(value))
         for item in value:
-            if type(item) is int and 0 <= item < 1 << 7:
-                out.append(item)  # most of what a poll has, without a call
+            if type(item) is int:  # most of what a poll has, in few steps
+                if 0 <= item < 1 << 7:
+                    out.append(item)
+                else:
+                    put_int(out, item)
             else:
                 put(out, item, depth + 1)
     else:
@@ -176,12 +179,25 @@ class Reader:
             raise DataError("data.pack", reason="too many items")
         items: list[object] = [None] * count
         data = self.data
-        for at in range(count):
-            if self.at < len(data) and data[self.at] < 0x80:
-                items[at] = data[self.at]  # most of what a record has, without a call
-                self.at += 1
-            else:
-                items[at] = self.value(depth + 1)
+        last = len(data) - 4
+        for index in range(count):
+            at = self.at
+            if at < last:  # most of what a record has, without a call
+                code = data[at]
+                if code < 0x80:
+                    items[index] = code
+                    self.at = at + 1
+                    continue
+                if code == 0xCD:
+                    items[index] = data[at + 1] << 8 | data[at + 2]
+                    self.at = at + 3
+                    continue
+                if code == 0xCE:
+                    high = data[at + 1] << 8 | data[at + 2]
+                    items[index] = high << 16 | data[at + 3] << 8 | data[at + 4]
+                    self.at = at + 5
+                    continue
+            items[index] = self.value(depth + 1)
         return items
 
     def count(self) -> int:
