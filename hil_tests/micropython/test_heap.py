@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hil_tests.micropython.built import START_HEAP_BYTES
+from hil_tests.micropython.built import LEAN_HEAP_BYTES, START_HEAP_BYTES
 from hil_tests.micropython.day import workload
 from hil_tests.micropython.device import shim_bytes
 from hil_tests.micropython.least import KIB, least_kib, run_starts
@@ -16,6 +16,8 @@ pytestmark = pytest.mark.system
 CORE_BYTES = 22 * KIB
 PROGRAM_BYTES = 96 * KIB
 LIVE_BYTES_MAX = 64 * KIB
+#: Each is followed by a step of the loop, most of them a look at the UART alone.
+RESTS_OF_POLL = 18
 
 
 def test_the_program_is_within_its_budget() -> None:
@@ -29,6 +31,13 @@ def test_a_program_in_place_starts_and_goes_on_with_its_journal_in_so_much() -> 
     assert last["reason"] == "time", last
     assert " boot 2 " in last["lines"][0] and len(last["lines"]) == 1, last
     assert last["heap"]["live_bytes"] - shim_bytes() < LIVE_BYTES_MAX, last
+
+
+def test_the_loop_rests_while_a_frame_comes() -> None:
+    """Of 130 ms each, one poll every 500 ms: it sleeps 50 ms at most between two of them."""
+    last = run_starts(workload(is_hurried=True), LEAN_HEAP_BYTES // KIB, until_ms=(120_000,))
+    polls = last["serial"]["requests"]["answered"]
+    assert polls == 240 and last["rests"] <= RESTS_OF_POLL * polls, last
 
 
 @pytest.mark.parametrize("least", [68, 100, 508, 512])

@@ -53,6 +53,7 @@ export class World {
     this.nextArrivalUs = () => Infinity; // the virtual bus sets it
     this.events = new Int32Array(new SharedArrayBuffer(4)); // of all sockets
     this.lastTrafficMs = -Infinity;
+    this.rests = 0; // waits of the program
     this.waitedUs = 0; // what the program has asked to wait, however long it took
     this.checks = [];
     this.atEnd = [];
@@ -70,7 +71,7 @@ export class World {
 
   /** The process is the device: its end is a reset or the loss of power. */
   end(reason, more = {}) {
-    const last = { event: "end", reason, up_ms: this.clock.ms(), ...more };
+    const last = { event: "end", reason, up_ms: this.clock.ms(), rests: this.rests, ...more };
     if (reason !== "power_cut") for (const add of this.atEnd) Object.assign(last, add());
     this.say(last);
     process.exit(0);
@@ -78,6 +79,7 @@ export class World {
 
   /** True once `ready()` is, false after `us` microseconds. */
   rest(us, ready = () => false) {
+    this.rests += 1;
     const begun = this.clock.us();
     const until = begun + us;
     for (;;) {
