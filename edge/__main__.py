@@ -5,6 +5,7 @@ annotated function of the package that owns it and is run through typer.
 """
 
 import importlib
+import io
 import os
 import sys
 
@@ -56,6 +57,10 @@ VERBS = {
 
 #: Package -> the extra that brings it, where it is not `demo`.
 EXTRAS = {
+    "typer": "cli",
+    "rich": "cli",
+    "paho": "cloud",
+    "nats": "cloud",
     "fastapi": "api",
     "uvicorn": "api",
     "jinja2": "report",
@@ -96,6 +101,22 @@ def report(error: "TallyError", stream: "TextIO") -> None:
     print(f"error[{error.code}]: {what}", file=stream)
     if following:
         print(f"next: {following}", file=stream)
+
+
+def refuse(error: "TallyError", arguments: list[str]) -> int:
+    """Say what happened, to people and where it is asked for to programs; the exit status."""
+    from edge.core.errors.table import describe, exit_status
+
+    report(error, sys.stderr)
+    status = exit_status(error.code)
+    if "--json" in arguments:
+        import json
+
+        what, following = describe(error, language())
+        told = {"event": "error", "code": error.code, "status": status, "text": what}
+        told |= {"next": following, "fields": error.fields}
+        print(json.dumps(told, default=str), flush=True)
+    return status
 
 
 def dispatch(verb: str, argv: list[str]) -> int:
@@ -158,12 +179,21 @@ def _output_failed(error: OSError) -> int:
     return exit_status(said.code)
 
 
+def _answer(arguments: list[str]) -> int:
+    from edge.core.errors import TallyError
+
+    try:
+        return dispatch(arguments[0], arguments[1:])
+    except TallyError as error:
+        return refuse(error, arguments)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit status of the error table."""
-    from edge.core.errors import TallyError
-    from edge.core.errors.table import exit_status
-
     arguments = sys.argv[1:] if argv is None else argv
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal's character set lacks is shown by its number.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if not arguments or arguments[0] in ("help", "-h", "--help"):
         print(usage())
         return 0 if arguments else 2
@@ -171,10 +201,7 @@ def main(argv: list[str] | None = None) -> int:
         print(usage().split("\n")[0])
         return 0
     try:
-        return dispatch(arguments[0], arguments[1:])
-    except TallyError as error:
-        report(error, sys.stderr)
-        return exit_status(error.code)
+        return _answer(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from edge import VERSION
 from edge.app.config import Library, Settings
@@ -26,6 +27,7 @@ from edge.app.status import status_of
 from edge.app.supervision import Supervision
 from edge.app.uploader import Uploader
 from edge.core.carbon.account import Accountant
+from edge.core.errors import UsageError
 from edge.core.journal.record import Kind, decode_record
 from edge.core.schema import check_document
 from edge.ports.contracts import Uplink
@@ -256,9 +258,14 @@ class Service:
         self.store.close()
 
 
+class _Options(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError("usage.options", reason=message)
+
+
 def main(argv: list[str]) -> int:
     """Parse the options, run the gateway, return the exit status."""
-    parser = argparse.ArgumentParser(prog="carbontally run", description="Run the gateway.")
+    parser = _Options(prog="carbontally run", description="Run the gateway.")
     parser.add_argument("-c", "--config", type=Path, required=True, help="gateway.toml")
     parser.add_argument("--json", action="store_true", help="one status object a second")
     parser.add_argument("--trace", type=Path, help="folder for a trace of each bus while it polls")

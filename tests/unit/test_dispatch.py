@@ -1,5 +1,6 @@
 """The command `carbontally`: verbs, languages, exit statuses, and what the runtime imports."""
 
+import json
 import subprocess
 import sys
 
@@ -65,6 +66,40 @@ def test_options_that_are_wrong_are_told_like_any_other_error(words, said, capsy
     assert "缺少 " in text if "usage.missing" in said else "无法理解所给选项" in text
 
 
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_each_verb_says_its_errors_as_one_object_too(verb, capsys):
+    assert main([verb, "--json", "--nonsense"]) == 2
+    done = capsys.readouterr()
+    (line,) = done.out.splitlines()
+    told = json.loads(line)
+    assert told["event"] == "error" and told["status"] == 2
+    assert told["code"].startswith("usage.") and told["text"] and told["next"]
+    assert done.err.startswith(f"error[{told['code']}]: ")
+
+
+def test_an_object_of_an_error_has_its_fields(capsys):
+    assert main(["status", "-c", "nowhere.toml", "--json"]) == 78
+    told = json.loads(capsys.readouterr().out)
+    assert (told["code"], told["status"]) == ("config.file", 78)
+    assert told["fields"] == {"file": "nowhere.toml", "reason": "No such file or directory"}
+    assert main(["status", "-c", "nowhere.toml"]) == 78
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("words", [["run"], ["run", "--nonsense"], ["run", "-c", "x", "too"]])
+def test_the_lean_verb_refuses_options_like_any_other(words, capsys, monkeypatch):
+    monkeypatch.setenv("CARBONTALLY_LANG", "en")
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error[usage.options]: ") and "\nnext: " in said
+
+
+def test_a_terminal_that_lacks_characters_gets_their_numbers():
+    done = run("profiles", "show", "zetian_cems_hebei", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "\\u6cfd" in done.stdout
+
+
 def test_errors_speak_chinese_when_the_environment_does():
     done = run("run", "-c", "nowhere.toml", CARBONTALLY_LANG="zh_CN.UTF-8", PYTHONUTF8="1")
     assert done.returncode == 78
@@ -121,3 +156,4 @@ def test_a_missing_extra_is_named():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 2
     assert "error[usage.missing_extra]" in done.stderr and "typer" in done.stderr
+    assert "pip install '.[cli]'" in done.stderr

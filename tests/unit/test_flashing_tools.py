@@ -1,20 +1,23 @@
 """What docs/esp32.md says of the NVS generator and of esptool, run as it stands there."""
 
+import json
 import shlex
 import subprocess
 import sys
 import tomllib
 from binascii import crc32
+from hashlib import md5
 from pathlib import Path
 
 import pytest
 
-from edge.__main__ import main
+from edge.app.cli.build_flash import encode_partitions
 from hil_tests.site import KEY, Site, write_secret
 
 from .source_tree import ROOT
 
 BOARD = ROOT / "boards" / "esp32_devkitc_max485"
+WIFI_KEY = "park of \u56ed\u533a"
 PASSWORD = "\u56ed\u533a secret"
 
 #: Of NVS (ESP-IDF programming guide, non-volatile storage, internals).
@@ -43,12 +46,52 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site.document["bus"][0]["port"] = "bus0"
     site.document["uplink"].update({"user": "gw", "password_file": "password"})
     write_secret(place / "password", PASSWORD + "\n")
+    write_secret(place / "wifi.key", WIFI_KEY + "\n")
     site.write()
-    options = ["-b", str(BOARD), "-c", str(site.config), "-o", str(place / "out"), "--json"]
-    assert main(["build", "esp32", *options]) == 0
+    options = ["-b", str(BOARD), "-c", str(site.config), "-o", "out", "--json"]
+    options += ["--wifi", "PARK", "--wifi-key", "wifi.key"]
+    built = run(place, "-m", "edge", "build", "esp32", *options)
+    assert built.returncode == 0, built.stderr
+    (place / "told.json").write_text(built.stdout)
     made = run(place, *documented("esp_idf_nvs_partition_gen"))
     assert made.returncode == 0, made.stderr
     return place
+
+
+def test_build_says_what_the_guide_says(folder: Path) -> None:
+    told = json.loads((folder / "told.json").read_text())["flash"]
+    tools = ("esp_idf_nvs_partition_gen", "esptool")
+    assert told == [shlex.join([sys.executable, *documented(tool)]) for tool in tools]
+
+
+@pytest.mark.parametrize("name", ["esp32_devkitc_max485", "esp32s3_rs485_auto"])
+def test_the_table_of_partitions_is_that_of_the_board(name: str) -> None:
+    """Read by the ESP-IDF programming guide, partition tables, binary format."""
+    rows = tomllib.loads((ROOT / "boards" / name / "board.toml").read_text())["partitions"]
+    table = encode_partitions(rows)
+    assert len(table) == 0xC00
+    entries = [table[at : at + 32] for at in range(0, 32 * len(rows), 32)]
+    found = []
+    for entry in entries:
+        assert entry[:2] == b"\xaa\x50" and entry[28:] == bytes(4)
+        numbers = [int.from_bytes(entry[at : at + 4], "little") for at in (4, 8)]
+        found.append((entry[12:28].rstrip(b"\0").decode(), entry[2], entry[3], *numbers))
+    kinds = {
+        ("data", "nvs"): (1, 2),
+        ("data", "ota"): (1, 0),
+        ("data", "phy"): (1, 1),
+        ("data", "fat"): (1, 0x81),
+        ("data", "undefined"): (1, 6),
+        ("app", "ota_0"): (0, 0x10),
+        ("app", "ota_1"): (0, 0x11),
+    }
+    assert found == [
+        (row["name"], *kinds[row["type"], row["subtype"]], row["offset_bytes"], row["size_bytes"])
+        for row in rows
+    ]
+    check = table[32 * len(rows) :][:32]
+    assert check == b"\xeb\xeb" + b"\xff" * 14 + md5(b"".join(entries)).digest()
+    assert set(table[32 * len(rows) + 32 :]) == {0xFF}
 
 
 def partitions() -> dict[str, tuple[int, int]]:
@@ -85,6 +128,7 @@ def test_the_generator_makes_the_secrets_that_the_device_reads(folder: Path) -> 
     image = (folder / "out" / "nvs.bin").read_bytes()
     assert len(image) == partitions()["nvs"][1]
     wanted = {("tally", "key"): KEY, ("tally", "password"): PASSWORD.encode()}
+    wanted["tally", "wifi"] = WIFI_KEY.encode()
     assert read_blobs(image) == wanted
 
 
@@ -99,8 +143,9 @@ def test_esptool_takes_the_line_and_every_file_lies_in_its_partition(folder: Pat
     known = partitions()
     for offset_text, name in zip(pairs[::2], pairs[1::2], strict=True):
         data = (folder / name).read_bytes()
-        part = {"nvs.bin": "nvs", "romfs.img": "romfs", "files.img": "vfs"}[Path(name).name]
-        offset, size = known[part]
+        names = {"nvs.bin": "nvs", "romfs.img": "romfs", "files.img": "vfs"}
+        part = names.get(Path(name).name)
+        offset, size = (0x8000, 0x1000) if part is None else known[part]
         assert int(offset_text, 16) == offset and len(data) <= size
         assert whole[offset : offset + len(data)] == data
     start, size = known["tally"]

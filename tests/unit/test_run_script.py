@@ -1,10 +1,12 @@
 """The script a newcomer types, run for real on a small project that needs no network."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,7 @@ version = "1"
 [tool.mypy]
 packages = ["edge"]
 """
+EXTRAS = ("demo", "test", "device", "flash", "api", "report", "export", "postgres")
 #: An editable wheel made by hand, so that pip needs no index to install it.
 BACKEND = '''
 """Builds the one editable wheel the test installs."""
@@ -49,11 +52,12 @@ BACKEND = '''
 import zipfile
 from pathlib import Path
 
+EXTRAS = %EXTRAS%
 INFO = "tiny-1.dist-info/"
 FILES = {
     "tiny.pth": str(Path.cwd()),
     INFO + "METADATA": "Metadata-Version: 2.1\\nName: tiny\\nVersion: 1\\n"
-    "Provides-Extra: demo\\nProvides-Extra: test\\n",
+    + "".join(f"Provides-Extra: {extra}\\n" for extra in EXTRAS),
     INFO + "WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
     INFO + "entry_points.txt": "[console_scripts]\\ncarbontally = edge.__main__:main\\n",
 }
@@ -66,7 +70,7 @@ def build_editable(folder, settings=None, metadata=None):  # type: ignore[no-unt
             wheel.writestr(path, text)
         wheel.writestr(INFO + "RECORD", "")
     return name
-'''
+'''.replace("%EXTRAS%", json.dumps(EXTRAS))
 MAIN = '''
 """Says how it was called."""
 
@@ -215,6 +219,35 @@ def test_nothing_is_installed_twice_until_the_project_changes(house: House):
         file.write("# changed\n")
     house.say("bench", PIP_NO_INDEX="1")
     assert log.stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize(
+    ("words", "extras"),
+    [
+        ("plan -c gateway.toml", "demo"),
+        ("build esp32 -b board -c gateway.toml -o out", "demo device flash"),
+        ("serve --store sqlite:///c.db --tokens t", "demo api"),
+        ("report --store sqlite:///c.db --of 2026", "demo report"),
+        ("export --store postgresql://host/c --to d", "demo export postgres"),
+        ("verify --store postgresql://host/c", "demo postgres"),
+        ("soak --crash-images 5", "demo test"),
+    ],
+)
+def test_a_verb_brings_what_it_needs_once(bare: House, words: str, extras: str):
+    bare.add_python("python3")
+    done = bare.say(*words.split(), PIP_NO_INDEX="1")
+    assert (done.returncode, done.stderr) == (3, "")
+    made = {path.name for path in (bare.root / ".venv").glob("installed-*")}
+    assert made == {f"installed-{extra}" for extra in extras.split()}
+    log = bare.root / ".venv" / "install.log"
+    log.unlink()
+    assert bare.say(*words.split()).returncode == 3 and not log.exists()
+
+
+def test_the_extras_of_the_script_are_those_of_the_project():
+    """What `run` asks pip for stands in pyproject.toml: pip only warns of one that does not."""
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(EXTRAS) <= set(known["optional-dependencies"])
 
 
 def test_a_package_that_cannot_be_had_is_one_line(house: House):

@@ -2,8 +2,9 @@
 
 What it makes in the folder: `tree/`, the files of the device; `files.img`, the same as a littlefs
 image for the partition "vfs"; `romfs.img`, the program, for a board that has a partition "romfs";
-`secrets.csv`, for the NVS partition generator, which its owner alone may read; `names.json`, what
-the short names of the program stand for. Nothing is in there that this gateway does not need.
+`partitions.bin`, the board's partition table; `secrets.csv`, for the NVS partition generator,
+which its owner alone may read; `names.json`, what the short names of the program stand for.
+Nothing is in there that this gateway does not need.
 """
 
 import ast
@@ -19,6 +20,13 @@ import typer
 
 from edge.app.cli.build_board import read_board
 from edge.app.cli.build_expressions import express
+from edge.app.cli.build_flash import (
+    TABLE,
+    check_wifi,
+    encode_partitions,
+    flash_commands,
+    write_secrets,
+)
 from edge.app.cli.build_fold import fold
 from edge.app.cli.build_inline import inline, tell_inside
 from edge.app.cli.build_join import Joined, join
@@ -103,6 +111,9 @@ def build(
     config: Annotated[Path, typer.Option("-c", "--config", help="gateway.toml")],
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for what is made")],
     wifi: Annotated[str | None, typer.Option(help="the Wi-Fi to join")] = None,
+    wifi_key: Annotated[
+        Path | None, typer.Option(help="file with its key, mode 0600; it goes to secrets.csv")
+    ] = None,
     ntp: Annotated[str | None, typer.Option(help="the time server to ask")] = "pool.ntp.org",
     json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> int:
@@ -110,6 +121,7 @@ def build(
     for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise UsageError("usage.missing_extra", package=package, extra="device")
+    check_wifi(wifi, wifi_key)
     facts = read_board(board)
     plan, compiled = compile_config(config, facts, wifi, ntp)
     tree = out / "tree"
@@ -121,15 +133,20 @@ def build(
     (out / "names.json").write_text(json_module.dumps(names, indent=1, sort_keys=True))
     write_copies(compiled, f"{tree}/")
     used = write_image(tree, out / "files.img", facts["files_bytes"])
-    _write_secrets(config, out / "secrets.csv")
+    write_secrets(config, out / "secrets.csv", wifi_key)
+    (out / TABLE).write_bytes(encode_partitions(facts["partitions"]))
     told = _told(len(sources), core_bytes(sources), made, tree, used, facts)
     if rom_bytes:
         told["rom_used_bytes"], told["rom_bytes"] = rom_bytes, facts["rom_bytes"]
+    commands = flash_commands(facts["chip"], facts["partitions"], out)
     if json:
-        print(json_module.dumps({"event": "build", **told}))
+        print(json_module.dumps({"event": "build", **told, "flash": commands}))
     else:
         for name, value in told.items():
             print(f"{name:20} {value}")
+        print(
+            "\n".join(["", "to flash a board that has its firmware (docs/esp32.md):", *commands])
+        )
     return 0
 
 
@@ -257,20 +274,6 @@ def _check_ports(settings: Settings, facts: dict[str, Any]) -> None:
             raise ConfigError(
                 "config.reference", file=settings.file, key=key, found=bus.port, nearest=guess
             )
-
-
-def _write_secrets(config: Path, target: Path) -> None:
-    """The table of the NVS partition generator: key,type,encoding,value."""
-    document = files.parse_toml(files.read_bytes(config), str(config))
-    folder = config.resolve().parent
-    key = files.read_key(folder / document["gateway"]["key_file"])
-    lines = ["key,type,encoding,value", "tally,namespace,,", f"key,data,hex2bin,{key.hex()}"]
-    password_file = document["uplink"].get("password_file")
-    if password_file is not None:
-        password = files.read_password(folder / password_file)
-        lines.append(f"password,data,hex2bin,{password.encode().hex()}")
-    target.unlink(missing_ok=True)
-    files.write_private(target, "\n".join(lines) + "\n")
 
 
 def _told(

@@ -87,10 +87,10 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
     ),
     "usage.missing_extra": (
         2,
-        "this command needs the package {package}",
-        "此命令需要软件包 {package}",
-        "install carbontally with the extra {extra}",
-        "安装带 {extra} 附加组件的 carbontally",
+        "this command needs the package {package}, which the extra {extra} brings",
+        "此命令需要软件包 {package}，由附加组件 {extra} 提供",
+        "type pip install '.[{extra}]' in the clone of carbontally; its ./run does so by itself",
+        "在 carbontally 的克隆目录中执行 pip install '.[{extra}]'；用其中的 ./run 则会自动安装",
     ),
     "usage.unknown_verb": (
         2,
