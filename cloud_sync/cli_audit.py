@@ -5,7 +5,7 @@ import json as json_module
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -238,4 +238,5 @@ def _written(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise StoreError("cloud.file", file=str(path), reason=error.strerror or str(error))
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that nothing can be written to
+            draft.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -205,7 +206,8 @@ def write_secret(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         fresh.replace(path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that nothing can be written to
+            fresh.unlink(missing_ok=True)
         raise ConfigError("config.file", file=str(path), reason=str(error.strerror)) from error
 
 

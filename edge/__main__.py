@@ -167,16 +167,18 @@ def _refusal(error: "Any") -> "TallyError":
     return UsageError("usage.missing", option=option, what=getattr(param, "help", None) or name)
 
 
-def _output_failed(error: OSError) -> int:
+def _write_failed(error: OSError, arguments: list[str]) -> int:
     from edge.app.output import let_go, output_error
     from edge.core.errors.table import exit_status
 
     said = output_error(error)
     if said is None:
         raise error
-    let_go()
-    report(said, sys.stderr)
-    return exit_status(said.code)
+    if said.code == "usage.output":
+        let_go()
+        report(said, sys.stderr)
+        return exit_status(said.code)
+    return refuse(said, arguments)
 
 
 def _answer(arguments: list[str]) -> int:
@@ -210,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
         let_go()  # as `head` leaves, wanting no more
         return CLOSED
     except OSError as error:
-        return _output_failed(error)
+        return _write_failed(error, arguments)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge.app.config import Settings
+from edge.app.output import written
 from edge.app.service import read_settings
 from edge.core.errors import StoreError, UsageError
 from edge.core.journal.record import KIND_NAMES, REASONS, decode_record
@@ -204,13 +205,14 @@ def _export(
             raise _wrong("--out", out, "a folder for the batches")
         key = files.read_key(config.resolve().parent / settings.key_file)
         _make_folder(out)
-        count = sum(1 for _ in _write_payloads(reader, *span, key, out))
+        with written(out):
+            count = sum(1 for _ in _write_payloads(reader, *span, key, out))
         print(f"{count} batches in {out}", file=sys.stderr)
     elif out is None:
         _write_lines(reader, *span, sys.stdout)
     else:
-        with _new_file(out) as stream:
-            _write_lines(reader, *span, stream)
+        with written(out):
+            _write_file(reader, *span, out)
 
 
 def _make_folder(folder: Path) -> None:
@@ -227,6 +229,17 @@ def _new_file(path: Path) -> TextIO:
     except OSError as error:
         reason = error.strerror or str(error)
         raise _wrong("--out", path, f"a file that can be made ({reason})") from error
+
+
+def _write_file(reader: JournalReader, first: int, last: int, path: Path) -> None:
+    """The lines as a new file; none where they find no room."""
+    stream = _new_file(path)
+    try:
+        with stream:
+            _write_lines(reader, first, last, stream)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _write_lines(reader: JournalReader, first: int, last: int, stream: TextIO) -> None:

@@ -25,6 +25,7 @@ from edge.app.cli.build_flash import (
     check_wifi,
     encode_partitions,
     flash_commands,
+    say_made,
     write_secrets,
 )
 from edge.app.cli.build_fold import fold
@@ -46,6 +47,7 @@ from edge.app.cli.build_tree import (
 )
 from edge.app.config import Library, Settings
 from edge.app.gateway_plan import GatewayPlan
+from edge.app.output import written
 from edge.app.service import SCHEMA
 from edge.core.bus.plain_rule import plan_rule
 from edge.core.errors import ConfigError, UsageError
@@ -124,6 +126,16 @@ def build(
     check_wifi(wifi, wifi_key)
     facts = read_board(board)
     plan, compiled = compile_config(config, facts, wifi, ntp)
+    with written(out):
+        told = _make(plan, compiled, facts, out)
+        write_secrets(config, out / "secrets.csv", wifi_key)
+    say_made(told, flash_commands(facts["chip"], facts["partitions"], out), json)
+    return 0
+
+
+def _make(
+    plan: GatewayPlan, compiled: dict[str, Any], facts: dict[str, Any], out: Path
+) -> dict[str, Any]:
     tree = out / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
@@ -133,21 +145,11 @@ def build(
     (out / "names.json").write_text(json_module.dumps(names, indent=1, sort_keys=True))
     write_copies(compiled, f"{tree}/")
     used = write_image(tree, out / "files.img", facts["files_bytes"])
-    write_secrets(config, out / "secrets.csv", wifi_key)
     (out / TABLE).write_bytes(encode_partitions(facts["partitions"]))
     told = _told(len(sources), core_bytes(sources), made, tree, used, facts)
     if rom_bytes:
         told["rom_used_bytes"], told["rom_bytes"] = rom_bytes, facts["rom_bytes"]
-    commands = flash_commands(facts["chip"], facts["partitions"], out)
-    if json:
-        print(json_module.dumps({"event": "build", **told, "flash": commands}))
-    else:
-        for name, value in told.items():
-            print(f"{name:20} {value}")
-        print(
-            "\n".join(["", "to flash a board that has its firmware (docs/esp32.md):", *commands])
-        )
-    return 0
+    return told
 
 
 def device_sources(plan: GatewayPlan) -> dict[str, str]:

@@ -4,6 +4,7 @@ And the words to type that write all of it, each file where the table has its pl
 """
 
 import hashlib
+import json as json_module
 import shlex
 import struct
 import sys
@@ -84,3 +85,13 @@ def check_wifi(wifi: str | None, wifi_key: Path | None) -> None:
     """A key is of a network; UsageError before anything is made."""
     if wifi_key is not None and not wifi:
         raise UsageError("usage.value", option="--wifi", found="nothing", expected="its name")
+
+
+def say_made(told: dict[str, Any], commands: list[str], json: bool) -> None:
+    """What was made, and what to type next."""
+    if json:
+        print(json_module.dumps({"event": "build", **told, "flash": commands}))
+        return
+    for name, value in told.items():
+        print(f"{name:20} {value}")
+    print("", "to flash a board that has its firmware (docs/esp32.md):", *commands, sep="\n")

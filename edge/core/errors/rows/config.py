@@ -85,6 +85,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "make room where it goes to, or send it elsewhere",
         "请在输出目标处腾出空间, 或改写到别处",
     ),
+    "usage.file": (
+        74,
+        "file {file} cannot be used: {reason}",
+        "文件 {file} 无法使用：{reason}",
+        "check path, permissions and room on the disk",
+        "检查路径、权限和磁盘空间",
+    ),
     "usage.missing_extra": (
         2,
         "this command needs the package {package}, which the extra {extra} brings",
