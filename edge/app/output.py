@@ -6,9 +6,6 @@ A gateway measures on without it; a command that was to print ends, plainly.
 import errno
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from edge.core.errors import UsageError
 
@@ -20,16 +17,8 @@ def let_go() -> None:
     os.close(nowhere)
 
 
-@contextmanager
-def written(path: Path) -> Iterator[None]:
-    """What fails in here fails at this file, or at one in this folder: UsageError "usage.file"."""
-    try:
-        yield
-    except OSError as error:
-        raise _file_error(error, path) from error
-
-
-def _file_error(error: OSError, path: object) -> UsageError:
+def file_error(error: OSError, path: object) -> UsageError:
+    """A failure at a file: the one that it names, or `path`."""
     file = path if error.filename is None else error.filename
     return UsageError("usage.file", file=str(file), reason=error.strerror or str(error))
 
@@ -37,7 +26,7 @@ def _file_error(error: OSError, path: object) -> UsageError:
 def output_error(error: OSError) -> UsageError | None:
     """What a failure says that nobody caught, of a file or of standard output; else None."""
     if error.filename is not None:
-        return _file_error(error, error.filename)
+        return file_error(error, error.filename)
     if error.errno not in (errno.ENOSPC, errno.EIO):
         return None
     return UsageError("usage.output", reason=error.strerror)

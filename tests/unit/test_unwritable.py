@@ -10,7 +10,8 @@ import pytest
 from cloud_sync.cli_audit import _written as evidence_file
 from edge.__main__ import main
 from edge.app.cli.buffer import _write_file
-from edge.app.output import output_error, written
+from edge.app.cli.writing import written
+from edge.app.output import output_error
 from edge.core.errors import TallyError
 from hil_tests.site import Site, write_secret
 

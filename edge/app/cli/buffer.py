@@ -14,8 +14,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from edge.app.cli.writing import written
 from edge.app.config import Settings
-from edge.app.output import written
 from edge.app.service import read_settings
 from edge.core.errors import StoreError, UsageError
 from edge.core.journal.record import KIND_NAMES, REASONS, decode_record

@@ -45,9 +45,9 @@ from edge.app.cli.build_tree import (
     needed_modules,
     write_image,
 )
+from edge.app.cli.writing import written
 from edge.app.config import Library, Settings
 from edge.app.gateway_plan import GatewayPlan
-from edge.app.output import written
 from edge.app.service import SCHEMA
 from edge.core.bus.plain_rule import plan_rule
 from edge.core.errors import ConfigError, UsageError
