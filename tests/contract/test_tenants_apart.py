@@ -15,10 +15,11 @@ from cloud_sync.store.postgres import PostgresStore
 from cloud_sync.verify import verify_store
 from edge.__main__ import main
 from edge.core.errors import StoreError
+from edge.core.journal.record import Kind
 from edge.core.sync import topics
 from hil_tests.postgres_server import Server
 from tests.contract.conftest import BOTH
-from tests.unit.receiver_journal import KEY, NOW_MS, factory
+from tests.unit.receiver_journal import KEY, NOW_MS, Journal, factory
 
 pytestmark = pytest.mark.system
 
@@ -41,6 +42,7 @@ def shared(postgres_server: Server) -> str:
             last = min(first + 49, len(journal.records) - 1)
             receiver.receive(topic, journal.batch(first, last))
         receiver.receive(topic, fork.batch(0, 3))
+        add_result(store, tenant, journal)
     assert compact(url, NOW_MS + 10**9)
     for tenant in TENANTS:
         postgres_server.execute(f'CREATE ROLE "{READER.format(tenant)}" LOGIN')
@@ -50,6 +52,19 @@ def shared(postgres_server: Server) -> str:
     postgres_server.execute("SELECT add_reader('everyone', NULL)", url)
     store.close()
     return url
+
+
+def add_result(store: PostgresStore, tenant: str, of: Journal) -> None:
+    """A result of other factors, of the journal's first interval."""
+    number = store.find_journal(tenant, "gw-1", of.epoch)
+    seq = next(record.seq for record in of.records if record.kind == Kind.INTERVAL)
+    assert number is not None
+    with store.transaction():
+        result = store.begin_result(number, f"of {tenant}", "set", b"d" * 32)
+        assert result is not None
+        emission, total = (seq, 1, -1, b"d" * 32, 5), (seq, "", 1, 2, 3, 4)
+        store.add_result(number, result, [emission], [total])
+        store.end_result(number, result, NOW_MS)
 
 
 def as_role(url: str, role: str) -> str:
@@ -89,7 +104,8 @@ def test_what_two_readers_see_adds_up_and_never_overlaps(shared: str):
         assert sorted(a + b) == whole, relation
         assert not set(a) & set(b), relation
         filled += bool(a) and bool(b)
-    assert filled >= 20
+    assert filled >= 26
+    assert {"results", "v_results", "v_result_emissions", "v_result_totals"} <= {*apart}
 
 
 def test_views_name_the_own_tenant_only(shared: str):
