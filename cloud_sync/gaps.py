@@ -21,6 +21,7 @@ from cloud_sync.raw import (
     span_of,
 )
 from cloud_sync.restream import Definitions
+from cloud_sync.sound import can_be_laid, inputs_of
 from cloud_sync.store.contract import Store
 from edge.core.carbon.counter import Flag
 from edge.core.carbon.interval import FLAGS, OLD_ENTRY_FIELDS, SUBSTITUTED
@@ -173,9 +174,9 @@ class Counts:
         self._last_ms = max(self._last_ms, wall_ms)
         if record.kind == Kind.POLL and record.body[0] in self._definitions.devices:
             self._poll(record, wall_ms)
-        elif record.kind == Kind.INTERVAL:
+        elif record.kind == Kind.INTERVAL and can_be_laid(record):
             self._interval(record.body)
-        elif record.kind == Kind.TABLE and record.body[0][0] == Part.CONFIG:
+        elif record.kind == Kind.TABLE and _is_config(record.body[0]):
             self._config_ms = wall_ms
 
     def _is_in_turn(self, record: Record) -> bool:
@@ -225,11 +226,11 @@ class Counts:
             return
         for entry in body[2]:
             part = self._definitions.streams.get(entry[0], [])
-            if len(entry) == OLD_ENTRY_FIELDS or len(part) < 17:
+            if len(entry) == OLD_ENTRY_FIELDS:
                 continue
             if not (entry[FLAGS] & Flag.SUBSTITUTED or entry[SUBSTITUTED]):
                 continue
-            for owner, point in part[16]:
+            for owner, point in inputs_of(part):
                 for number, _ in self._definitions.devices_of(owner, point):
                     if number in self._owed:
                         name = self._definitions.devices[number][2]
@@ -273,6 +274,10 @@ class Counts:
             if any(_is_within(one, day.start_ms, end_ms) for one in missing):
                 reasons.add("missing")
             day.reasons = sorted(reasons) or ["not read"]
+
+
+def _is_config(part: Any) -> bool:
+    return isinstance(part, list) and part[:1] == [Part.CONFIG]
 
 
 def _meets(one: Removed, start_ms: int, end_ms: int) -> bool:

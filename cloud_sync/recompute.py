@@ -19,6 +19,7 @@ from cloud_sync.raw import (
     read_tombstones,
 )
 from cloud_sync.restream import Definitions
+from cloud_sync.sound import has_span
 from cloud_sync.store.contract import Store
 from edge.core.carbon.account import Accountant
 from edge.core.carbon.figures import facts_at, figures_of
@@ -35,6 +36,9 @@ from edge.core.numbers import pack
 from edge.core.numbers.fixed import INT64_MAX
 
 EQUAL, DIFFERS, UNPROVEN = "equal", "differs", "unproven"
+
+#: What comes of definitions and polls that are no sense, as an authentic gateway may send.
+_UNACCOUNTABLE = (TallyError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
 
 #: The longest look-back of any rule for stacks, in intervals of an hour (40 CFR Part 75).
 LOOK_BACK_HOURS = 8760
@@ -93,6 +97,8 @@ class Recomputer:
         before: Record | None = None
         for raw in read_kind(self._store, self._number, Kind.INTERVAL):
             record = decode_record(raw.body)
+            if not has_span(record):
+                continue  # an alarm told of it; nothing of the store's figures is of it
             end_ms = record.body[1]
             is_wanted = (period.start_ms is None or end_ms > period.start_ms) and (
                 period.end_ms is None or end_ms <= period.end_ms
@@ -113,7 +119,7 @@ class Recomputer:
     def _refuse_unlisted(self, between: list[Record]) -> None:
         """Damage must not hide an interval: its bytes say what it is, not a column."""
         for record in between:
-            if record.kind == Kind.INTERVAL:
+            if record.kind == Kind.INTERVAL and has_span(record):
                 self._store.refuse_damaged(f"record {record.seq} is not listed as an interval")
 
     def _read(self, first: int, last: int) -> list[Record]:
@@ -155,7 +161,7 @@ class Recomputer:
         self._latest, newest = latest, self._latest
         try:
             return self._judge(before, polls, record, lost)
-        except (TallyError, KeyError, IndexError, TypeError, ValueError) as error:
+        except _UNACCOUNTABLE as error:
             reason = f"its definitions or polls cannot be accounted: {error}"
             return Outcome(record, UNPROVEN, reason, lost, (), (), ())
         finally:

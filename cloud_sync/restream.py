@@ -7,6 +7,7 @@ wiring is another source.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cloud_sync.sound import sound_parts
 from edge.core.carbon.counter import Limits
 from edge.core.carbon.geometry import Geometry, find_source, told
 from edge.core.carbon.streams import (
@@ -46,7 +47,7 @@ class Definitions:
 
     def take(self, parts: Iterable[Any]) -> None:
         """Take the parts of a TABLE in; the meaning that came first stays."""
-        for part in parts:
+        for part in sound_parts(parts):
             if part[0] == Part.STREAM:
                 self.streams.setdefault(part[1], part)
             elif part[0] == Part.DEVICE:

@@ -9,6 +9,7 @@ from typing import Any
 from cloud_sync.reading.calendar import instant
 from cloud_sync.reading.database import Database
 from cloud_sync.reading.factor_sets import FactorSets
+from cloud_sync.sound import has_span, sound_parts
 from edge.core.carbon.interval import CUMULATIVE
 from edge.core.carbon.trail import Book, Product, Trail, activity_of, follow
 from edge.core.carbon.trail_told import tell_figure, tell_product
@@ -41,12 +42,18 @@ def explain_interval(
     if not found:
         raise UsageError("api.not_found", what=f"interval {seq} of {gateway}")
     interval = decode_record(found[0][1])
+    if not has_span(interval):
+        raise UsageError("api.not_found", what=f"a figure in interval {seq}")
     earlier = database.rows(_BEFORE, **where, seq=seq)
     before = decode_record(earlier[0][1]) if earlier else None
+    if before is not None and not has_span(before):
+        raise UsageError("api.not_found", what=f"what interval {seq} follows")
     parts: list[Any] = []
     for (body,) in database.stream(_TABLES, **where):
-        parts.extend(decode_record(body).body)
+        parts.extend(sound_parts(decode_record(body).body))
     book = Book(parts)
+    if any(entry[0] not in book.streams for entry in interval.body[2]):
+        raise UsageError("api.not_found", what=f"what the streams of interval {seq} mean")
     if stream not in [book.streams[entry[0]][2] for entry in interval.body[2]]:
         raise UsageError("api.not_found", what=f"stream {stream} in interval {seq}")
     first = earlier[0][0] if earlier else -1

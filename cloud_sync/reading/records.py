@@ -7,8 +7,10 @@ cloud's (decision 144): what it calls is to stay as it is.
 from collections.abc import Iterator
 
 from cloud_sync.raw import find_journals, read_kind, read_raw
+from cloud_sync.sound import has_span, sound_parts
 from cloud_sync.store.address import open_store, parse_address
-from edge.core.journal.record import Kind
+from edge.core.errors import DataError
+from edge.core.journal.record import Kind, decode_record, encode_record
 
 
 class StoreRecords:
@@ -37,8 +39,8 @@ class StoreRecords:
         for raw in found:
             if raw.seq > last:
                 return
-            if raw.seq >= first:
-                yield raw.body, raw.hash
+            if raw.seq >= first and (body := _sound(raw.body)):
+                yield body, raw.hash
 
     def refuse_damaged(self, reason: str) -> None:
         """Raise StoreError "cloud.damaged"."""
@@ -47,3 +49,16 @@ class StoreRecords:
     def close(self) -> None:
         """Let go of the database."""
         self._store.close()
+
+
+def _sound(body: bytes) -> bytes:
+    """A record's bytes without what it cannot mean, b"" when that is all; damage stays."""
+    try:
+        record = decode_record(body)
+    except DataError:
+        return body
+    if record.kind == Kind.TABLE:
+        parts = sound_parts(record.body)
+        if len(parts) < len(record.body):
+            return encode_record(record._replace(body=parts)) if parts else b""
+    return b"" if record.kind == Kind.INTERVAL and not has_span(record) else body

@@ -6,11 +6,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from cloud_sync.reading.database import open_reading
+from cloud_sync.reading.explanation import explain_interval
 from edge.__main__ import main
+from edge.core.errors import UsageError
 from edge.core.journal.record import Kind, Part
 from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
 
-from .receiver_journal import START_MS, TOPIC, Journal, World, acked
+from .receiver_journal import EPOCH, GATEWAY, START_MS, TENANT, TOPIC, Journal, World, acked
 
 LARGE, SMALL = INT64_MAX, INT64_MIN
 
@@ -80,6 +83,53 @@ def test_intervals_of_no_calendar_are_recomputed_like_others(
     main(["recompute", "--store", store, *options])
     told = capsys.readouterr()
     assert str(SMALL) in told.out and "Traceback" not in told.err
+
+
+def nonsense() -> Journal:
+    """Definitions and intervals that fit no table, before and after those that do."""
+    journal = Journal()
+    head = [Part.STREAM, 1, "grid", "grid_import", 2, "W.h", 8_325_000, 1000, "f", b"f" * 32]
+    stream = [*head, "a method", b"s" * 32]
+    journal.append(Kind.TABLE, [[Part.STREAM], 5, [], [[]], [Part.DEVICE, 0, "x"], [99, 1]])
+    journal.define()
+    inputs = [*stream, "park", [], "", [1, 2], [5, ["x"], ["main meter", 7]], []]
+    journal.append(Kind.TABLE, [[Part.STREAM, 2, "odd", *inputs[3:]]])
+    journal.append(Kind.POLL, [0, [5, 6], [], []])
+    journal.append(Kind.INTERVAL, ["then", None, 5, []])
+    entry = [2, 5, 0, 5, 5, 1, 1, 16, 3, [], []]
+    totals = [None, None, None, None, None, None, None, []]
+    journal.append(Kind.INTERVAL, [START_MS, START_MS + 9_000, [entry], totals])
+    journal.append(
+        Kind.INTERVAL, [START_MS + 9_000, START_MS + 18_000, [[7, 5, 0, 5, 5, 1, 1]], [None] * 5]
+    )
+    return journal
+
+
+@pytest.mark.parametrize("words", [("gaps",), ("recompute",), ("recompute", "--json")])
+def test_what_fits_no_table_hides_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture, words: tuple[str, ...]
+):
+    world, journal = World(tmp_path / "cloud.db"), nonsense()
+    world.receiver.receive(TOPIC, journal.batch(0, len(journal.records) - 1))
+    assert world.query("SELECT seq FROM alarms ORDER BY seq") == [(0,), (4,)]
+    world.store.close()
+    assert main([*words, "--store", f"sqlite:///{world.path}"]) == 0
+    told = capsys.readouterr()
+    assert ("main meter" if words == ("gaps",) else "unproven") in told.out and not told.err
+    assert main(["verify", "--store", f"sqlite:///{world.path}"]) == 0
+
+
+def test_what_fits_no_table_has_no_explanation(tmp_path: Path, capsys: pytest.CaptureFixture):
+    world, journal = World(tmp_path / "cloud.db"), nonsense()
+    world.receiver.receive(TOPIC, journal.batch(0, len(journal.records) - 1))
+    world.store.close()
+    words = ["explain", "--store", f"sqlite:///{world.path}", "--stream", "odd", "--interval"]
+    assert [main([*words, str(seq)]) for seq in (4, 6)] == [2, 2]
+    database = open_reading(f"sqlite:///{world.path}")
+    for seq in (4, 6):
+        with pytest.raises(UsageError, match="api.not_found"):
+            explain_interval(database, TENANT, GATEWAY, EPOCH.hex(), seq, "odd")
+    database.close()
 
 
 def test_one_is_explained(store: str, capsys: pytest.CaptureFixture):

@@ -245,7 +245,7 @@ def _multiply(trail: Trail) -> None:
     recorded = [entry[EMISSION]]
     if len(definition) > 13:
         rates += definition[13]
-        recorded += entry[OTHERS]
+        recorded += entry[OTHERS] if len(entry) > OTHERS else []
     timed = 0
     for (basis, up, down, factor, digest), figure in zip(rates, recorded):
         if factor.startswith(TARIFF):
