@@ -49,14 +49,12 @@ class Schedule:
 
     def next_due_ms(self) -> int | None:
         """When the next device may be polled; None for an empty bus."""
-        soonest_ms, at = None, 0
-        for due_ms in self.due_ms:
-            if soonest_ms is None or due_ms < soonest_ms:  # it is not ready before
-                ready_ms = self._ready_ms(at)
-                if soonest_ms is None or ready_ms < soonest_ms:
-                    soonest_ms = ready_ms
-            at += 1
-        return soonest_ms
+        if not self.due_ms:
+            return None
+        due_ms = min(self.due_ms)
+        if due_ms >= self._probe_at_ms:
+            return due_ms  # as nearly always: no dead one has to wait for its probe
+        return min([self._ready_ms(at) for at in range(len(self.due_ms))])
 
     def take(self, now_ms: int) -> int | None:
         """The device to poll now, longest overdue first, or None when none is due.
@@ -64,6 +62,8 @@ class Schedule:
         A probe goes before healthy devices once its share allows it, else a full bus would never
         find out that a station is back.
         """
+        if not self.due_ms or min(self.due_ms) > now_ms:
+            return None
         chosen = chosen_rank = None
         for at in range(len(self.numbers)):
             if self.due_ms[at] <= now_ms and self._ready_ms(at) <= now_ms:
