@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from cloud_sync.api.resources import EXACT
+from cloud_sync.api.resources import EXACT, TEXT
 from cloud_sync.csv_cell import as_cell
 from edge.core.errors import UsageError
 
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 FORMATS = (JSON, NDJSON, CSV)
+
+NUMBER_MAX = (1 << 53) - 1
 
 #: Rows that are encoded at once.
 _CHUNK = 500
@@ -51,12 +53,21 @@ def _quality(parameters: list[str]) -> float:
 
 
 def as_objects(columns: dict[str, str], rows: Iterable[Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    """Rows as JSON objects; a quantity is decimal text, whatever type the database gave it."""
+    """Rows as JSON objects; a quantity is decimal text, whatever type the database gave it.
+
+    A count or time that no reader of JSON has exactly, as of a broken clock, is null.
+    """
     for row in rows:
-        yield {
-            name: str(value) if kind == EXACT and value is not None else value
-            for (name, kind), value in zip(columns.items(), row, strict=True)
-        }
+        named = zip(columns.items(), row, strict=True)
+        yield {name: _as_json(kind, value) for (name, kind), value in named}
+
+
+def _as_json(kind: str, value: Any) -> Any:
+    if value is None or kind == TEXT:
+        return value
+    if kind == EXACT:
+        return str(value)
+    return value if -NUMBER_MAX <= value <= NUMBER_MAX else None
 
 
 def write_ndjson(columns: dict[str, str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:

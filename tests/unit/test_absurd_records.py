@@ -1,6 +1,7 @@
 """What an authentic gateway should never send stops nothing: not others, not who reads."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -12,6 +13,7 @@ from edge.__main__ import main
 from edge.core.errors import UsageError
 from edge.core.journal.record import Kind, Part
 from edge.core.numbers.fixed import INT64_MAX, INT64_MIN
+from tests.reading.serving import serve_here
 
 from .receiver_journal import EPOCH, GATEWAY, START_MS, TENANT, TOPIC, Journal, World, acked
 
@@ -68,6 +70,21 @@ def test_an_export_holds_every_integer(store: str, tmp_path: Path):
         ).fetchall()
     assert [row[:3] for row in found] == [(5, 5, 5), (LARGE, LARGE, LARGE)]
     assert str(found[1][3]) == "9223372036854.775807"
+
+
+def test_the_api_has_no_number_that_a_browser_rounds(store: str, tmp_path: Path):
+    span = {"from": "2026-05-28T00:00:00Z", "to": "2026-05-29T00:00:00Z"}
+    assert datetime.fromtimestamp(START_MS / 1000, UTC).date().isoformat() == "2026-05-28"
+    with serve_here(store, tmp_path, TENANT) as server:
+        found = server.get("/v1/streams", TENANT, **span, limit=1).json()
+        items, after = found["items"], found["next"]
+        items += server.get("/v1/streams", TENANT, **span, after=after).json()["items"]
+        csv = server.get("/v1/streams", TENANT, accept="text/csv", **span).body.decode()
+    assert [(one["end_ms"], one["good"], one["activity"]) for one in items] == [
+        (START_MS - 10, 5, "5"),
+        (None, None, str(LARGE)),
+    ]
+    assert str(LARGE) in csv
 
 
 def test_gaps_name_what_they_can(store: str, capsys: pytest.CaptureFixture):
