@@ -71,14 +71,15 @@ def _cut(uploader: "Uploader", first: int, last: int) -> tuple[bytes | bytearray
     """Encode from `first` on as many records up to `last` as one payload takes."""
     before = uploader.store.hash_at(first - 1)
     most = uploader.rows_bytes
-    rows = []
+    rows: list[tuple[bytes, bytes]] = []
     size = 0
-    for row in uploader.store.read(first, last):
-        rows.append(row)
+    for row in uploader.store.read(first, last, most):
         size += len(row[0])
-        if size >= most:
+        if size > most and rows:
             break
-    if before is None or not rows or (size < most and len(rows) <= last - first):
+        rows.append(row)
+    # A store may give less than all of it, but nothing else.
+    if before is None or not rows or uploader.store.hash_at(first + len(rows) - 1) != rows[-1][1]:
         raise StoreError("store.corrupt", file="journal", seq=first)
     while True:
         payload: bytes | bytearray = encode_rows(

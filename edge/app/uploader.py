@@ -117,6 +117,9 @@ class Uploader:
                     self._wait_ms = 2 * RECONNECT_MIN_MS
         except (SyncError, StoreError, DataError) as error:
             self._lose(error, now_ms, errors)
+        except MemoryError:
+            # A backlog must not end a gateway: without a session there is room to begin anew.
+            self._lose(SyncError("sync.memory"), now_ms, errors)
         return errors
 
     def _begin_epoch(self, now_ms: int) -> None:

@@ -219,9 +219,11 @@ class Store:
         """
         raise NotImplementedError
 
-    def read(self, first: int, last: int) -> "list[tuple[bytes, bytes]]":
+    def read(self, first: int, last: int, most: int = 0) -> "list[tuple[bytes, bytes]]":
         """(record, hash) of the seqs first..last that are kept, ascending, each link checked.
 
+        most: bytes of records that are wanted, if not 0: a store for which more of them are dear
+        gives no more than that, but one record at least.
         Raises StoreError "store.corrupt", also for a hole that no tombstone explains.
         """
         raise NotImplementedError

@@ -74,7 +74,7 @@ class ListStore(Store):
         self.rows.extend(rows)
         self.appends.append(len(rows))
 
-    def read(self, first: int, last: int) -> list[tuple[bytes, bytes]]:
+    def read(self, first: int, last: int, most: int = 0) -> list[tuple[bytes, bytes]]:
         return [(data, digest) for _, _, data, digest in self.rows[max(0, first) : last + 1]]
 
     def hash_at(self, seq: int) -> bytes | None:

@@ -270,7 +270,7 @@ def test_a_store_that_fails_stops_nothing_but_this_session():
 def test_a_damaged_journal_is_told_once_and_asked_for_ever_more_rarely():
     uploader, store, uplink = make()
 
-    def broken(first: int, last: int):
+    def broken(first: int, last: int, most: int = 0):
         raise StoreError("store.corrupt", file="journal", seq=first)
 
     store.read = broken  # type: ignore[method-assign]

@@ -1,4 +1,12 @@
-"""Digits of mixed radix, all in one large number, and byte strings in front of it."""
+"""Digits of mixed radix, all in one large number, and byte strings in front of it.
+
+The large number is never in one piece: it takes three times its length to divide it, and a heap
+that is nearly full has no kilobyte in one piece.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Digits are put together up to here before they meet the large number: small integers take no
 #: memory on a device. Each division of the large number makes another: it gives so much at once.
@@ -8,9 +16,8 @@ _AT_ONCE = 1 << 240
 #: Pieces that wait to be put together, each with its radix.
 _PIECES_MAX = 2 * 60
 
-#: Half bytes of a number that may be any; what a radix above _SMALL takes at most.
+#: Half bytes of a number that may be any.
 _SIZES = 20
-_BYTES_MAX = 10
 
 #: Numbers that may be any, and their half bytes, taken at once.
 _ANY_AT_ONCE = 6
@@ -20,38 +27,59 @@ _HALF_BYTES_AT_ONCE = 24
 _STRINGS = 0x80
 _MORE = 0x8000
 
+#: The large number is a list of limbs of so many bytes, the lowest first.
+_LIMB_BYTES = 256
+_LIMB_BITS = 8 * _LIMB_BYTES
+_LIMB = (1 << _LIMB_BITS) - 1
+
 
 class Digits:
     """To be put, then encoded; or taken from what was encoded, in the same order."""
 
-    def __init__(self, data: "bytes | bytearray" = b"\0") -> None:
-        """data: as `encode` gave it."""
-        self.count = data[0] & ~_STRINGS
+    def __init__(
+        self,
+        read: "Callable[[int, int], bytes | bytearray | memoryview] | None" = None,
+        size: int = 0,
+    ) -> None:
+        """read: gives (from where, how many) bytes of the `size` that `encode` gave."""
+        self.count = 0
         self._pieces: list[int] = []  # number and radix, and so on
+        self._settled = 0  # of them are put together
         self._number, self._radix = 0, 1
-        self._size = 0  # bytes that hold the pieces
         self._reserved, self._unit = 0, 0
         self._strings: list[bytes] = []
-        at, is_more = 1, bool(data[0] & _STRINGS)
+        self._rest = [0]
+        if read is not None:
+            self._take_in(read, size)
+
+    def _take_in(
+        self, read: "Callable[[int, int], bytes | bytearray | memoryview]", size: int
+    ) -> None:
+        head = read(0, 1)[0]
+        self.count = head & ~_STRINGS
+        at, is_more = 1, bool(head & _STRINGS)
         while is_more:
-            length = int.from_bytes(data[at : at + 2], "big")
+            length = int.from_bytes(read(at, 2), "big")
             is_more = bool(length & _MORE)
             length &= _MORE - 1
+            self._strings.append(bytes(read(at + 2, length)))
             at += 2 + length
-            self._strings.append(bytes(data[at - length : at]))
-        self._rest = int.from_bytes(memoryview(data)[at:], "big")
+        self._rest = []
+        while size > at or not self._rest:
+            begin = max(at, size - _LIMB_BYTES)
+            self._rest.append(int.from_bytes(read(begin, size - begin), "big"))
+            size = begin
 
     def put(self, digit: int, radix: int) -> None:
         """Add a digit 0..radix - 1."""
         if self._radix * radix > _SMALL:
-            if len(self._pieces) == _PIECES_MAX:
+            if len(self._pieces) - self._settled == _PIECES_MAX:
                 self._settle()
             self._close_piece()
         self._number += digit * self._radix
         self._radix *= radix
 
     def _close_piece(self) -> None:
-        self._size += 4 if self._radix <= _SMALL else _BYTES_MAX
         self._pieces.append(self._number)
         self._pieces.append(self._radix)
         self._number, self._radix = 0, 1
@@ -70,27 +98,46 @@ class Digits:
 
     def _settle(self) -> None:
         """Put the pieces together to one, so that there is a short list of them."""
+        first = self._settled
         if self._reserved == len(self._pieces):
-            self._reserved = 2
-        else:
-            for at in range(1, self._reserved, 2):
+            self._reserved = first + 2
+        elif self._reserved >= first:
+            for at in range(first + 1, self._reserved, 2):
                 self._unit *= self._pieces[at]
-            self._reserved = 0
-        self._pieces = _together(self._pieces)
+            self._reserved = first
+        self._pieces[first:] = _together(self._pieces[first:])
+        self._settled = len(self._pieces)
 
     def take(self, radix: int) -> int:
         """The next digit, in the order they were put."""
-        if radix < 2:
-            return 0
-        self._rest, digit = divmod(self._rest, radix)
-        return digit
+        return self._divide(radix) if radix >= 2 else 0
+
+    def _divide(self, divisor: int) -> int:
+        """Take what is left of the large number at this division."""
+        rest = self._rest
+        at = len(rest) - 1
+        rest[at], left = divmod(rest[at], divisor)
+        while at:
+            at -= 1
+            rest[at], left = divmod(left << _LIMB_BITS | rest[at], divisor)
+        if len(rest) > 1 and not rest[-1]:
+            rest.pop()
+        return left
+
+    def _left(self, divisor: int) -> int:
+        """What `_divide` would take."""
+        rest = self._rest
+        left = rest[-1] % divisor
+        for at in range(len(rest) - 2, -1, -1):
+            left = (left << _LIMB_BITS | rest[at]) % divisor
+        return left
 
     def take_each(self, radices: list[int]) -> list[int]:
         """The next digits, one for each radix, in its place."""
         at, end = 0, len(radices)
         while at < end:
             behind, product = _fitting(radices, at, end, _AT_ONCE)
-            self._rest, part = divmod(self._rest, product)
+            part = self._divide(product)
             while at < behind:
                 stop, product = _fitting(radices, at, behind, _SMALL)
                 part, number = divmod(part, product)
@@ -120,7 +167,7 @@ class Digits:
         each = radix * _SIZES
         most = each**_ANY_AT_ONCE << 4 * _HALF_BYTES_AT_ONCE
         while count:
-            part, half_bytes, times = self._rest % most, 0, 0
+            part, half_bytes, times = self._left(most), 0, 0
             while times < min(count, _ANY_AT_ONCE):
                 rest, digit = divmod(part, each)
                 size = digit // radix
@@ -133,7 +180,7 @@ class Digits:
                 part = rest >> 4 * size
                 half_bytes += size
                 times += 1
-            self._rest //= each**times << 4 * half_bytes
+            self._divide(each**times << 4 * half_bytes)
             count -= times
         return found
 
@@ -145,22 +192,32 @@ class Digits:
         """The next byte string."""
         return self._strings.pop(0)
 
-    def encode(self, count: int = 0) -> bytes:
-        """All of it; count: 0..127, given back as `count`."""
+    def encode(self, count: int = 0) -> list[bytes]:
+        """All of it, in parts that follow one another.
+
+        count: 0..127, given back as `count`.
+        """
         out = bytearray((count | (_STRINGS if self._strings else 0),))
+        parts: list[bytes] = []
         left = len(self._strings)
         for data in self._strings:
             left -= 1
             out.extend((len(data) | (_MORE if left else 0)).to_bytes(2, "big"))
-            out.extend(data)
+            parts.append(bytes(out))
+            parts.append(data)
+            out[:] = b""
+        parts.append(bytes(out))
         self._close_piece()
-        size = self._size
-        data = _together(self._pieces)[0].to_bytes(size, "big")
+        self._settle()
+        limbs = _large(self._pieces)
+        data = limbs.pop().to_bytes(_LIMB_BYTES, "big")
         first = 0
-        while first < size - 1 and not data[first]:
+        while first < _LIMB_BYTES - 1 and not data[first]:
             first += 1
-        out.extend(data[first:])
-        return bytes(out)
+        parts.append(data[first:])
+        while limbs:
+            parts.append(limbs.pop().to_bytes(_LIMB_BYTES, "big"))
+        return parts
 
 
 def _fitting(radices: list[int], first: int, end: int, limit: int) -> tuple[int, int]:
@@ -177,7 +234,7 @@ def _fitting(radices: list[int], first: int, end: int, limit: int) -> tuple[int,
 
 
 def _together(pieces: list[int]) -> list[int]:
-    """The large number of them, and its radix: like sizes meet, so that few are large."""
+    """The number of them, and its radix: like sizes meet, so that few are large."""
     while len(pieces) > 2:
         joined = []
         for at in range(0, len(pieces) - 2, 4):
@@ -186,3 +243,18 @@ def _together(pieces: list[int]) -> list[int]:
             joined.append(radix * pieces[at + 3])
         pieces = joined + pieces[len(pieces) - len(pieces) % 4 :]
     return pieces
+
+
+def _large(pieces: list[int]) -> list[int]:
+    """The limbs of the large number, none of them a zero in front of another."""
+    limbs: list[int] = []
+    for at in range(len(pieces) - 2, -1, -2):
+        carry, radix = pieces[at], pieces[at + 1]
+        for place in range(len(limbs)):
+            carry += limbs[place] * radix
+            limbs[place] = carry & _LIMB
+            carry >>= _LIMB_BITS
+        while carry or not limbs:
+            limbs.append(carry & _LIMB)
+            carry >>= _LIMB_BITS
+    return limbs

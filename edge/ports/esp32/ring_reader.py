@@ -55,20 +55,39 @@ class RingReader(Store):
         """The error for a journal that cannot be believed at `seq`."""
         return StoreError("store.corrupt", file=self.segments.flash.name, seq=seq)
 
-    def read(self, first: int, last: int) -> list[tuple[bytes, bytes]]:
+    def read(self, first: int, last: int, most: int = 0) -> list[tuple[bytes, bytes]]:
         self._unread_commits = 0
         gap = self.state.gap_from(first)
         if first < self.next_seq - len(self._recent) or (gap is not None and gap[0] <= last):
-            return [(row.data, row.digest) for row in self.rows(first, last)]
-        found = []
-        seq, digest = self.next_seq - len(self._recent), self._recent_before
+            return self._read(first, last, most)
+        found: list[tuple[bytes, bytes]] = []
+        seq, digest, size = self.next_seq - len(self._recent), self._recent_before, 0
         for data in self._recent:
             digest = chain.link(digest, data)
             if first <= seq <= last:
+                size += len(data)
+                if found and 0 < most < size:
+                    break
                 found.append((data, digest))
             seq += 1
         if found:
-            self._remember(min(last, seq - 1), found[-1][1])
+            self._remember(first + len(found) - 1, found[-1][1])
+        return found
+
+    def _read(self, first: int, last: int, most: int) -> list[tuple[bytes, bytes]]:
+        """Read from flash."""
+        found: list[tuple[bytes, bytes]] = []
+        size, seq = 0, -1
+        for row in self.rows(first, last):
+            size += len(row.data)
+            if found and 0 < most < size:
+                cursor = self._cursors[-1]
+                if cursor.seq == row.seq + 1:
+                    cursor.put_back(row)
+                self._remember(seq, found[-1][1])
+                break
+            found.append((row.data, row.digest))
+            seq = row.seq
         return found
 
     def _keep_recent(self, rows: "list[tuple[int, int, bytes, bytes]]", before: bytes) -> None:
@@ -197,7 +216,11 @@ class RingReader(Store):
         cursor = self._cursor_before(seq)
         end = self.offset if cursor.generation == self.state.generation else None
         while True:
-            row = cursor.next(end)
+            try:
+                row = cursor.next(end)
+            except MemoryError:
+                self._cursors = []  # this one is somewhere in a row
+                raise
             if row is None:
                 self._cursors.remove(cursor)
                 raise self.damage(seq)

@@ -103,7 +103,7 @@ def finish_segment(segments: Segments, head: SegmentHead) -> int:
             cleared = (again.bits & ~LIVE & 0xFFFF).to_bytes(2, "big")
             segments.flash.program(segments.at(head.generation) + again.offset, cleared)
     if walk.is_torn:
-        entry = encode_entry(_RESUME, LAST)
+        entry = encode_entry([_RESUME], LAST)
         if end + len(entry) > segments.size:
             return segments.size
         segments.flash.program(segments.at(head.generation) + end, entry)

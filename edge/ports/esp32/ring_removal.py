@@ -161,7 +161,7 @@ def _poll_run(
             if row.record.kind == Kind.POLL:
                 first = row.seq if first < 0 else first
                 last = row.seq
-                polls.append(row.record)
+                polls.append(decode_record(row.data))
             elif first >= 0 and row.record.kind != Kind.TOMBSTONE:
                 is_over = True
                 break

@@ -117,7 +117,7 @@ def _kept_rows(store: "RingStore") -> "Iterator[tuple[int, Record]]":
             continue
         for row in _readable(Cursor(store.segments, head)):
             if row.seq == seq and not row.digest:
-                yield seq, row.record
+                yield seq, decode_record(row.data)
                 break
 
 
@@ -143,7 +143,7 @@ def _segment_rows(store: "RingStore", generation: int) -> "Iterator[tuple[int, R
         if not row.digest or row.record.seq != row.seq or row.seq in again:
             continue
         if not any(gap[0] <= row.seq <= gap[1] for gap in gaps):
-            yield row.seq, row.record
+            yield row.seq, decode_record(row.data)
 
 
 def _carry(store: "RingStore", move: _Move, found: "Iterator[tuple[int, Record]]") -> None:

@@ -90,7 +90,7 @@ class RingWriter(RingReader):
             for at in range(len(groups)):
                 self._write(groups[at], LAST if at == len(groups) - 1 else 0, begun, spare)
                 begun = True
-        except StoreError:
+        except (StoreError, MemoryError):
             self.is_stale = True
             raise
         self._keep_recent(rows, self.head)
@@ -113,15 +113,16 @@ class RingWriter(RingReader):
     def _encoded(self, group: object, flags: int) -> tuple[bytes, list[Record | None]]:
         records: list[Record | None] = []
         if isinstance(group, list):
-            payload, records = rows_payload(self.codec, group)
+            parts, records = rows_payload(self.codec, group)
             flags |= ROWS
         elif isinstance(group, tuple):
-            payload = kept_payload(self.codec, *group)
+            parts = kept_payload(self.codec, *group)
         else:
-            payload = bytes((Op.SET,)) + pack.encode(_pairs(group))
-        if len(payload) > PAYLOAD_MAX:
-            raise self._too_large("a record", len(payload))
-        return encode_entry(payload, flags), records
+            parts = [bytes((Op.SET,)), pack.encode(_pairs(group))]
+        size = sum([len(part) for part in parts])
+        if size > PAYLOAD_MAX:
+            raise self._too_large("a record", size)
+        return encode_entry(parts, flags), records
 
     def _apply(self, group: object, records: list[Record | None]) -> None:
         state = self.state

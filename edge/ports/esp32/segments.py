@@ -22,10 +22,10 @@ from edge.ports.esp32.flash import Flash
 LIVE = 0x8000
 LAST = 0x4000
 ROWS = 0x2000
-_LENGTH = 0x1FFF
+LENGTH = 0x1FFF
 
 #: One less than fits, so that no head looks erased.
-PAYLOAD_MAX = _LENGTH - 1
+PAYLOAD_MAX = LENGTH - 1
 
 _HEAD_BYTES = 6
 _FORMAT = b"CT2"
@@ -45,13 +45,16 @@ _BEGINNING = bytes((Op.STATE,)) + _FORMAT[:2]
 
 def entry_bytes(bits: int) -> int:
     """What an entry of this head takes."""
-    return _HEAD_BYTES + (bits & _LENGTH)
+    return _HEAD_BYTES + (bits & LENGTH)
 
 
-def encode_entry(payload: bytes, flags: int) -> bytes:
-    """An entry, live; flags: LAST, ROWS."""
-    head = (LIVE | flags | len(payload)).to_bytes(2, "big")
-    return head + crc32(head + payload).to_bytes(4, "big") + payload
+def encode_entry(parts: "list[bytes]", flags: int) -> bytes:
+    """An entry, live; parts: of its payload, in which it is once in memory; flags: LAST, ROWS."""
+    head = (LIVE | flags | sum([len(part) for part in parts])).to_bytes(2, "big")
+    crc = crc32(head)
+    for part in parts:
+        crc = crc32(part, crc)
+    return b"".join([head, crc.to_bytes(4, "big")] + parts)
 
 
 class Segments:
@@ -68,13 +71,9 @@ class Segments:
         """Where a segment begins on the partition."""
         return generation % self.count * self.size
 
-    def entry(self, generation: int, offset: int) -> tuple[int, bytearray] | None:
-        """(head, payload) of the entry there, None for anything that is not a whole one."""
-        bits = self.bits(generation, offset)
-        if bits is None:
-            return None
-        start = self.at(generation) + offset + _HEAD_BYTES
-        return bits, self.flash.read(start, bits & _LENGTH)
+    def payload(self, generation: int, offset: int, first: int, count: int) -> bytearray:
+        """So many bytes of the payload of the entry there."""
+        return self.flash.read(self.at(generation) + offset + _HEAD_BYTES + first, count)
 
     def bits(self, generation: int, offset: int) -> int | None:
         """The head of the entry there, None for anything that is not a whole one."""
@@ -83,7 +82,7 @@ class Segments:
         start = self.at(generation) + offset
         head = self.flash.read(start, _HEAD_BYTES)
         bits = int.from_bytes(head[:2], "big")
-        length = bits & _LENGTH
+        length = bits & LENGTH
         if length > PAYLOAD_MAX or offset + _HEAD_BYTES + length > self.size:
             return None
         crc = crc32((bits | LIVE).to_bytes(2, "big"))
@@ -94,7 +93,7 @@ class Segments:
     def is_resume(self, generation: int, offset: int, bits: int) -> bool:
         """True for an entry that says that a torn write was before it."""
         start = self.at(generation) + offset + _HEAD_BYTES
-        return bits & _LENGTH == 1 and self.flash.look(start, 1)[0] == Op.RESUME
+        return bits & LENGTH == 1 and self.flash.look(start, 1)[0] == Op.RESUME
 
     def after_damage(self, generation: int, offset: int, end: int) -> tuple[int, bool] | None:
         """(where the next whole entry begins, whether it says that a torn write was before it).
@@ -103,7 +102,7 @@ class Segments:
         """
         for at in range(offset + 1, end - _HEAD_BYTES):
             bits = self.bits(generation, at)
-            if bits is not None and bits & _LENGTH:
+            if bits is not None and bits & LENGTH:
                 return at, self.is_resume(generation, at, bits)
         return None
 
@@ -137,14 +136,17 @@ class Segments:
 
         Raises StoreError "store.open" for one of another format.
         """
-        found = self.entry(slot, 0)
-        if found is None or not found[0] & LIVE or found[1][:3] != _BEGINNING:
+        bits = self.bits(slot, 0)
+        if bits is None or not bits & LIVE:
             return None
-        if found[1][1:4] != _FORMAT:
-            reason = f"format {found[1][1:4].decode()}, not {_FORMAT.decode()}"
+        found = self.payload(slot, 0, 0, bits & LENGTH)
+        if found[:3] != _BEGINNING:
+            return None
+        if found[1:4] != _FORMAT:
+            reason = f"format {found[1:4].decode()}, not {_FORMAT.decode()}"
             raise StoreError("store.open", file=self.flash.name, reason=reason)
         try:
-            return SegmentHead(pack.decode(bytes(found[1][4:])), entry_bytes(found[0]))
+            return SegmentHead(pack.decode(bytes(found[4:])), entry_bytes(bits))
         except DataError:
             return None
 
@@ -185,4 +187,4 @@ def encode_head(
     """The entry that a segment begins with."""
     kind = skipped << 1 | (1 if is_open else 0)
     fields = [generation, epoch, first_seq, before, ended_ms, kind, state]
-    return encode_entry(bytes((Op.STATE,)) + _FORMAT + pack.encode(fields), LAST)
+    return encode_entry([bytes((Op.STATE,)), _FORMAT, pack.encode(fields)], LAST)

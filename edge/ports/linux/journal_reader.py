@@ -51,7 +51,7 @@ class JournalReader(Store):
         """The error for a journal that cannot be believed at `seq`."""
         return StoreError("store.corrupt", file=str(self.file.path), seq=seq)
 
-    def read(self, first: int, last: int) -> list[tuple[bytes, bytes]]:
+    def read(self, first: int, last: int, most: int = 0) -> list[tuple[bytes, bytes]]:
         first, last = max(0, first), min(last, self.next_seq - 1)
         if first > last:
             return []

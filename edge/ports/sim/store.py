@@ -152,7 +152,7 @@ class SimStore(Store):
             if seq != self.next_seq + offset or digest != before:
                 raise StoreError("store.write", file="sim", reason="rows that do not follow")
 
-    def read(self, first: int, last: int) -> list[tuple[bytes, bytes]]:
+    def read(self, first: int, last: int, most: int = 0) -> list[tuple[bytes, bytes]]:
         first, last = max(0, first), min(last, self.next_seq - 1)
         found: list[tuple[bytes, bytes]] = []
         rows = self.journal.rows

@@ -114,7 +114,7 @@ class DigestStore(Store):
                 self._last[kind] = data
             self._rows.append((seq, data, digest))
 
-    def read(self, first: int, last: int) -> "list[tuple[bytes, bytes]]":
+    def read(self, first: int, last: int, most: int = 0) -> "list[tuple[bytes, bytes]]":
         return [(data, digest) for seq, data, digest in self._rows if first <= seq <= last]
 
     def hash_at(self, seq: int) -> "bytes | None":

@@ -106,6 +106,13 @@ ROWS: dict[str, tuple[int, str, str, str, str]] = {
         "nothing was released; verify the receiver",
         "没有释放任何数据；请核验接收端",
     ),
+    "sync.memory": (
+        69,
+        "there was no memory to send with",
+        "发送时内存不足",
+        "it is tried again; if this comes often, the board has too little memory",
+        "将自动重试；若频繁出现，说明板卡内存不足",
+    ),
     "sync.rewound": (
         65,
         "the cloud knows this journal otherwise than the disk does: {reason}",
