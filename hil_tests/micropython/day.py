@@ -93,18 +93,19 @@ def run_day(
 
 def workload(board: Path = BOARD, added: str = "", is_hurried: bool = False) -> Built:
     """The gateway of the day as built for a board; added: see `built`."""
-    with _own_meter():
-        return built(_hurried if is_hurried else _as_planned, board, added)
+    with own_meter():
+        return built(_hurried if is_hurried else plan_site, board, added)
 
 
 def _hurried(site: Site) -> None:
     """The same meters, polled as often as the wire lets it be without a hurry."""
-    _as_planned(site)
+    plan_site(site)
     for device in site.document["device"]:
         device["poll_ms"] = HURRIED_MS
 
 
-def _as_planned(site: Site) -> None:
+def plan_site(site: Site) -> None:
+    """Make a site the gateway of the day."""
     plan = twin_plan()
     document = site.document
     document["device"], document["stream"] = plan["document"]["device"], plan["document"]["stream"]
@@ -115,7 +116,7 @@ def _as_planned(site: Site) -> None:
 
 
 @contextmanager
-def _own_meter() -> Iterator[None]:
+def own_meter() -> Iterator[None]:
     """The meter of the plan is in no library."""
     meter = twin_plan()["profiles"]["meter"]
     with mock.patch.object(files, "read_profile", lambda name, file, key: meter):

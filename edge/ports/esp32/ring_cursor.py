@@ -49,12 +49,13 @@ class Cursor:
     the hash before it.
     """
 
-    def __init__(self, segments: Segments, head: SegmentHead) -> None:
+    def __init__(self, segments: Segments, head: SegmentHead, is_read: bool = True) -> None:
+        """is_read: nobody is going to write on from where it ends."""
         self.generation = head.generation
         self.offset = head.size
         self.seq = head.first_seq
         self.digest = head.before
-        self.codec = RowCodec()
+        self.codec = RowCodec(None, is_read)
         self._segments = segments
         self._digits = Digits()
         self._left = 0  # rows of them

@@ -72,7 +72,7 @@ def _take_up(store: "RingWriter", generation: int) -> None:
     store.is_damaged = False
     state = store.state = RingState(store.gateway, head.epoch)
     state.generation = generation
-    cursor = Cursor(store.segments, head)
+    cursor = Cursor(store.segments, head, False)
     try:
         _restore(state, head.state)
         state.next_seq, state.head, state.ended_ms = head.first_seq, head.before, head.ended_ms

@@ -58,37 +58,29 @@ class RingReader(Store):
     def read(self, first: int, last: int, most: int = 0) -> list[tuple[bytes, bytes]]:
         self._unread_commits = 0
         gap = self.state.gap_from(first)
-        if first < self.next_seq - len(self._recent) or (gap is not None and gap[0] <= last):
-            return self._read(first, last, most)
+        is_recent = first >= self.next_seq - len(self._recent) and (gap is None or gap[0] > last)
         found: list[tuple[bytes, bytes]] = []
-        seq, digest, size = self.next_seq - len(self._recent), self._recent_before, 0
+        size, seq = 0, -1
+        for row in self._newest(first, last) if is_recent else self.rows(first, last):
+            size += len(row.data)
+            if found and 0 < most < size:
+                if not is_recent and self._cursors and self._cursors[-1].seq == row.seq + 1:
+                    self._cursors[-1].put_back(row)
+                break
+            seq = row.seq
+            found.append((row.data, row.digest))
+        if found:
+            self._remember(seq, found[-1][1])
+        return found
+
+    def _newest(self, first: int, last: int) -> "Iterator[Row]":
+        """Rows that are kept as they were written."""
+        seq, digest = self.next_seq - len(self._recent), self._recent_before
         for data in self._recent:
             digest = chain.link(digest, data)
             if first <= seq <= last:
-                size += len(data)
-                if found and 0 < most < size:
-                    break
-                found.append((data, digest))
+                yield Row(seq, None, data, digest)
             seq += 1
-        if found:
-            self._remember(first + len(found) - 1, found[-1][1])
-        return found
-
-    def _read(self, first: int, last: int, most: int) -> list[tuple[bytes, bytes]]:
-        """Read from flash."""
-        found: list[tuple[bytes, bytes]] = []
-        size, seq = 0, -1
-        for row in self.rows(first, last):
-            size += len(row.data)
-            if found and 0 < most < size:
-                cursor = self._cursors[-1]
-                if cursor.seq == row.seq + 1:
-                    cursor.put_back(row)
-                self._remember(seq, found[-1][1])
-                break
-            found.append((row.data, row.digest))
-            seq = row.seq
-        return found
 
     def _keep_recent(self, rows: "list[tuple[int, int, bytes, bytes]]", before: bytes) -> None:
         """Rows were written behind the hash `before`."""

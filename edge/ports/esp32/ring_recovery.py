@@ -9,6 +9,7 @@ from edge.ports.esp32.segments import (
     Segments,
     encode_entry,
     entry_bytes,
+    size_of,
 )
 
 _RESUME = bytes((Op.RESUME,))
@@ -104,8 +105,7 @@ def finish_segment(segments: Segments, head: SegmentHead) -> int:
             segments.flash.program(segments.at(head.generation) + again.offset, cleared)
     if walk.is_torn:
         entry = encode_entry([_RESUME], LAST)
-        if end + len(entry) > segments.size:
+        if end + size_of(entry) > segments.size:
             return segments.size
-        segments.flash.program(segments.at(head.generation) + end, entry)
-        end += len(entry)
+        end = segments.program(head.generation, end, entry)
     return end

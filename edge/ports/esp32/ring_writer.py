@@ -8,7 +8,15 @@ from edge.ports.esp32.ring_cursor import kept_payload, rows_payload
 from edge.ports.esp32.ring_reader import RingReader
 from edge.ports.esp32.ring_state import SETTABLE
 from edge.ports.esp32.row_codec import RowCodec
-from edge.ports.esp32.segments import LAST, PAYLOAD_MAX, ROWS, Op, encode_entry, encode_head
+from edge.ports.esp32.segments import (
+    LAST,
+    PAYLOAD_MAX,
+    ROWS,
+    Op,
+    encode_entry,
+    encode_head,
+    size_of,
+)
 
 #: Most rows of one entry, and about how many bytes of them: what is encoded at once in memory.
 ROWS_OF_ENTRY = 16
@@ -66,8 +74,8 @@ class RingWriter(RingReader):
             *(state.generation, state.epoch, state.next_seq, state.head, state.ended_ms),
             *(is_open, skipped, state.snapshot()),
         )
-        if len(head) > PAYLOAD_MAX:
-            raise self._too_large("a state", len(head))
+        if size_of(head) > PAYLOAD_MAX:
+            raise self._too_large("a state", size_of(head))
         return self.segments.begin(state.generation, head)
 
     def _too_large(self, what: str, size: int) -> StoreError:
@@ -100,17 +108,16 @@ class RingWriter(RingReader):
     def _write(self, group: object, flags: int, is_open: bool, spare: int) -> None:
         """Write one entry, in a new segment when this one has no room for it."""
         entry, records = self._encoded(group, flags)
-        if self.offset + len(entry) > self.segments.size:
+        if self.offset + size_of(entry) > self.segments.size:
             self.begin_segment(is_open, spare)
             entry, records = self._encoded(group, flags)
-            if self.offset + len(entry) > self.segments.size:
+            if self.offset + size_of(entry) > self.segments.size:
                 reason = "a record larger than a segment"
                 raise StoreError("store.write", file=self.flash.name, reason=reason)
-        self.flash.program(self.segments.at(self.state.generation) + self.offset, entry)
-        self.offset += len(entry)
+        self.offset = self.segments.program(self.state.generation, self.offset, entry)
         self._apply(group, records)
 
-    def _encoded(self, group: object, flags: int) -> tuple[bytes, list[Record | None]]:
+    def _encoded(self, group: object, flags: int) -> tuple[list[bytes], list[Record | None]]:
         records: list[Record | None] = []
         if isinstance(group, list):
             parts, records = rows_payload(self.codec, group)
@@ -119,9 +126,8 @@ class RingWriter(RingReader):
             parts = kept_payload(self.codec, *group)
         else:
             parts = [bytes((Op.SET,)), pack.encode(_pairs(group))]
-        size = sum([len(part) for part in parts])
-        if size > PAYLOAD_MAX:
-            raise self._too_large("a record", size)
+        if size_of(parts) > PAYLOAD_MAX:
+            raise self._too_large("a record", size_of(parts))
         return encode_entry(parts, flags), records
 
     def _apply(self, group: object, records: list[Record | None]) -> None:

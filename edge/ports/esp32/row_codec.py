@@ -48,8 +48,12 @@ _NEW, _WHOLE = range(2)
 class RowCodec:
     """The models of one segment, of its writer or of one reader."""
 
-    def __init__(self, before: "RowCodec | None" = None) -> None:
-        """before: of the segment before, of which a writer keeps what it expects."""
+    def __init__(self, before: "RowCodec | None" = None, is_read: bool = False) -> None:
+        """before: of the segment before, of which a writer keeps what it expects.
+
+        is_read: nothing will be put.
+        """
+        self._is_read = is_read
         self._models: list[Model] = []
         self._known: list[Model] = [] if before is None else before._models  # not told here yet
         self._newest = -1
@@ -203,8 +207,8 @@ class RowCodec:
         if like_at:
             like = self._models[like_at - 1]
         else:
-            like = new_model(digits.take_bytes(), digits.take_any())
-        model = new_model(like.shape, like.count)
+            like = new_model(digits.take_bytes(), digits.take_any(), self._is_read)
+        model = new_model(like.shape, like.count, self._is_read)
         for first in range(0, like.count, like.piece):
             part, other = model.part(first), like.part(first)
             for begin in range(0, len(part.last), _AT_ONCE):

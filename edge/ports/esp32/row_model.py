@@ -162,7 +162,7 @@ class Numbers:
 
 
 class PollModel(Numbers):
-    """The model of a poll: it is used each minute, and awake.
+    """The model of a poll in the segment that is written: it is used each minute, and awake.
 
     follower: index of the model that came next, last time.
     """
@@ -186,9 +186,10 @@ class PollModel(Numbers):
 
 
 class SleepingModel:
-    """The model of an interval, of the same form: hundreds of numbers, few of which move.
+    """A model of the same form that sleeps, in little memory, but for the part that is used.
 
-    It sleeps, in a tenth of the memory, but for the part that is used.
+    An interval has hundreds of numbers, few of which move. Numbers and ranges beyond 31 bits are
+    objects on a device, and whoever reads has models beside those of the writer.
     """
 
     piece = _PIECE
@@ -220,9 +221,11 @@ class SleepingModel:
             yield from self.part(at).last
 
 
-def new_model(shape: bytes, count: int) -> "PollModel | SleepingModel":
-    """A model of nothing but zeros."""
-    return PollModel(shape, count) if shape[0] == Kind.POLL else SleepingModel(shape, count)
+def new_model(shape: bytes, count: int, is_read: bool = False) -> "PollModel | SleepingModel":
+    """A model of nothing but zeros, of a reader or of the writer."""
+    if is_read or shape[0] != Kind.POLL:
+        return SleepingModel(shape, count)
+    return PollModel(shape, count)
 
 
 def _unit(width: int) -> int:

@@ -28,6 +28,10 @@ LENGTH = 0x1FFF
 PAYLOAD_MAX = LENGTH - 1
 
 _HEAD_BYTES = 6
+
+#: What is put together before it is programmed.
+_PIECE_BYTES = 512
+
 _FORMAT = b"CT2"
 
 
@@ -48,13 +52,29 @@ def entry_bytes(bits: int) -> int:
     return _HEAD_BYTES + (bits & LENGTH)
 
 
-def encode_entry(parts: "list[bytes]", flags: int) -> bytes:
-    """An entry, live; parts: of its payload, in which it is once in memory; flags: LAST, ROWS."""
-    head = (LIVE | flags | sum([len(part) for part in parts])).to_bytes(2, "big")
+def encode_entry(parts: "list[bytes]", flags: int) -> list[bytes]:
+    """An entry, live, in pieces to be programmed one after the other: it may be of kilobytes.
+
+    parts: of its payload; flags: LAST, ROWS.
+    """
+    head = (LIVE | flags | size_of(parts)).to_bytes(2, "big")
     crc = crc32(head)
     for part in parts:
         crc = crc32(part, crc)
-    return b"".join([head, crc.to_bytes(4, "big")] + parts)
+    entry: list[bytes] = []
+    piece = [head, crc.to_bytes(4, "big")]
+    for part in parts:
+        if size_of(piece) + len(part) > _PIECE_BYTES:
+            entry.append(b"".join(piece))
+            piece = []
+        piece.append(part)
+    entry.append(b"".join(piece))
+    return entry
+
+
+def size_of(parts: "list[bytes]") -> int:
+    """Bytes of all of them."""
+    return sum([len(part) for part in parts])
 
 
 class Segments:
@@ -118,13 +138,19 @@ class Segments:
             at -= count
         return offset
 
-    def begin(self, generation: int, head: bytes) -> int:
+    def program(self, generation: int, offset: int, entry: "list[bytes]") -> int:
+        """Write an entry; the offset behind it."""
+        for piece in entry:
+            self.flash.program(self.at(generation) + offset, piece)
+            offset += len(piece)
+        return offset
+
+    def begin(self, generation: int, head: "list[bytes]") -> int:
         """Erase a segment and give it its head; the offset behind it."""
         first = self.at(generation) // self.flash.sector_bytes
         for sector in range(first, first + self.sectors):
             self.flash.erase(sector)
-        self.flash.program(self.at(generation), head)
-        return len(head)
+        return self.program(generation, 0, head)
 
     def head(self, generation: int) -> "SegmentHead | None":
         """The head of a segment, None where that generation does not lie."""
@@ -183,7 +209,7 @@ def encode_head(
     is_open: bool,
     skipped: int,
     state: list[object],
-) -> bytes:
+) -> list[bytes]:
     """The entry that a segment begins with."""
     kind = skipped << 1 | (1 if is_open else 0)
     fields = [generation, epoch, first_seq, before, ended_ms, kind, state]
