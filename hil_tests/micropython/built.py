@@ -40,9 +40,8 @@ HEAP_BYTES = 384 * 1024
 #: may only go down. `bench esp32` looks for the least.
 START_HEAP_BYTES = 92 * 1024
 LEAN_HEAP_BYTES = 96 * 1024
-#: What is enough to live through an outage of hours as well, and what to begin with its backlog.
+#: What is enough to send the backlog of hours as well.
 BACKLOG_HEAP_BYTES = 96 * 1024
-DRAIN_HEAP_BYTES = 92 * 1024
 #: A board with PSRAM, for a firmware as it comes: the program is in the heap as well.
 PSRAM_BOARD = ROOT / "boards" / "esp32s3_rs485_auto"
 PSRAM_HEAP_BYTES = 448 * 1024

@@ -13,7 +13,7 @@ from edge.core.journal.record import Kind
 from edge.ports.esp32.config_file import read_copies
 from edge.ports.esp32.ring_store import RingStore
 from hil_tests.micropython.built import (
-    DRAIN_HEAP_BYTES,
+    BACKLOG_HEAP_BYTES,
     JOURNAL_BYTES,
     board_with,
     journal_of,
@@ -102,7 +102,7 @@ def test_the_backlog_of_hours_is_sent_in_so_much(tmp_path: Path) -> None:
         site = Site(tmp_path, broker.port)
         plan_site(site)
         site.write()
-        device = board_with(workload(), tmp_path / "device", site.broker, DRAIN_HEAP_BYTES)
+        device = board_with(workload(), tmp_path / "device", site.broker, BACKLOG_HEAP_BYTES)
         config, _ = read_copies(f"{device.root}/")
         device.flash.write_bytes(bytes(backlog(site, config["digest"]).cells))
         kept = journal_of(device)

@@ -19,7 +19,7 @@ MEMORY = PROGRAM.with_name("ring_memory.py")
 #: Of 8 meters and 12 streams: what an open journal keeps, what opening takes beside that for a
 #: while, a place from which is read, and what reading takes beside it.
 OPEN_BYTES, OPENING_BYTES = 7_400, 4_400
-PLACE_BYTES, READING_BYTES = 6_400, 4_600
+PLACE_BYTES, READING_BYTES = 5_000, 3_000
 PARTITION_BYTES = 6 * 4096
 HEAP_BYTES = 192 * 1024
 MAIN = "from ring_polls import run\nrun(%d, 1)\n"
