@@ -1,10 +1,12 @@
 """How much of each stream was seen, by day of the park's calendar. Integers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from cloud_sync.reading.calendar import Period, days_of
+from cloud_sync.reading.covered import Covered, read_reaching
 from cloud_sync.reading.database import Database
 
 _SHARES = """
@@ -16,10 +18,11 @@ _SHARES = """
 
 @dataclass
 class Coverage:
-    """One stream on one day. An interval belongs to the day in which it starts.
+    """One stream on one day. An interval's counts belong to the day in which it starts.
 
-    covered_ms: of the day, by intervals that are here; good of expected polls counted;
-    unknown: intervals without a figure; substituted: intervals with a part that was not measured.
+    covered_ms: of the day, by intervals that are here, no moment twice; good of expected polls
+    counted; unknown: intervals without a figure; substituted: those with a part that was not
+    measured.
     """
 
     gateway: str
@@ -63,6 +66,8 @@ def read_coverage(
     if gateway:
         values["gateway"] = gateway
     found: dict[tuple[str, str], list[Coverage]] = {}
+    covered: dict[tuple[str, str], Covered] = {}
+    reaching = read_reaching(database, tenant, days[0].start_ms)
     at = 0
     for owner, stream, begin_ms, *rest in database.stream(sql, **values):
         while begin_ms >= days[at].end_ms:
@@ -70,14 +75,21 @@ def read_coverage(
         key = (owner, stream)
         if key not in found:
             found[key] = [Coverage(owner, stream, day) for day in days]
-        _add(found[key][at], begin_ms, *rest)
+            covered[key] = Covered(days)
+            _cover(found[key], covered[key].take(days[0].start_ms, reaching.get(key, 0)))
+        _cover(found[key], covered[key].take(begin_ms, rest[0]))
+        _add(found[key][at], *rest[1:])
     return [row for key in sorted(found) for row in found[key]]
 
 
-def _add(row: Coverage, start_ms: int, end_ms: int, *rest: Any) -> None:
+def _cover(rows: list[Coverage], parts: Iterable[tuple[int, int]]) -> None:
+    for number, covered_ms in parts:
+        rows[number].covered_ms += covered_ms
+
+
+def _add(row: Coverage, *rest: Any) -> None:
     good, expected, flags, activity, substituted = rest
     row.intervals += 1
-    row.covered_ms += min(end_ms, row.day.end_ms) - start_ms
     row.good += good
     row.expected += expected
     row.unknown += activity is None

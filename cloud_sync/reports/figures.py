@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cloud_sync.reading.calendar import Period
+from cloud_sync.reading.covered import Covered, read_reaching
 from cloud_sync.reading.database import Database
 from edge.core.numbers.fixed import div_round
 
@@ -109,6 +110,13 @@ class StreamFigures:
     stream: str
     definition: Definition
     cells: list[Cell]
+    covered: Covered | None = None
+
+    def cover(self, start_ms: int, end_ms: int) -> None:
+        """Note the time of an interval, in each cell that it reaches into."""
+        assert self.covered is not None
+        for number, covered_ms in self.covered.take(start_ms, end_ms):
+            self.cells[number].covered_ms += covered_ms
 
     def total(self, name: str) -> int:
         """The sum of an integer field over the cells."""
@@ -128,6 +136,7 @@ def read_figures(
     others = _Emissions(database, {**span, "basis": basis}) if basis else None
     found: dict[tuple[str, str], StreamFigures] = {}
     last: dict[tuple[str, str, str], Mark] = {}
+    reaching = read_reaching(database, tenant, parts[0].start_ms)
     at = 0
     for row in database.stream(_SHARES, **span):
         start_ms, gateway, epoch, _, stream, number = row[:6]
@@ -138,7 +147,10 @@ def read_figures(
         if figures is None:
             cells = [Cell() for _ in parts]
             figures = found[gateway, stream] = StreamFigures(gateway, stream, definition, cells)
+            figures.covered = Covered(parts)
+            figures.cover(parts[0].start_ms, reaching.get((gateway, stream), 0))
         figures.definition = definition
+        figures.cover(start_ms, row[6])
         emission_mg = row[8]
         if others is not None and row[15] != basis:
             emission_mg = others.find(row[:5], emission_mg)
@@ -177,7 +189,6 @@ def _add(
     start_ms, gateway, epoch, seq, stream, _, end_ms, activity = row[:8]
     good, expected, flags, substituted, cumulative, rest = row[9:15]
     cell.intervals += 1
-    cell.covered_ms += end_ms - start_ms
     cell.straddling += end_ms > part_end_ms
     cell.good += good
     cell.expected += expected
