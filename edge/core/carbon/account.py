@@ -6,7 +6,8 @@ the UTC clock. What the records look like is in `interval`, how registers become
 
 A reading belongs to the interval in which it is taken in. One whose time lies before the running
 interval (a clock that was set back, a record that came late) is counted there all the same, and
-the flag LATE says so.
+the flag LATE says so. One that lies more than BACK_MS before it begins the interval anew at its
+own time: the clock had been wrong, and no interval would close until it is that late again.
 """
 
 from edge.core.carbon.counter import Flag
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from edge.core.carbon.tally import CounterTally, Tally
     from edge.core.carbon.tariff import Tariff
     from edge.core.carbon.virtual import VirtualTally
+
+#: A clock that is set back by more has been wrong by that.
+BACK_MS = 86_400_000
 
 #: A register with one of these is looked at: the marks are ours, set when it was held.
 _COUNTED = (Quality.GOOD, Quality.BACKWARDS, Quality.UNCONFIRMED)
@@ -104,7 +108,7 @@ class Accountant:
                 errors.append(event)
             counter.events = ()
         if wall_ms is not None and self.start_ms is not None and wall_ms < self.start_ms:
-            self._mark_late(device)
+            self._take_late(device, wall_ms)
         self._follow(device, boot, mono_ms, wall_ms)
         return errors
 
@@ -115,7 +119,10 @@ class Accountant:
         if self.waiting:
             self.waiting = [meter for meter in self.waiting if not meter.begin()]
 
-    def _mark_late(self, device: int) -> None:
+    def _take_late(self, device: int, wall_ms: int) -> None:
+        """A reading of before the running interval: marked; too far before, it begins anew."""
+        if self.start_ms is not None and wall_ms < self.start_ms - BACK_MS:
+            self.start_ms = wall_ms
         for tally in self.counters.get(device, ()):
             tally.flags |= Flag.LATE
         for stack in self.stacks.get(device, ()):
