@@ -113,6 +113,7 @@ def test_2036_is_another_era():
         lambda packet: packet[:24] + bytes(8) + packet[32:],  # of another question
         lambda packet: packet[:40] + bytes(8),  # no time
         lambda packet: packet[:40] + b"\xe0" + bytes(7),  # before this was built
+        lambda packet: packet[:40] + b"\x40" + bytes(7),  # 2070
     ],
 )
 def test_an_answer_that_is_none_sets_nothing_and_is_asked_for_again(change):

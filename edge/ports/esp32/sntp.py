@@ -18,6 +18,9 @@ REFRESH_MS = 3_600_000
 RETRY_MS = 4_000
 ANSWER_MS = 1_000
 
+#: 2068-01-19: so far 31 bits of seconds count from 2000, what the board's calendar takes.
+LIMIT_MS = 3_094_168_448_000
+
 _CLIENT = 0x23  # version 4, mode 3
 _SERVER_MODE = 4
 _UNSYNCHRONIZED = 3
@@ -44,7 +47,7 @@ def decode_answer(data: bytes, cookie: bytes) -> int | None:
         return None
     offset_s = _ERA_0_S if seconds >> 31 else _ERA_1_S
     wall_ms = (seconds - offset_s) * 1000 + (parts * 1000 >> 32)
-    return wall_ms if wall_ms >= FLOOR_MS else None
+    return wall_ms if FLOOR_MS <= wall_ms < LIMIT_MS else None
 
 
 class Sntp:
