@@ -148,7 +148,7 @@ def _headers(lines: list[str]) -> list[_Header]:
 def _tree(line: str) -> dict[str, object]:
     try:
         return tomllib.loads(line)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return {}
 
 

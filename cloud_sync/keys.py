@@ -142,7 +142,7 @@ def parse_keys(path: Path, text: str) -> Keys:
     """The keys of a file's text, as `read_keys`."""
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # what the parser ends in, not syntax alone
         raise ConfigError("config.syntax", file=str(path), reason=str(error))
     found: dict[tuple[str, str], list[Key]] = {}
     names: dict[bytes, str] = {}

@@ -56,10 +56,10 @@ def read_tariffs(path: Path) -> list[Tariff]:
 def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError("config.syntax", file=str(path), reason=str(error))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("config.file", file=str(path), reason=str(error))
+    except (ValueError, RecursionError) as error:  # what the parser ends in, not syntax alone
+        raise ConfigError("config.syntax", file=str(path), reason=str(error))
 
 
 class Revision:

@@ -20,11 +20,11 @@ def read_stacks(path: Path) -> list[Geometry]:
     """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError("config.syntax", file=str(path), reason=str(error))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError("config.file", file=str(path), reason=reason)
+    except (ValueError, RecursionError) as error:  # what the parser ends in, not syntax alone
+        raise ConfigError("config.syntax", file=str(path), reason=str(error))
     found = []
     for item in document.get("stream", []):
         table = item.get("stack") if isinstance(item, dict) else None

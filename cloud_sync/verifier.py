@@ -3,8 +3,7 @@
     python3 verifier.py evidence.ndjson [--key-file device.key] [--head SEQ HASH] [--json]
 
 The format is docs/contract/evidence.md. Nothing that the file says of itself is believed: every
-record is read and hashed again. With the device key the seal over the whole file is checked too;
-without it nobody can tell a file that was written anew from its first byte to its last.
+record is hashed again. Only the seal, which takes the device key, tells a file written anew.
 
 Exit status: 0 proven, 3 incomplete, 65 broken, 2 wrong use, 74 the file cannot be read.
 """
@@ -267,9 +266,10 @@ def _verdict(part: Part | None, broken: Any, line: int, is_chinese: bool) -> dic
 
 def line_of(found: dict[str, Any]) -> str:
     """A verdict as one line of text."""
-    name = "{tenant}/{gateway} {epoch}: records {first} to {last}".format(**found)
-    counts = "{records} here, {lost} lost with a tombstone, missing {missing}".format(**found)
-    return f"{name}, {counts}: {found['status'].upper()}: {found['text']}"
+    form = "{tenant}/{gateway} {epoch}: records {first} to {last}, {records} here, "
+    form += "{lost} lost with a tombstone, missing {missing}: "
+    known = "" if found["epoch"] is None else form.format(**found)
+    return f"{known}{found['status'].upper()}: {found['text']}"
 
 
 def main() -> int:

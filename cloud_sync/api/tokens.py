@@ -48,9 +48,9 @@ def read_tokens(path: Path) -> list[Token]:
         is_known = document["version"] == _VERSION
         kinds = [type(value) for token in tokens for value in token]
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError("config.syntax", file=str(path), reason="no token file") from error
+        raise ConfigError("config.file", file=str(path), reason="no token file") from error
     if not is_known or kinds != [str, str, str, str, int, int] * len(tokens):
-        raise ConfigError("config.syntax", file=str(path), reason="no token file of version 1")
+        raise ConfigError("config.file", file=str(path), reason="no token file of version 1")
     return tokens
 
 

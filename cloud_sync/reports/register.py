@@ -54,7 +54,7 @@ def read_site_file(path: Path) -> SiteFile:
             for device in document["device"]
         }
         names = (str(identity["tenant"]), str(identity["id"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"no configuration of a gateway: {error}"
         raise ConfigError("config.syntax", file=str(path), reason=reason) from error
     return SiteFile(path.name, *names, hashlib.sha256(data).hexdigest(), instruments)

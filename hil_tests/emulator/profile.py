@@ -134,7 +134,7 @@ def read_profile(path: Path) -> Profile:
         return parse_profile(path.read_text(encoding="utf-8"))
     except KeyError as error:
         reason = f"{error.args[0]} is missing"
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         reason = str(error)
     raise ProfileError("config.profile", profile=str(path), reason=reason)
 

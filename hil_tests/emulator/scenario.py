@@ -106,7 +106,7 @@ def read_scenario(path: Path) -> Scenario:
         raise ConfigError("config.file", file=str(path), reason=reason)
     try:
         table = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # what the parser ends in, not syntax alone
         raise ConfigError("config.syntax", file=str(path), reason=str(error))
     source = Source(str(path))
     check_table(table, _TOP_RULES, source)

@@ -45,7 +45,7 @@ def profiles(
     elif action == "lint":
         _lint([find(name) for name in wanted] or read_all(with_sunspec=True), json)
     elif action == "test":
-        _test([find(name) for name in wanted] or read_all(with_sunspec=True), json)
+        _test([_fit(find(name)) for name in wanted] or read_all(with_sunspec=True), json)
     elif action == "new":
         _new(wanted, out, json)
     else:
@@ -65,7 +65,14 @@ def _some(names: list[str], action: str) -> list[Source]:
         raise UsageError(
             "usage.value", option=f"{action} NAME", found="missing", expected=expected
         )
-    return [find(name) for name in names]
+    return [_fit(find(name)) for name in names]
+
+
+def _fit(source: Source) -> Source:
+    """The profile where it keeps its schema; raises the first fault of one that does not."""
+    if source.fault is not None:
+        raise source.fault
+    return source
 
 
 def _list(sources: list[Source], kind: str | None, text: str | None, json: bool) -> None:

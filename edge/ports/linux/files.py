@@ -23,9 +23,11 @@ FACTORS = EDGE / "factors"
 def read_bytes(path: Path) -> bytes:
     """The content of a small file; ConfigError "config.file" when it cannot be had."""
     try:
-        if path.stat().st_size > FILE_MAX_BYTES:
+        with path.open("rb") as file:
+            data = file.read(FILE_MAX_BYTES + 1)  # a device may have no end
+        if len(data) > FILE_MAX_BYTES:
             raise ConfigError("config.file", file=str(path), reason="larger than 1 MB")
-        return path.read_bytes()
+        return data
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError("config.file", file=str(path), reason=reason) from error
@@ -37,10 +39,12 @@ def digest(data: bytes) -> bytes:
 
 
 def parse_toml(data: bytes, file: str) -> dict[str, Any]:
-    """Parse TOML; ConfigError "config.syntax" names the line."""
+    """Parse TOML; ConfigError "config.syntax" names the line where the parser does."""
     try:
         return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ConfigError("config.syntax", file=file, reason="nested too deep") from error
+    except ValueError as error:  # also of an integer of thousands of digits
         raise ConfigError("config.syntax", file=file, reason=str(error)) from error
 
 
@@ -54,7 +58,8 @@ def read_document(path: Path, schema: Path) -> dict[str, Any]:
 def _library(folder: Path, schema: str, name: str, file: str, key: str) -> dict[str, Any]:
     known = sorted(path.stem for path in folder.glob("*.toml"))
     if name not in known:
-        guess = nearest(name, known) or "one of " + ", ".join(known)
+        kind = folder.name
+        guess = nearest(name, known) or f"one that `carbontally {kind} list` shows"
         raise ConfigError("config.reference", file=file, key=key, found=name, nearest=guess)
     return read_document(folder / (name + ".toml"), folder / schema)
 
@@ -94,7 +99,10 @@ def read_key(path: Path) -> bytes:
 def read_password(path: Path) -> str:
     """The first line of a file that only its owner may read."""
     check_private(path)
-    return read_bytes(path).decode("utf-8", "replace").split("\n")[0]
+    try:
+        return read_bytes(path).decode("utf-8").split("\n")[0].removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise ConfigError("config.file", file=str(path), reason="not UTF-8 text") from error
 
 
 def write_private(path: Path, text: str) -> None:

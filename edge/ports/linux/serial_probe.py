@@ -28,15 +28,11 @@ _CHUNK_BYTES = 4096
 _PORT_ERRORS = (OSError, termios.error, serial.SerialException)
 
 #: errno -> what is wrong with the port
+_MISSING = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ENOTDIR, errno.EISDIR)
 _TROUBLES = {
-    errno.ENOENT: "missing",
-    errno.ENODEV: "missing",
-    errno.ENXIO: "missing",
-    errno.EACCES: "denied",
-    errno.EPERM: "denied",
-    errno.EBUSY: "busy",
-    errno.EAGAIN: "busy",
-    errno.EWOULDBLOCK: "busy",
+    **dict.fromkeys((*_MISSING, errno.ENAMETOOLONG), "missing"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "denied"),
+    **dict.fromkeys((errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK), "busy"),
 }
 
 USB_SERIAL = Path("/sys/bus/usb-serial/devices")
@@ -210,6 +206,8 @@ class ProbeLine:
         reason = os.strerror(number) if isinstance(number, int) else str(error)
         if trouble == "busy":
             reason = "another program has it open"
+        if os.strerror(errno.ENOTTY) in str(error):
+            trouble, reason = "missing", "it is no serial port"
         return BusError("bus.port", port=self.port, reason=reason, trouble=trouble)
 
 
