@@ -2,7 +2,6 @@
 
 import gzip
 import json as json_module
-import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -19,6 +18,7 @@ from cloud_sync.keys import read_keys, read_secret
 from cloud_sync.raw import ALWAYS, Period, find_journals
 from cloud_sync.store.address import EXPECTED, open_store, parse_address
 from cloud_sync.store.contract import Store
+from cloud_sync.tongue import language
 from cloud_sync.verifier import STATUSES, line_of
 from cloud_sync.verifier import verify as verify_evidence
 from cloud_sync.verify import Summary, verify_store
@@ -123,12 +123,11 @@ def _verify_file(
     path: Path, key_file: Path | None, anchors: list[tuple[int, bytes]], json: bool
 ) -> int:
     key = parse_key(read_secret(key_file), str(key_file)) if key_file else None
-    language = os.environ.get("CARBONTALLY_LANG") or os.environ.get("LANG", "")
     status = 0
     try:
         with _opened(path) as stream, progress("bytes", path.stat().st_size, json) as advance:
             counted = _Counted(stream, advance)
-            for found in verify_evidence(counted, key, anchors, language[:2]):
+            for found in verify_evidence(counted, key, anchors, language()):
                 status = max(status, STATUSES[found["status"]])
                 text = json_module.dumps(found, ensure_ascii=False) if json else line_of(found)
                 print(text)

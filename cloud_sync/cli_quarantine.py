@@ -17,8 +17,9 @@ from cloud_sync.keys import read_keys, read_secret
 from cloud_sync.quarantine import Outcome, Refused, claims_of, read_refused, replay
 from cloud_sync.receiver import Receiver, Reply
 from cloud_sync.store.address import open_store, parse_address
+from cloud_sync.tongue import told
 from edge.core.errors import SyncError, UsageError
-from edge.core.errors.table import describe, printable
+from edge.core.errors.table import printable
 from edge.core.schema import nearest
 
 ACTIONS = ("list", "show", "replay")
@@ -122,7 +123,7 @@ def _replay(
 def _tell(outcome: Outcome, json: bool) -> None:
     one, error = outcome.refused, outcome.error
     status = "stored" if outcome.reply else "refused" if error else "incomplete"
-    text = describe(error)[0] if error else ""
+    text = told(error)[0] if error else ""
     if json:
         fields = {"id": one.id, "gateway": one.owner or None, "status": status}
         print(json_module.dumps({**fields, "code": error.code if error else None, "text": text}))
@@ -150,7 +151,7 @@ def _fields(one: Refused) -> dict[str, object]:
         "gateway": one.owner or None,
         "topic": one.topic,
         "code": one.code,
-        "text": describe(one.reason)[0],
+        "text": told(one.reason)[0],
         "bytes": one.size_bytes,
         "sha256": one.digest.hex(),
         "whole": one.is_whole,
@@ -165,7 +166,7 @@ def _line(one: Refused) -> str:
     kept = "" if one.is_whole else "  not kept whole"
     return (
         f"{one.id}  {_time(one.last_ms)}  {printable(one.owner or one.topic)}  {one.size_bytes} B"
-        f"{times}  [{one.code}]: {describe(one.reason)[0]}{kept}"
+        f"{times}  [{one.code}]: {told(one.reason)[0]}{kept}"
     )
 
 

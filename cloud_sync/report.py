@@ -4,8 +4,9 @@ import sys
 import threading
 
 from cloud_sync.json_text import as_json
+from cloud_sync.tongue import as_lines, told
 from edge.core.errors import TallyError
-from edge.core.errors.table import describe, printable
+from edge.core.errors.table import printable
 
 
 class Report:
@@ -31,16 +32,14 @@ class Report:
         self._count(name, fields)
         if self.json:
             if isinstance(error, TallyError):
-                text = describe(error)[0]
-                fields = {"code": error.code, "text": text, **error.fields}
+                fields = {"code": error.code, "text": told(error)[0], **error.fields}
             self._write(as_json({"event": name, **fields}))
         elif isinstance(error, TallyError):
-            happened, following = describe(error)
-            self._complain(f"error[{error.code}]: {happened}\nnext: {following}")
+            self._complain(as_lines(error))
         elif name in ("quarantined", "alarm"):
             code = str(fields["code"])
             plain = {field: value for field, value in fields.items() if field != "code"}
-            self._complain(f"{name}[{code}]: {describe(TallyError(code, **plain))[0]}")
+            self._complain(f"{name}[{code}]: {told(TallyError(code, **plain))[0]}")
         elif name == "within":
             counts = f"{fields['slowed']} messages had to wait, {fields['dropped']} to come again"
             self._write(f"{printable(str(fields['gateway']))} is within its rate again: {counts}")

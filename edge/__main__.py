@@ -100,7 +100,7 @@ def report(error: "TallyError", stream: "TextIO") -> None:
     what, following = describe(error, language())
     print(f"error[{error.code}]: {what}", file=stream)
     if following:
-        print(f"next: {following}", file=stream)
+        print(f"{'下一步：' if language() == 'zh' else 'next: '}{following}", file=stream)
 
 
 def refuse(error: "TallyError", arguments: list[str]) -> int:

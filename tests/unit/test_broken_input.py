@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from cloud_sync.report import Report
 from cloud_sync.store.sqlite import SqliteStore
 from cloud_sync.verifier import line_of, verify
 from edge.__main__ import main
-from edge.core.errors import BusError, ConfigError
+from edge.core.errors import BusError, ConfigError, SyncError
 from edge.ports.linux.files import FILE_MAX_BYTES, parse_toml, read_bytes, read_password
 from edge.ports.linux.serial_probe import ProbeLine
 
@@ -122,3 +123,27 @@ def test_what_is_no_serial_port_is_not_said_to_fail(name: str, tmp_path: Path) -
 def test_a_file_that_is_no_evidence_is_told_without_names_that_nobody_knows() -> None:
     (found,) = verify(BytesIO(b"nonsense\n"))
     assert line_of(found) == "BROKEN: line 1 does not have the form of this format"
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ({"CARBONTALLY_LANG": "zh"}, "下一步："),
+        ({"LANG": "zh_CN.UTF-8"}, "下一步："),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "next: "),
+    ],
+)
+def test_a_receiver_says_what_fails_in_the_language_of_who_runs_it(
+    variable: dict[str, str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("CARBONTALLY_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    error = SyncError("sync.offline", server="broker:1883", reason="refused")
+    Report(json=False).notice("failing", {"error": error})
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("error[sync.offline]: ") and lines[1].startswith(said)

@@ -1,5 +1,7 @@
 """The technician's page says what the tools say, and small questions to a person's input."""
 
+import re
+
 import pytest
 import serial
 
@@ -7,10 +9,14 @@ from edge.app.cli.bus import check_format, parse_line_settings, parse_numbers
 from edge.app.cli.bus_causes import CAUSES
 from edge.app.cli.bus_identify import naming_us, read_library
 from edge.app.cli.meter import OUTCOMES
+from edge.app.cli.scan import _identity_lines
+from edge.app.cli.scan_text import TEXTS
 from edge.core.errors import UsageError
 from edge.core.field.presence import LIKELY_SETTINGS, STANDARD_BAUDS
 
 from .source_tree import ROOT
+
+PLACE = re.compile(r"{([a-z_]+)}")
 
 PAGE = (ROOT / "docs" / "technician.md").read_text("utf-8")
 
@@ -66,3 +72,20 @@ def test_the_standard_rates_are_those_that_pyserial_lists():
 
 def test_a_format_is_written_in_capitals():
     assert check_format("8e1") == "8E1"
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_what_scan_says_has_the_same_fields_in_both_languages(name):
+    english, chinese = TEXTS[name]
+    assert sorted(PLACE.findall(english)) == sorted(PLACE.findall(chinese))
+    assert english.isascii() and any("\u4e00" <= letter <= "\u9fff" for letter in chinese)
+
+
+def test_scan_names_stations_in_the_language_of_who_asks(monkeypatch):
+    best = {"reason": "plausible", "detail": "230 V", "score": 70, "profile": "eastron_sdm630"}
+    fact = {"profile": None, "candidates": [best], "says": ""}
+    monkeypatch.setenv("CARBONTALLY_LANG", "en")
+    assert _identity_lines(3, fact).startswith("station 3 may be one of\n   70 eastron_sdm630: pl")
+    monkeypatch.setenv("CARBONTALLY_LANG", "zh")
+    lines = _identity_lines(3, fact).splitlines()
+    assert lines[0] == "站号 3 可能是以下之一" and "数值合理" in lines[1]

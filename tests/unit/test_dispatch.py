@@ -63,6 +63,7 @@ def test_options_that_are_wrong_are_told_like_any_other_error(words, said, capsy
     monkeypatch.setenv("CARBONTALLY_LANG", "zh")
     assert main(words) == 2
     text = capsys.readouterr().err
+    assert "\n下一步：" in text
     assert "缺少 " in text if "usage.missing" in said else "无法理解所给选项" in text
 
 

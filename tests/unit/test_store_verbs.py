@@ -74,9 +74,11 @@ def test_a_store_that_is_none_is_named_and_nothing_is_made(
         ("mysql://me:secret@h/x", 2, "usage.value"),
     ):
         found = told(capsys, *verb.split(), "--store", store, *VERBS[verb], *options)
-        assert found[0] == status and found[1] == "", (store, found)
+        assert found[0] == status, (store, found)
+        objects = [json.loads(line) for line in found[1].splitlines()]
+        assert [one["code"] for one in objects] == ([code] if options else []), (store, found)
         assert f"error[{code}]: " in found[2] and "\nnext: " in found[2], (store, found)
-        assert "secret" not in found[2] and "is ;" not in found[2], (store, found)
+        assert "secret" not in found[1] + found[2] and "is ;" not in found[2], (store, found)
     assert content(folder) == before
 
 

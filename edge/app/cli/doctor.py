@@ -231,8 +231,9 @@ def _report(
         what, following = cause_text(cause, tongue)
         shown = show_evidence(cause, port, counts, seen, late_ms)
         fact = {"event": "cause", "cause": cause, "text": what, "next": following}
-        lines = [f"{cause}: {what}"] + ([f"  evidence: {shown}"] if shown else [])
-        say(json, {**fact, "evidence": shown}, "\n".join([*lines, f"  next: {following}"]))
+        seen_as, then = ("依据：", "下一步：") if tongue == "zh" else ("evidence: ", "next: ")
+        lines = [f"{cause}: {what}"] + ([f"  {seen_as}{shown}"] if shown else [])
+        say(json, {**fact, "evidence": shown}, "\n".join([*lines, f"  {then}{following}"]))
     done: dict[str, Any] = {
         "event": "done",
         "healthy": healthy,

@@ -21,6 +21,7 @@ from edge.app.cli.bus_identify import (
     naming_us,
     read_library,
 )
+from edge.app.cli.scan_text import told
 from edge.core.errors.table import printable
 from edge.core.field.presence import (
     WAIT_MS,
@@ -38,14 +39,6 @@ from edge.ports.linux.serial_probe import ProbeLine
 #: Settings tried when none are asked for; `--all-settings` tries every one that is known.
 _SETTINGS = 8
 _ALL = 99
-
-REASONS = {
-    "says_so": "it says so",
-    "vendor_says_so": "it names this vendor",
-    "sunspec": "SunSpec, models",
-    "register": "identification register reads",
-    "plausible": "plausible values",
-}
 
 
 class Scan:
@@ -138,8 +131,7 @@ def _tell_plan(
     eta_s = (scan_us(plan, wait_ms) + replies_us) / 1e6
     probes = sum(len(stretch.stations) for stretch in plan)
     fact = {"event": "plan", "settings": len(settings), "probes": probes, "eta_s": round(eta_s, 1)}
-    limit = f"at most {_duration(eta_s)} if none answers later than {wait_ms} ms"
-    say(json, fact, f"{probes} addresses x settings to ask, {limit}")
+    say(json, fact, told("plan", probes=probes, time=_duration(eta_s), wait_ms=wait_ms))
 
 
 def _run(running: Scan, plan: tuple[Stretch, ...], json: bool) -> bool:
@@ -183,12 +175,12 @@ def _tell(running: Scan, new: list[int], json: bool, progress: Progress | None) 
     """Say what has just been found, above the progress bar if there is one."""
     for station in new:
         baud, form, taken_ms = running.found[station]
-        line = f"station {station} at {baud} {form}, answers in {taken_ms} ms"
-        fact = {"event": "found", "station": station, "baud": baud, "format": form}
+        place = {"station": station, "baud": baud, "format": form, "turnaround_ms": taken_ms}
+        line = told("found", **place)
         if progress:
             progress.console.print(line)
         else:
-            say(json, {**fact, "turnaround_ms": taken_ms}, line)
+            say(json, {"event": "found", **place}, line)
 
 
 def _identify(running: Scan, library: Library, json: bool) -> None:
@@ -198,9 +190,7 @@ def _identify(running: Scan, library: Library, json: bool) -> None:
         return
     eta_s = sum(naming_us(library, baud, form) for _, (baud, form, _) in places) / 1e6
     fact = {"event": "naming", "stations": len(places), "eta_s": round(eta_s, 1)}
-    limit = f"at most {_duration(eta_s)} if they stay silent to every question"
-    text = f"naming {len(places)} stations, each when it is known: {limit}"
-    say(json, fact, text)
+    say(json, fact, told("naming", stations=len(places), time=_duration(eta_s)))
     for station, (baud, form, _) in places:
         running.line.configure(baud, form)
         identity = identify_station(running.line, station, library)
@@ -212,16 +202,16 @@ def _identity_lines(station: int, fact: dict[str, Any]) -> str:
     lines = []
     if fact["profile"]:
         best = fact["candidates"][0]
-        why = f"{REASONS[best['reason']]} {best['detail']}"
-        lines.append(printable(f"station {station} is {fact['profile']}: {why}"))
+        why = f"{told(best['reason'])} {best['detail']}"
+        lines.append(printable(told("is", station=station, profile=fact["profile"], why=why)))
     elif fact["candidates"]:
-        lines.append(f"station {station} may be one of")
+        lines.append(told("may_be", station=station))
         for candidate in fact["candidates"]:
-            why = f"{REASONS[candidate['reason']]} {candidate['detail']}"
+            why = f"{told(candidate['reason'])} {candidate['detail']}"
             lines.append(printable(f"  {candidate['score']:3} {candidate['profile']}: {why}"))
     else:
-        said = f"; it says {fact['says']}" if fact["says"] else ""
-        lines.append(printable(f"station {station} fits no profile{said}: try carbontally read"))
+        says = told("says", says=fact["says"]) if fact["says"] else ""
+        lines.append(printable(told("none", station=station, says=says)))
     return "\n".join(lines)
 
 
@@ -240,20 +230,16 @@ def _report(running: Scan, is_whole: bool, taken_s: float, json: bool) -> None:
         "foreign_requests": running.foreign,
         "noise": noise,
     }
-    lines = [f"{len(running.found)} stations, {running.asked} requests, {_duration(taken_s)}"]
+    lines = [told("done", **{**fact, "time": _duration(taken_s)})]
     if not is_whole:
-        lines.append("broken off: not every address was asked")
+        lines.append(told("broken_off"))
     if running.echoes:
-        lines.append("the adapter echoes what is sent; carbontally copes with it")
+        lines.append(told("echo"))
     if running.foreign:
-        lines.append("another master is polling this bus: stop it and scan again")
-    for entry in noise:
-        lines.append(
-            f"something unreadable answered {entry['times']} times at {entry['baud']} "
-            f"{entry['format']}: two stations with one number, or another setting"
-        )
+        lines.append(told("foreign"))
+    lines += [told("noise", **entry) for entry in noise]
     if not running.found:
-        lines.append(f"next: carbontally doctor {running.line.port}")
+        lines.append(told("next", port=running.line.port))
     say(json, fact, "\n".join(lines))
 
 
