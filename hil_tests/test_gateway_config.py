@@ -66,7 +66,9 @@ def refuse(site: Site, code: str, words: tuple[str, ...], exit_status: int = 78)
     assert lines[0].startswith(f"error[{code}]: ")
     assert lines[1].startswith("next: ")
     assert [word for word in words if word not in lines[0]] == []
-    assert gateway.events == []
+    (told,) = gateway.events
+    assert (told["event"], told["code"], told["status"]) == ("error", code, exit_status)
+    assert f"error[{code}]: {told['text']}" == lines[0] and f"next: {told['next']}" == lines[1]
     assert gateway.garbled == []
     after = sorted(path.name for path in site.folder.iterdir())
     assert set(after) - set(before) == {"gateway.log", "dev"}
