@@ -39,7 +39,7 @@ class Token(NamedTuple):
 def read_tokens(path: Path) -> list[Token]:
     """The tokens of a file that only its owner may read.
 
-    Raises ConfigError: "config.secret", "config.file", "config.syntax".
+    Raises ConfigError: "config.secret", "config.file".
     """
     text = read_secret(path)
     try:

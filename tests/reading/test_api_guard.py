@@ -66,7 +66,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str):
     file = tmp_path / "tokens.json"
     file.write_text(text)
     file.chmod(0o600)
-    with pytest.raises(ConfigError, match="config.syntax"):
+    with pytest.raises(ConfigError, match="config.file"):
         read_tokens(file)
 
 
