@@ -46,6 +46,18 @@ def _waited_ns(process: int, found: dict[str, int]) -> None:
             _waited_ns(int(child), found)
 
 
+def stolen_s() -> float:
+    """How long the processors of a virtual machine ran something else; 0 where nobody tells.
+
+    Whoever was on one then neither waited nor ran, as the kernel sees it.
+    """
+    try:
+        fields = (_PROCESSES / "stat").read_text().split("\n", 1)[0].split()
+        return int(fields[8]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):
+        return 0.0
+
+
 class Stillness:
     """Notes, on a thread of its own, for how long it did not run and the test's processes waited.
 
@@ -58,6 +70,7 @@ class Stillness:
         self._before_ns: dict[str, int] = {}
         _waited_ns(os.getpid(), self._before_ns)
         self._waited_ns = dict(self._before_ns)
+        self._stolen_s = stolen_s()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="stillness", daemon=True)
 
@@ -84,7 +97,8 @@ class Stillness:
         before_ns = sum(self._waited_ns.values())
         _waited_ns(os.getpid(), self._waited_ns)
         held_up_s = (sum(self._waited_ns.values()) - before_ns) / 1e9
-        self.longest_s = max(self.longest_s, held_up_s)
+        before_s, self._stolen_s = self._stolen_s, stolen_s()
+        self.longest_s = max(self.longest_s, held_up_s, self._stolen_s - before_s)
 
     def explain(self, error: BaseException) -> None:
         """Raise StoodStillError from the error of a test, if that is what happened."""

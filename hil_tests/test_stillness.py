@@ -66,6 +66,14 @@ def test_what_passes_beside_a_machine_that_stands_still_runs_once(tmp_path: Path
     assert run(tmp_path, "def test_it():\n    attempt()\n    hold_up()\n") == (0, 1)
 
 
+def test_what_fails_while_the_host_runs_others_may_pass_later(tmp_path: Path) -> None:
+    """A processor that is stolen looks busy from within."""
+    test = "def test_it():\n    assert attempt() == 2\n"
+    stolen = "told = iter(range(100))\nstillness.stolen_s = lambda: 100.0 * next(told)\n"
+    only = "stillness.STILL_S, stillness.WAITED = 50, 1e9\n"
+    assert run(tmp_path, test, only + stolen) == (0, 2)
+
+
 @pytest.mark.parametrize("error", ["assert False", "raise OSError"])
 def test_what_fails_while_the_machine_keeps_time_has_failed(tmp_path: Path, error: str) -> None:
     test = f"def test_it():\n    attempt()\n    {error}\n"
